@@ -1,0 +1,56 @@
+//! The daemon itself.
+
+use serde::{Deserialize, Serialize};
+
+/// What the daemon is doing: `GET /api/daemon`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DaemonStatus {
+    /// The program's version.
+    pub version: String,
+    /// The daemon's process.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_secs: u64,
+    /// Whether it was started by a first command rather than by `server start`.
+    pub background: bool,
+    /// The Unix socket it listens on.
+    pub socket: String,
+    /// The state directory.
+    pub state_dir: String,
+    /// Known sessions.
+    pub sessions: usize,
+    /// Those whose agent runs.
+    pub running: usize,
+    /// The connection to tmux.
+    pub tmux: TmuxStatus,
+}
+
+/// The connection to tmux.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TmuxStatus {
+    /// Whether it is up.
+    pub connected: bool,
+    /// The tmux server's version, such as `3.3a`.
+    pub version: String,
+    /// The tmux server's process.
+    pub server_pid: u32,
+    /// Our control client's process.
+    pub client_pid: u32,
+    /// How often it had to be rebuilt.
+    pub reconnects: u64,
+    /// Why it is down, or was last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Known faults of this tmux version and dangerous settings, each with what llmux does or the user can do.
+    pub warnings: Vec<String>,
+}
+
+/// Asks the daemon to give its listening socket away and leave: `POST /api/daemon/handover`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handover {
+    /// A Unix socket on which the successor waits for the descriptor.
+    pub socket: String,
+}

@@ -1,0 +1,82 @@
+//! How a request fails: one shape, one list of codes.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of every failed request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// Always `false`.
+    pub ok: bool,
+    /// What went wrong, for a person.
+    pub error: String,
+    /// What went wrong, for a program.
+    pub code: ErrorCode,
+    /// What to do next, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl ApiError {
+    /// Makes the body for `code` without a hint.
+    pub fn new(code: ErrorCode, error: impl Into<String>) -> Self {
+        Self {
+            ok: false,
+            error: error.into(),
+            code,
+            hint: None,
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// What went wrong, for a program. The text is stable; new ones may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The request's body, path or query is malformed.
+    BadRequest,
+    /// No such route.
+    NotFound,
+    /// The route exists for other methods.
+    MethodNotAllowed,
+    /// No session of that name is known.
+    SessionNotFound,
+    /// The name is taken, by a session of ours or a foreign tmux session.
+    SessionExists,
+    /// The session is known but its agent does not run.
+    SessionNotRunning,
+    /// An agent key stands for several sessions.
+    SessionAmbiguous,
+    /// The text can't be a session name.
+    NameInvalid,
+    /// No agent of that key is in the catalog.
+    AgentUnknown,
+    /// The agent's program is not installed here.
+    AgentNotInstalled,
+    /// The agent's program ended at once.
+    StartFailed,
+    /// The working directory does not exist.
+    CwdMissing,
+    /// The prompt is over the limit.
+    PromptTooLarge,
+    /// A tmux session of that name is not ours.
+    ForeignSession,
+    /// What was waited for did not come in time.
+    Timeout,
+    /// tmux refused or is gone.
+    Tmux,
+    /// The state directory can't be read or written.
+    State,
+    /// A fault of llmux itself.
+    Internal,
+    /// A code that this version does not know.
+    #[serde(other)]
+    Other,
+}

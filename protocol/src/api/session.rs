@@ -1,0 +1,213 @@
+//! Sessions: what they are and what can be asked of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a session's agent runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The agent's program runs in its pane.
+    Running,
+    /// It does not; the record is kept and can be restarted.
+    Exited,
+}
+
+impl State {
+    /// The word used on the wire and in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Exited => "exited",
+        }
+    }
+}
+
+/// How an agent's program ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExitView {
+    /// The exit status, or 128 + signal; absent when nobody saw the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
+    /// When it was seen, RFC 3339.
+    pub at: String,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionView {
+    /// Its name, also the tmux session's.
+    pub name: String,
+    /// The agent's key.
+    pub agent: String,
+    /// The working directory, absolute.
+    pub cwd: String,
+    /// The working directory with the home directory as `~`.
+    pub cwd_display: String,
+    /// Flags that replace the agent's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<String>,
+    /// The agent's own flags.
+    pub default_flags: String,
+    /// Environment set for this session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, String>>,
+    /// The agent's own environment.
+    pub default_env: BTreeMap<String, String>,
+    /// Prompts typed once the agent is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_prompts: Option<Vec<String>>,
+    /// When its program was last started, RFC 3339.
+    pub created_at: String,
+    /// The session that started this one.
+    pub parent: Option<String>,
+    /// Whether its agent runs.
+    pub status: State,
+    /// The same as `status`, under the name the old local CLI used.
+    pub state: State,
+    /// How the program ended, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ExitView>,
+    /// The tmux session id, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tmux_session: Option<String>,
+    /// The tmux pane id, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pane: Option<String>,
+    /// Columns and rows of the pane, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u16, u16)>,
+    /// How many humans' tmux clients are attached.
+    pub attached: u32,
+}
+
+/// Starts a session: `POST /api/sessions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartRequest {
+    /// The agent's key.
+    pub agent: String,
+    /// The session's name; the agent's key by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The working directory; `~` is the daemon's home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Flags that replace the agent's own; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<String>,
+    /// `KEY=VALUE` lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<String>,
+    /// Prompts typed once the agent is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_prompts: Option<Vec<String>>,
+    /// The session that starts this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Columns and rows of the new pane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u16, u16)>,
+}
+
+/// Changes a session: `PATCH /api/sessions/{name}`. An absent field stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditRequest {
+    /// The new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The new working directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The new flags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<String>,
+    /// The new `KEY=VALUE` lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<String>,
+    /// The new init prompts; an empty list clears them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_prompts: Option<Vec<String>>,
+    /// Restart a running session even if nothing needs it.
+    #[serde(default)]
+    pub apply: bool,
+}
+
+/// Ends a session: `POST /api/sessions/{name}/kill` (forgets it) and `/stop` (keeps its record).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StopRequest {
+    /// Also ends the sessions that this one started, and theirs.
+    #[serde(default)]
+    pub cascade: bool,
+}
+
+/// The answer to a stop or kill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopped {
+    /// Always `true`.
+    pub ok: bool,
+    /// The state before.
+    pub status: State,
+    /// The sessions that ended, the asked one first.
+    pub names: Vec<String>,
+}
+
+/// Types a prompt: `POST /api/sessions/{name}/send`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendRequest {
+    /// The text; at most 1 MiB.
+    pub prompt: String,
+    /// Whether Enter follows.
+    #[serde(default = "yes")]
+    pub enter: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The answer to a prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sent {
+    /// Always `true`.
+    pub ok: bool,
+    /// The session that was typed to.
+    pub name: String,
+    /// How many bytes were pasted, after line ends and control characters were made safe.
+    pub bytes: usize,
+    /// Whether Enter followed.
+    pub enter: bool,
+}
+
+/// Types a prompt to every running session of an agent: `POST /api/broadcast`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BroadcastRequest {
+    /// The agent's key.
+    pub agent: String,
+    /// The text; at most 1 MiB.
+    pub prompt: String,
+}
+
+/// The answer to a broadcast.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BroadcastReply {
+    /// Whether every running session took it.
+    pub ok: bool,
+    /// The sessions that took it.
+    pub sent: Vec<String>,
+    /// The running sessions that did not, and why.
+    pub failed: Vec<(String, String)>,
+    /// How many sessions of that agent are known.
+    pub total: usize,
+}

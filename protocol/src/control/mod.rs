@@ -1,0 +1,1 @@
+//! tmux control mode, tmux(1) section CONTROL MODE.

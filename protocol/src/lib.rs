@@ -1,0 +1,11 @@
+//! The languages llmux speaks, as values: tmux control mode and the llmux API.
+//!
+//! Bytes in, values out. Nothing here does IO, reads a clock or an environment, or starts a process.
+
+pub mod api;
+pub mod control;
+mod id;
+mod name;
+
+pub use id::{BadId, PaneId, SessionId, WindowId};
+pub use name::{BadName, MAX_NAME_BYTES, SessionName};

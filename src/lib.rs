@@ -1,0 +1,1 @@
+//! llmux: AI agent CLIs in named tmux sessions, addressable from a pipeline, an API and a browser.

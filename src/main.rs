@@ -1,0 +1,2 @@
+//! The `llmux` binary: parse, telemetry, run, exit code.
+fn main() {}
