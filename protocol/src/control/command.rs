@@ -177,9 +177,12 @@ pub enum Command {
         /// The variable.
         name: &'static str,
     },
-    /// Ends a pane and its program.
+    /// Ends a pane and its program. See [`Command::KillWindow`] if the pane is its window's last.
     KillPane(PaneId),
     /// Ends a window in all sessions, and its programs.
+    ///
+    /// If a session survives this with another current window, wait for the reply before anything that ends that
+    /// session: in one batch the two end the tmux server (3.3a). To end both, [`Command::KillSession`] goes first.
     KillWindow(WindowId),
     /// Ends a session. Windows that are linked elsewhere live on.
     KillSession(SessionId),
