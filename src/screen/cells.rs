@@ -1,0 +1,61 @@
+//! Reading the cells of a row.
+
+use alacritty_terminal::{
+    grid::Row,
+    index::Column,
+    term::cell::{Cell, Flags},
+};
+
+/// A cell as it is seen: one per character, so a wide one takes two columns.
+pub(super) struct Seen<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) wide: bool,
+    /// The cell shows nothing: half of a wide character whose other half was overwritten, or the place left free
+    /// where a wide character did not fit.
+    pub(super) blank: bool,
+}
+
+impl Seen<'_> {
+    pub(super) fn char(&self) -> char {
+        if self.blank { ' ' } else { self.cell.c }
+    }
+
+    pub(super) fn marks(&self) -> &[char] {
+        if self.blank {
+            &[]
+        } else {
+            self.cell.zerowidth().unwrap_or_default()
+        }
+    }
+}
+
+/// The cells of a row from left to right.
+pub(super) fn seen(row: &Row<Cell>) -> impl Iterator<Item = Seen<'_>> {
+    let mut col = 0;
+    std::iter::from_fn(move || {
+        let cell = (col < row.len()).then(|| &row[Column(col)])?;
+        let spacer_follows =
+            col + 1 < row.len() && row[Column(col + 1)].flags.contains(Flags::WIDE_CHAR_SPACER);
+        let half = cell
+            .flags
+            .intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER);
+        let wide = cell.flags.contains(Flags::WIDE_CHAR) && spacer_follows;
+        col += if wide { 2 } else { 1 };
+        Some(Seen {
+            cell,
+            wide,
+            blank: half && !wide,
+        })
+    })
+}
+
+/// A row as text, without trailing blanks.
+pub(super) fn text(row: &Row<Cell>) -> String {
+    let mut text = String::with_capacity(row.len());
+    for seen in seen(row) {
+        text.push(seen.char());
+        text.extend(seen.marks());
+    }
+    text.truncate(text.trim_end_matches(' ').len());
+    text
+}
