@@ -1,0 +1,11 @@
+//! The small processes around tmux, each a hidden subcommand of `llmux`.
+//!
+//! They exist so that the daemon needs no unsafe code to look after processes: what must happen
+//! between `fork` and `exec`, or inside a pane, happens in a program of its own.
+
+pub mod client;
+pub mod guard;
+mod message;
+mod signals;
+pub mod terminal;
+pub mod wrapper;
