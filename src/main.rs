@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use llmux::tmux::helper::{client, guard, terminal, wrapper};
+use llmux::tmux::helper::{client, guard, stage, terminal, wrapper};
 
 /// Runs AI agent CLIs in named tmux sessions.
 #[derive(Parser)]
@@ -14,6 +14,11 @@ enum Llmux {
     Run {
         #[arg(long)]
         cwd: Option<PathBuf>,
+        #[arg(last = true, required = true)]
+        argv: Vec<OsString>,
+    },
+    #[command(hide = true)]
+    Stage {
         #[arg(last = true, required = true)]
         argv: Vec<OsString>,
     },
@@ -31,6 +36,7 @@ enum Llmux {
 fn main() -> ExitCode {
     match Llmux::parse() {
         Llmux::Run { cwd, argv } => wrapper::run(argv, cwd),
+        Llmux::Stage { argv } => stage::run(&argv),
         Llmux::ReturnTty { group, modes } => terminal::return_tty(group, &modes),
         Llmux::HubGuard { alive_file } => guard::run(&alive_file),
         Llmux::TmuxClient { args } => {

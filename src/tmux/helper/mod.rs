@@ -6,6 +6,8 @@
 pub mod client;
 pub mod guard;
 mod message;
+mod refusal;
 mod signals;
+pub mod stage;
 pub mod terminal;
 pub mod wrapper;

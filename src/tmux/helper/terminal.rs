@@ -52,13 +52,14 @@ impl Terminal {
     }
 }
 
-/// This program's file; on Linux it works after an upgrade has replaced the file, too.
-fn own_program() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") {
-        Ok(PathBuf::from("/proc/self/exe"))
+/// This program's file; after an upgrade has removed it, the kernel's own link to it.
+pub(super) fn own_program() -> io::Result<PathBuf> {
+    let file = std::env::current_exe()?;
+    Ok(if file.exists() {
+        file
     } else {
-        std::env::current_exe()
-    }
+        PathBuf::from("/proc/self/exe")
+    })
 }
 
 /// Restores the terminal's `modes` and makes `group` its foreground group: hidden `llmux return-tty GROUP MODES`.

@@ -6,23 +6,25 @@
 //!
 //! | message | when |
 //! |---|---|
-//! | `ESC ] 7777;llmux;started;pid=N BEL` | the program runs |
+//! | `ESC ] 7777;llmux;started;pid=N BEL` | the program is about to run, before all its output |
 //! | `ESC ] 7777;llmux;failed;code=127;REASON BEL` | it could not be started (127 not found, 126 otherwise) |
 //! | `ESC ] 7777;llmux;exit;code=N BEL` | it ended, after all its output |
 //! | `ESC ] 7777;llmux;exit;code=128+S;signal=S BEL` | signal S ended it |
+//!
+//! A file that looks executable but that the kernel then refuses gives all three: `started`, `failed`, `exit`.
 
 use std::ffi::OsString;
-use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::message::{self, End};
+use super::refusal::{self, Refusal, refuse};
 use super::signals::{Notice, Signals};
+use super::stage;
 use super::terminal::{Terminal, say};
 
 /// Longest wait for the daemon to kill the pane after the last message.
@@ -52,7 +54,7 @@ pub fn run(argv: Vec<OsString>, cwd: Option<PathBuf>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let code = match runtime {
         Ok(runtime) => runtime.block_on(supervise(&argv, cwd.as_deref())),
-        Err(error) => refuse(&Refusal::other(&error)),
+        Err(error) => refuse(&Refusal::of_wrapper(&error)),
     };
     ExitCode::from(code)
 }
@@ -60,7 +62,7 @@ pub fn run(argv: Vec<OsString>, cwd: Option<PathBuf>) -> ExitCode {
 async fn supervise(argv: &[OsString], cwd: Option<&Path>) -> u8 {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
-        Err(error) => return refuse(&Refusal::other(&error)),
+        Err(error) => return refuse(&Refusal::of_wrapper(&error)),
     };
     let terminal = Terminal::find();
     let program = match Program::start(argv, cwd, terminal.as_ref()) {
@@ -71,8 +73,6 @@ async fn supervise(argv: &[OsString], cwd: Option<&Path>) -> u8 {
             return code;
         }
     };
-    // A terminal that hung up already shows as SIGHUP.
-    let _ = say(&message::started(program.pid.as_raw_nonzero().get()));
     let (end, hung_up) = program.attend(&mut signals).await;
     if !hung_up {
         announce(end, terminal.as_ref());
@@ -100,45 +100,6 @@ async fn linger(signals: &mut Signals) {
     let _ = tokio::time::timeout(LINGER, acknowledged).await;
 }
 
-/// Why a program could not be started.
-struct Refusal {
-    code: u8,
-    reason: String,
-}
-
-impl Refusal {
-    fn other(error: &io::Error) -> Self {
-        Self {
-            code: 126,
-            reason: error.to_string(),
-        }
-    }
-
-    fn of_program(program: &OsString, error: &io::Error) -> Self {
-        let program = program.display();
-        match error.kind() {
-            io::ErrorKind::NotFound => Self {
-                code: 127,
-                reason: format!("{program}: not found"),
-            },
-            io::ErrorKind::PermissionDenied => Self {
-                code: 126,
-                reason: format!("{program}: not executable"),
-            },
-            _ => Self {
-                code: 126,
-                reason: format!("{program}: {error}"),
-            },
-        }
-    }
-}
-
-fn refuse(refusal: &Refusal) -> u8 {
-    eprintln!("llmux: cannot start {}\r", refusal.reason);
-    let _ = say(&message::failed(refusal.code, &refusal.reason));
-    refusal.code
-}
-
 /// The running program. It is never reaped here, so that its pid keeps naming its group to the end.
 struct Program {
     pid: Pid,
@@ -146,33 +107,9 @@ struct Program {
 
 impl Program {
     fn start(argv: &[OsString], cwd: Option<&Path>, terminal: Option<&Terminal>) -> Result<Self, Refusal> {
-        let Some((program, args)) = argv.split_first() else {
-            return Err(Refusal {
-                code: 126,
-                reason: "no program: none was named".to_owned(),
-            });
-        };
-        let mut command = Command::new(program);
-        command.args(args).process_group(0);
-        if let Some(cwd) = cwd {
-            // Checked apart: the error of `spawn` cannot tell a missing directory from a missing program.
-            if !cwd.is_dir() {
-                return Err(Refusal {
-                    code: 126,
-                    reason: format!("in {}: no such directory", cwd.display()),
-                });
-            }
-            command.current_dir(cwd);
-        }
-        let child = command
-            .spawn()
-            .map_err(|error| Refusal::of_program(program, &error))?;
-        let pid = Pid::from_child(&child);
-        if let Some(terminal) = terminal {
-            // Only a program that ended already makes this fail. One that touched the terminal before this line
-            // was stopped by the kernel and is continued like any stopped program.
-            let _ = terminal.lend(pid);
-        }
+        let program = argv.first().ok_or_else(Refusal::no_program)?;
+        refusal::check(program, cwd, std::env::var_os("PATH").as_deref())?;
+        let pid = stage::start(argv, cwd, terminal).map_err(|error| Refusal::of_wrapper(&error))?;
         Ok(Self { pid })
     }
 
