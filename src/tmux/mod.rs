@@ -1,0 +1,3 @@
+//! Everything that touches tmux.
+
+pub mod helper;
