@@ -1,4 +1,16 @@
 //! llmux: AI agent CLIs in named tmux sessions, addressable from a pipeline, an API and a browser.
+//!
+//! `ARCHITECTURE.md` is the map. Imports run one way; `tests/it/architecture.rs` holds them to it.
 
+pub mod agent;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod daemon;
+pub mod nearest;
+mod pane;
 pub mod screen;
+mod server;
+mod session;
+pub mod store;
 pub mod tmux;

@@ -1,3 +1,1 @@
-//! Everything that touches tmux.
-
-pub mod helper;
+//! .

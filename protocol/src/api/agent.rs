@@ -20,6 +20,9 @@ pub struct AgentView {
     pub env_defaults: BTreeMap<String, String>,
     /// Whether the program was found.
     pub installed: bool,
+    /// Whether it is part of llmux; such an agent is not meant by "all agents".
+    #[serde(default)]
+    pub builtin: bool,
     /// How to install it.
     pub install_hint: String,
     /// Where it is documented.

@@ -34,6 +34,9 @@ pub struct TmuxStatus {
     pub connected: bool,
     /// The tmux server's version, such as `3.3a`.
     pub version: String,
+    /// The tmux server's socket, for `tmux -S`; empty while it was never up.
+    #[serde(default)]
+    pub socket: String,
     /// The tmux server's process.
     pub server_pid: u32,
     /// Our control client's process.

@@ -13,6 +13,6 @@ pub use daemon::{DaemonStatus, Handover, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
 pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};
 pub use session::{
-    BroadcastReply, BroadcastRequest, EditRequest, ExitView, SendRequest, Sent, SessionView, StartRequest,
-    State, StopRequest, Stopped,
+    BroadcastReply, BroadcastRequest, EditRequest, ExitView, SendRequest, Sent, SessionReply, SessionView,
+    StartRequest, State, StopRequest, Stopped,
 };

@@ -85,6 +85,15 @@ pub struct SessionView {
     pub attached: u32,
 }
 
+/// The answer to a start, an edit or a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionReply {
+    /// Always `true`.
+    pub ok: bool,
+    /// The session as it is now.
+    pub session: SessionView,
+}
+
 /// Starts a session: `POST /api/sessions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

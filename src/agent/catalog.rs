@@ -1,0 +1,336 @@
+//! The catalog: the built-in table with the operator's changes over it.
+
+use std::collections::BTreeMap;
+
+use llmux_protocol::api::AgentView;
+use serde::Deserialize;
+
+use super::{BadKeys, BadRule, CommandLineError, ProgramSearch, Rule, keys, rule::RuleData, split};
+use crate::{
+    config::{AgentConfig, Environment},
+    nearest::nearest,
+};
+
+const BUILT_IN: &str = include_str!("../../assets/agents.toml");
+
+/// How long at most to wait for the echo of a paste before Enter, where the catalog does not say.
+const DEFAULT_SETTLE_MS: u64 = 150;
+
+/// The agents that can be started, in the order they are shown.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    agents: Vec<Agent>,
+    warnings: Vec<String>,
+}
+
+/// One agent CLI.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    /// Its key, unique in the catalog.
+    pub key: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// The program, with words before the flags if need be; for a builtin, its name.
+    pub cmd: String,
+    /// The flags it is started with unless a session replaces them.
+    pub flags: String,
+    /// Environment set for it, below what a session sets.
+    pub env: BTreeMap<String, String>,
+    /// How its screen looks when it waits for a prompt.
+    pub ready: Option<Rule>,
+    /// How a prompt is handed in.
+    pub submit: Submit,
+    /// The key presses that end it politely, as bytes; empty if unknown.
+    pub exit_keys: Vec<Vec<u8>>,
+    /// Models to choose from.
+    pub models: Vec<String>,
+    /// How to install it.
+    pub install_hint: String,
+    /// Where it is documented.
+    pub docs_url: String,
+    /// Whether it is part of llmux instead of a program found on `PATH`.
+    pub builtin: Option<Builtin>,
+}
+
+/// An agent that needs no installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Builtin {
+    /// `llmux demo-agent`.
+    Demo,
+    /// `$SHELL`, else `/bin/sh`.
+    Shell,
+}
+
+/// How a prompt is handed in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Submit {
+    /// How long at most to wait for the echo of the paste before Enter, in milliseconds.
+    pub settle_ms: u64,
+    /// What Enter is.
+    pub enter: String,
+}
+
+impl Default for Submit {
+    fn default() -> Self {
+        Self {
+            settle_ms: DEFAULT_SETTLE_MS,
+            enter: "\r".to_owned(),
+        }
+    }
+}
+
+/// Says what is wrong with the catalog's data or the operator's changes to it.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The built-in table is no TOML of the expected shape.
+    #[error("the built-in agent catalog is broken")]
+    Data(#[from] toml::de::Error),
+    /// A ready rule is no regular expression.
+    #[error("agents.{key}.readyPrompt")]
+    Rule {
+        /// The agent.
+        key: String,
+        /// What is wrong.
+        source: BadRule,
+    },
+    /// An exit key is unknown.
+    #[error("the exit keys of the agent {key}")]
+    Keys {
+        /// The agent.
+        key: String,
+        /// What is wrong.
+        source: BadKeys,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    agent: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Row {
+    key: String,
+    display_name: String,
+    #[serde(default)]
+    cmd: String,
+    builtin: Option<Builtin>,
+    #[serde(default)]
+    flags: String,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    exit_keys: String,
+    #[serde(default)]
+    submit: Submit,
+    ready: Option<RuleData>,
+    install_hint: String,
+    docs_url: String,
+}
+
+impl Catalog {
+    /// Builds the catalog. A change to an unknown agent makes a new one if it names a `cmd`, else a warning.
+    pub fn new(changes: &BTreeMap<String, AgentConfig>) -> Result<Self, CatalogError> {
+        let file: File = toml::from_str(BUILT_IN)?;
+        let agents = file
+            .agent
+            .into_iter()
+            .map(Agent::try_from)
+            .collect::<Result<_, _>>()?;
+        let mut catalog = Self {
+            agents,
+            warnings: Vec::new(),
+        };
+        for (key, change) in changes {
+            catalog.apply(key, change)?;
+        }
+        Ok(catalog)
+    }
+
+    fn apply(&mut self, key: &str, change: &AgentConfig) -> Result<(), CatalogError> {
+        if let Some(agent) = self.agents.iter_mut().find(|agent| agent.key == key) {
+            return agent.change(change);
+        }
+        if change.cmd.is_none() {
+            let near = self
+                .near(key)
+                .map_or(String::new(), |near| format!("; did you mean `agents.{near}`?"));
+            self.warnings.push(format!(
+                "agents.{key} is no known agent and names no cmd; it is left out{near}"
+            ));
+            return Ok(());
+        }
+        let mut agent = Agent::custom(key);
+        agent.change(change)?;
+        self.agents.push(agent);
+        Ok(())
+    }
+
+    /// All agents, installed or not.
+    pub fn all(&self) -> impl Iterator<Item = &Agent> {
+        self.agents.iter()
+    }
+
+    /// The agent of a key.
+    #[must_use]
+    pub fn find(&self, key: &str) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.key == key)
+    }
+
+    /// The key nearest to one that does not exist.
+    #[must_use]
+    pub fn near(&self, key: &str) -> Option<&str> {
+        nearest(key, self.agents.iter().map(|agent| agent.key.as_str()))
+    }
+
+    /// What the operator's changes said that had no effect.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Agent {
+    fn custom(key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            display_name: key.to_owned(),
+            cmd: String::new(),
+            flags: String::new(),
+            env: BTreeMap::new(),
+            ready: None,
+            submit: Submit::default(),
+            exit_keys: Vec::new(),
+            models: Vec::new(),
+            install_hint: format!("put the program of agents.{key}.cmd on PATH"),
+            docs_url: String::new(),
+            builtin: None,
+        }
+    }
+
+    fn change(&mut self, change: &AgentConfig) -> Result<(), CatalogError> {
+        if let Some(name) = &change.display_name {
+            self.display_name.clone_from(name);
+        }
+        if let Some(cmd) = &change.cmd {
+            self.cmd.clone_from(cmd);
+            self.builtin = None;
+        }
+        if let Some(flags) = &change.flags {
+            self.flags.clone_from(flags);
+        }
+        if let Some(pattern) = &change.ready_prompt {
+            let bad = |source| CatalogError::Rule {
+                key: self.key.clone(),
+                source,
+            };
+            self.ready = Some(Rule::new(pattern).map_err(bad)?);
+        }
+        if !change.models.is_empty() {
+            self.models.clone_from(&change.models);
+        }
+        self.env.extend(change.env.clone());
+        Ok(())
+    }
+
+    /// The words to execute: the command's, then those of `flags`, or of the agent's own flags if none are given.
+    ///
+    /// A leading `~/` of the program is the home directory; nothing else is expanded.
+    pub fn argv(&self, flags: Option<&str>, env: &Environment) -> Result<Vec<String>, CommandLineError> {
+        let mut argv = self.program(env)?;
+        argv.extend(split(flags.unwrap_or(&self.flags))?);
+        Ok(argv)
+    }
+
+    fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {
+        match self.builtin {
+            Some(Builtin::Demo) => Ok(vec![
+                env.exe().to_string_lossy().into_owned(),
+                "demo-agent".to_owned(),
+            ]),
+            Some(Builtin::Shell) => Ok(vec![env.text("SHELL").unwrap_or("/bin/sh").to_owned()]),
+            None => {
+                let mut words = split(&self.cmd)?;
+                let program = words
+                    .first_mut()
+                    .filter(|word| !word.is_empty())
+                    .ok_or(CommandLineError::Empty)?;
+                if let Some(rest) = program.strip_prefix("~/") {
+                    *program = env.home().join(rest).to_string_lossy().into_owned();
+                }
+                Ok(words)
+            }
+        }
+    }
+
+    /// Whether it can be started here.
+    #[must_use]
+    pub fn installed(&self, search: &ProgramSearch, env: &Environment) -> bool {
+        match self.builtin {
+            Some(Builtin::Demo) => true,
+            _ => {
+                let program = self.program(env).ok().and_then(|words| search.find(&words[0]));
+                program.is_some()
+                    || (self.key == "claude" && self.cmd == "claude" && search.has_claude_versions())
+            }
+        }
+    }
+
+    /// The agent as the API shows it.
+    #[must_use]
+    pub fn view(&self, installed: bool) -> AgentView {
+        AgentView {
+            key: self.key.clone(),
+            display_name: self.display_name.clone(),
+            cmd: self.cmd.clone(),
+            flags: self.flags.clone(),
+            env_defaults: self.env.clone(),
+            installed,
+            builtin: self.builtin.is_some(),
+            install_hint: self.install_hint.clone(),
+            docs_url: self.docs_url.clone(),
+        }
+    }
+}
+
+impl TryFrom<Row> for Agent {
+    type Error = CatalogError;
+
+    fn try_from(row: Row) -> Result<Self, CatalogError> {
+        let key = row.key;
+        let ready = row.ready.map(Rule::try_from).transpose();
+        let exit_keys = keys::parse(&row.exit_keys);
+        let builtin_name = row.builtin.map(|builtin| match builtin {
+            Builtin::Demo => "llmux demo-agent",
+            Builtin::Shell => "$SHELL",
+        });
+        Ok(Self {
+            display_name: row.display_name,
+            cmd: builtin_name.map_or(row.cmd, str::to_owned),
+            flags: row.flags,
+            env: row.env,
+            ready: ready.map_err(|source| CatalogError::Rule {
+                key: key.clone(),
+                source,
+            })?,
+            submit: row.submit,
+            exit_keys: exit_keys.map_err(|source| CatalogError::Keys {
+                key: key.clone(),
+                source,
+            })?,
+            models: Vec::new(),
+            install_hint: row.install_hint,
+            docs_url: row.docs_url,
+            builtin: row.builtin,
+            key,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

@@ -1,0 +1,170 @@
+use std::path::Path;
+
+use super::*;
+
+fn catalog() -> Catalog {
+    Catalog::new(&BTreeMap::new()).unwrap()
+}
+
+fn environment() -> Environment {
+    Environment::new(
+        Path::new("/home/u"),
+        Path::new("/"),
+        [("SHELL", "/bin/zsh"), ("PATH", "/nowhere")],
+    )
+}
+
+fn changed(key: &str, change: AgentConfig) -> Result<Catalog, CatalogError> {
+    Catalog::new(&BTreeMap::from([(key.to_owned(), change)]))
+}
+
+fn rows(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_agents_are_those_of_the_old_program_and_two_of_our_own() {
+    let catalog = catalog();
+    let keys: Vec<_> = catalog.all().map(|agent| agent.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "claude", "codex", "agy", "gemini", "qwen", "opencode", "amp", "grok", "aider", "continue",
+            "kiro", "cursor", "plandex", "goose", "copilot", "demo", "shell"
+        ]
+    );
+    assert_eq!(catalog.find("goose").unwrap().env["GOOSE_MODE"], "auto");
+    assert!(
+        catalog
+            .all()
+            .all(|agent| !agent.install_hint.is_empty() && !agent.docs_url.is_empty())
+    );
+}
+
+#[test]
+fn every_command_line_of_the_catalog_has_words() {
+    for agent in catalog().all() {
+        assert!(
+            !agent.argv(None, &environment()).unwrap()[0].is_empty(),
+            "{}",
+            agent.key
+        );
+    }
+}
+
+#[test]
+fn a_command_line_is_the_command_then_the_flags() {
+    let catalog = catalog();
+    let argv = |key: &str, flags| catalog.find(key).unwrap().argv(flags, &environment()).unwrap();
+    assert_eq!(
+        argv("aider", None),
+        ["aider", "--yes-always", "--model", "claude-opus-4-6"]
+    );
+    assert_eq!(argv("claude", Some("")), ["claude"]);
+    assert_eq!(
+        argv("claude", Some("--model 'a b'")),
+        ["claude", "--model", "a b"]
+    );
+    assert_eq!(
+        argv("demo", Some("--delay 5")),
+        ["llmux", "demo-agent", "--delay", "5"]
+    );
+    assert_eq!(argv("shell", None), ["/bin/zsh"]);
+}
+
+#[test]
+fn a_change_replaces_only_what_it_names() {
+    let change = AgentConfig {
+        cmd: Some("~/bin/wrap 'x y'".to_owned()),
+        env: BTreeMap::from([("K".to_owned(), "v".to_owned())]),
+        ready_prompt: Some("^>>".to_owned()),
+        ..AgentConfig::default()
+    };
+    let catalog = changed("goose", change).unwrap();
+    let goose = catalog.find("goose").unwrap();
+    assert_eq!(
+        goose.argv(None, &environment()).unwrap(),
+        ["/home/u/bin/wrap", "x y"]
+    );
+    assert_eq!(
+        (goose.env["GOOSE_MODE"].as_str(), goose.env["K"].as_str()),
+        ("auto", "v")
+    );
+    assert!(goose.ready.as_ref().unwrap().matches(&rows("x\n>>")).is_some());
+}
+
+#[test]
+fn an_agent_of_ones_own_needs_a_command() {
+    let own = AgentConfig {
+        cmd: Some("mine".to_owned()),
+        ..AgentConfig::default()
+    };
+    assert_eq!(
+        changed("mine", own).unwrap().find("mine").unwrap().display_name,
+        "mine"
+    );
+    let catalog = changed("cluade", AgentConfig::default()).unwrap();
+    assert!(
+        catalog.warnings()[0].ends_with("did you mean `agents.claude`?"),
+        "{:?}",
+        catalog.warnings()
+    );
+}
+
+#[test]
+fn a_broken_ready_prompt_is_an_error_that_names_the_agent() {
+    let change = AgentConfig {
+        ready_prompt: Some("(".to_owned()),
+        ..AgentConfig::default()
+    };
+    assert_eq!(
+        changed("amp", change).unwrap_err().to_string(),
+        "agents.amp.readyPrompt"
+    );
+}
+
+#[test]
+fn a_builtin_is_installed_and_an_absent_program_is_not() {
+    let (catalog, env) = (catalog(), environment());
+    let search = ProgramSearch::new(&env);
+    let installed = |key: &str| catalog.find(key).unwrap().installed(&search, &env);
+    assert!(installed("demo"));
+    assert!(!installed("codex") && !installed("claude"));
+}
+
+#[test]
+fn claude_counts_as_installed_by_its_own_installer() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(home.path().join(".local/share/claude/versions")).unwrap();
+    let env = Environment::new(home.path(), home.path(), []);
+    assert!(
+        catalog()
+            .find("claude")
+            .unwrap()
+            .installed(&ProgramSearch::new(&env), &env)
+    );
+}
+
+#[test]
+fn the_demo_agent_is_ready_at_its_composer_and_not_while_busy_or_asking() {
+    let ready = catalog().find("demo").unwrap().ready.clone().unwrap();
+    let composer = "────────────\n❯ Type a prompt\n────────────\n  ? for help\n\n";
+    assert_eq!(
+        ready.matches(&rows(&format!("hello\n\n{composer}"))).as_deref(),
+        Some("❯ Type a prompt")
+    );
+    assert_eq!(
+        ready
+            .matches(&rows("────────────\n❯ a\n  b\n────────────\n"))
+            .as_deref(),
+        Some("❯ a")
+    );
+    for busy in [
+        format!("✻ Working… (esc to interrupt)\n{composer}"),
+        "❯ an old prompt\n".to_owned(),
+        "Do you want to proceed?\n ❯ 1. Yes\n   2. No\n".to_owned(),
+        format!(" ❯ 1. Yes\n   2. No\n{composer}"),
+    ] {
+        assert_eq!(ready.matches(&rows(&busy)), None, "{busy}");
+    }
+}

@@ -1,0 +1,182 @@
+//! The process's surroundings, looked at once.
+
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use super::{ConfigError, dotenv};
+
+/// Environment variables, home, working directory and program path, as values.
+///
+/// Library functions take this instead of asking the process, so that a test decides what they see.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    vars: HashMap<OsString, OsString>,
+    home: PathBuf,
+    cwd: PathBuf,
+    exe: PathBuf,
+}
+
+impl Environment {
+    /// Looks at the process. Reads no file.
+    #[must_use]
+    pub fn capture() -> Self {
+        Self {
+            vars: std::env::vars_os().collect(),
+            home: etcetera::home_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            exe: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("llmux")),
+        }
+    }
+
+    /// Makes an environment of these variables, home and working directory; the program is `llmux`.
+    pub fn new<'a>(home: &Path, cwd: &Path, vars: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self {
+            vars: vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
+            home: home.to_owned(),
+            cwd: cwd.to_owned(),
+            exe: PathBuf::from("llmux"),
+        }
+    }
+
+    /// Adds the variables of `$XDG_CONFIG_HOME/llmux/.env`, else `~/.config/llmux/.env`; the process's own win.
+    ///
+    /// # Errors
+    ///
+    /// The file exists and can't be read. A missing file is no error.
+    pub fn load_dotenv(&mut self) -> Result<(), ConfigError> {
+        let path = self.xdg("XDG_CONFIG_HOME", ".config").join("llmux/.env");
+        for (name, value) in dotenv::read(&path)? {
+            self.vars.entry(name.into()).or_insert_with(|| value.into());
+        }
+        Ok(())
+    }
+
+    /// A variable's value; an empty one counts as unset.
+    #[must_use]
+    pub fn os(&self, name: &str) -> Option<&OsStr> {
+        self.vars
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A variable's value as text; an empty one, or one that is not UTF-8, counts as unset.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.os(name)?.to_str()
+    }
+
+    /// All variables, unordered.
+    pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.vars
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// The home directory.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The working directory.
+    #[must_use]
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// This program's file.
+    #[must_use]
+    pub fn exe(&self) -> &Path {
+        &self.exe
+    }
+
+    /// An XDG base directory: the variable if it holds an absolute path, else `default` under the home directory.
+    #[must_use]
+    pub fn xdg(&self, name: &str, default: &str) -> PathBuf {
+        self.absolute(name).unwrap_or_else(|| self.home.join(default))
+    }
+
+    /// A variable's value if it is an absolute path (relative ones are invalid by the XDG specification).
+    #[must_use]
+    pub fn absolute(&self, name: &str) -> Option<PathBuf> {
+        self.os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+
+    /// Makes a path absolute as a person means it: a leading `~` is the home directory, else relative to the working directory.
+    #[must_use]
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        let joined = match path.strip_prefix("~") {
+            Ok(rest) => self.home.join(rest),
+            Err(_) => self.cwd.join(path),
+        };
+        tidy(&joined)
+    }
+}
+
+/// Takes out `.` and applies `..` by the letter, as a shell's logical `cd` does; links stay as they were named.
+fn tidy(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(vars: &[(&'static str, &'static str)]) -> Environment {
+        Environment::new(Path::new("/home/u"), Path::new("/work/a"), vars.iter().copied())
+    }
+
+    #[test]
+    fn paths_resolve_as_a_person_means_them() {
+        let env = environment(&[]);
+        for (typed, meant) in [
+            ("~", "/home/u"),
+            ("~/x", "/home/u/x"),
+            (".", "/work/a"),
+            ("../b/./c", "/work/b/c"),
+            ("/etc/", "/etc"),
+            ("../../../..", "/"),
+            ("~other", "/work/a/~other"),
+        ] {
+            assert_eq!(env.resolve(Path::new(typed)), Path::new(meant), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_relative_or_empty_xdg_variable_counts_as_unset() {
+        for value in ["", "state"] {
+            let env = environment(&[("XDG_STATE_HOME", value)]);
+            assert_eq!(
+                env.xdg("XDG_STATE_HOME", ".local/state"),
+                Path::new("/home/u/.local/state")
+            );
+        }
+        let env = environment(&[("XDG_STATE_HOME", "/s")]);
+        assert_eq!(env.xdg("XDG_STATE_HOME", ".local/state"), Path::new("/s"));
+    }
+
+    #[test]
+    fn the_process_wins_over_the_dotenv_file() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join(".config/llmux")).unwrap();
+        std::fs::write(home.path().join(".config/llmux/.env"), "A=file\nB=file\n").unwrap();
+        let mut env = Environment::new(home.path(), home.path(), [("A", "process")]);
+        env.load_dotenv().unwrap();
+        assert_eq!((env.text("A"), env.text("B")), (Some("process"), Some("file")));
+    }
+}

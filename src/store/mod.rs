@@ -1,0 +1,11 @@
+//! What outlives the daemon: the state directory, files written atomically, and the session registry.
+//!
+//! Everything here blocks on the file system; an async caller goes through `spawn_blocking`.
+
+mod dir;
+pub mod file;
+mod sessions;
+pub mod time;
+
+pub use dir::{DirError, StateDir};
+pub use sessions::{ExitRecord, Loaded, Registry, RegistryError, SessionRecord};
