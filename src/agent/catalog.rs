@@ -68,6 +68,9 @@ pub enum Builtin {
 pub struct Submit {
     /// How long at most to wait for the echo of the paste before Enter, in milliseconds.
     pub settle_ms: u64,
+    /// How long the pane must be silent between the echo and Enter, in milliseconds, for agents that take an Enter
+    /// right behind a paste for a line end.
+    pub gap_ms: u64,
     /// What Enter is.
     pub enter: String,
 }
@@ -76,6 +79,7 @@ impl Default for Submit {
     fn default() -> Self {
         Self {
             settle_ms: DEFAULT_SETTLE_MS,
+            gap_ms: 0,
             enter: "\r".to_owned(),
         }
     }

@@ -58,6 +58,12 @@ pub struct SessionView {
     pub env: Option<BTreeMap<String, String>>,
     /// The agent's own environment.
     pub default_env: BTreeMap<String, String>,
+    /// The conversation it was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_from: Option<String>,
+    /// The conversation it is known to be in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_session_id: Option<String>,
     /// Prompts typed once the agent is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_prompts: Option<Vec<String>>,
@@ -65,6 +71,9 @@ pub struct SessionView {
     pub created_at: String,
     /// The session that started this one.
     pub parent: Option<String>,
+    /// Kept from the record; the old program wrote `on-failure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<String>,
     /// Whether its agent runs.
     pub status: State,
     /// The same as `status`, under the name the old local CLI used.

@@ -17,7 +17,7 @@ use crate::{PaneId, SessionId, SessionName, WindowId};
 /// tmux can't take in a command, are left out.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Starts a detached session with one program; answers `$SESSION @WINDOW %PANE`.
+    /// Starts a detached session with one program; answers `$SESSION @WINDOW %PANE PID`.
     NewSession {
         /// Its name; an error reply if it is taken.
         name: SessionName,
@@ -352,7 +352,8 @@ pub enum DisplayTarget {
 pub enum CapturePart {
     /// The screen. Wrapped lines are joined, trailing blanks kept.
     Visible,
-    /// So many lines of history, and the screen. Blocks the tmux server for about 5 µs a line.
+    /// So many lines of history, and of the screen nothing; without any history, the screen's first line. Blocks the
+    /// tmux server for about 5 µs a line.
     History {
         /// Lines before the screen.
         lines: u32,

@@ -8,7 +8,7 @@ use super::command::{CapturePart, Command, DisplayTarget};
 use crate::SessionId;
 
 /// What [`Command::NewSession`] answers.
-const NEW_SESSION_IDS: &str = "#{session_id} #{window_id} #{pane_id}";
+const NEW_SESSION_IDS: &str = "#{session_id} #{window_id} #{pane_id} #{pane_pid}";
 
 /// Writes commands as one line.
 pub(super) fn line(commands: &[Command]) -> Bytes {
@@ -213,7 +213,7 @@ fn write_program<'w>(
 fn write_part(part: CapturePart, w: &mut Words) -> &mut Words {
     match part {
         CapturePart::Visible => w.flags("-p -e -J"),
-        CapturePart::History { lines } => w.flags("-p -e -J -S").shown(format_args!("-{lines}")),
+        CapturePart::History { lines } => w.flags("-p -e -J -E -1 -S").shown(format_args!("-{lines}")),
         CapturePart::Saved => w.flags("-p -e -J -a -q"),
         CapturePart::Pending => w.flags("-p -P -C"),
     }

@@ -1,0 +1,123 @@
+//! One pane: its screen, its numbered output, and everyone who follows or waits for it.
+
+mod life;
+mod ring;
+mod subscription;
+mod task;
+mod wait;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub(crate) use self::{
+    life::{End, Life},
+    subscription::{Subscription, Update},
+    wait::{Condition, Seen, Test, WaitError},
+};
+use self::{
+    ring::Ring,
+    task::{Request, Task},
+};
+use crate::{
+    screen::{Cursor, Modes, Size},
+    tmux::FeedReader,
+};
+
+/// Requests that wait for a pane's task.
+const REQUEST_QUEUE: usize = 64;
+
+/// The pane's task is gone, which it only is when the program shuts down.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the pane is no longer followed")]
+pub(crate) struct PaneGone;
+
+/// A screen as bytes that draw it in a fresh terminal, and the number of the output that follows.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) seq: u64,
+    pub(crate) size: Size,
+    pub(crate) bytes: Bytes,
+}
+
+/// A screen as text.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    pub(crate) seq: u64,
+    pub(crate) size: Size,
+    pub(crate) rows: Vec<String>,
+    pub(crate) cursor: Cursor,
+    pub(crate) modes: Modes,
+    pub(crate) title: String,
+}
+
+/// A handle on a pane. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pane {
+    requests: mpsc::Sender<Request>,
+    ring: Arc<Ring>,
+    life: watch::Receiver<Life>,
+    size: watch::Receiver<Size>,
+}
+
+impl Pane {
+    /// Follows a pane that was just made: its reader gives everything it ever printed.
+    pub(crate) fn made(feed: FeedReader, size: Size) -> Self {
+        Self::start(feed, size, Life::Starting)
+    }
+
+    /// Follows a pane that was found running: its reader begins with a capture.
+    pub(crate) fn found(feed: FeedReader, size: Size) -> Self {
+        Self::start(feed, size, Life::Running)
+    }
+
+    fn start(feed: FeedReader, size: Size, life: Life) -> Self {
+        let (requests, inbox) = mpsc::channel(REQUEST_QUEUE);
+        let (life_sender, life) = watch::channel(life);
+        let (size_sender, size) = watch::channel(size);
+        let ring = Arc::new(Ring::new());
+        tokio::spawn(Task::new(feed, inbox, ring.clone(), life_sender, size_sender).run());
+        Self { requests, ring, life, size }
+    }
+
+    /// The life of its program, kept up to date.
+    pub(crate) fn life(&self) -> watch::Receiver<Life> {
+        self.life.clone()
+    }
+
+    /// Its size now.
+    pub(crate) fn size(&self) -> Size {
+        *self.size.borrow()
+    }
+
+    /// The number of the next byte of output.
+    pub(crate) fn seq(&self) -> u64 {
+        self.ring.end()
+    }
+
+    /// The screen as text.
+    pub(crate) async fn look(&self) -> Result<Look, PaneGone> {
+        self.ask(Request::Look).await
+    }
+
+    /// Subscribes: a snapshot and everything after it, with no gap and no byte twice. With `from`, the number a viewer
+    /// reached before, the snapshot is left out if all output since is still kept.
+    pub(crate) fn subscribe(&self, from: Option<u64>) -> Subscription {
+        Subscription::new(self.clone(), from)
+    }
+
+    /// Waits for a condition. Cancel safe.
+    ///
+    /// # Errors
+    /// When the program ends or the pane closes first.
+    pub(crate) async fn wait(&self, condition: Condition) -> Result<Seen, WaitError> {
+        self.ask(|reply| Request::Wait(condition, reply)).await.unwrap_or(Err(WaitError::Closed))
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, PaneGone> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).await.map_err(|_| PaneGone)?;
+        answer.await.map_err(|_| PaneGone)
+    }
+}

@@ -1,0 +1,209 @@
+//! The task behind a pane: the only one that touches its screen and writes its ring.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    Look, Snapshot,
+    life::{End, Life},
+    ring::Ring,
+    wait::{Condition, Seen, View, WaitError, Waiters},
+};
+use crate::{
+    screen::{Filter, Screen, Signal, Size},
+    tmux::{FeedItem, FeedReader},
+};
+
+pub(super) enum Request {
+    Snapshot(oneshot::Sender<Snapshot>),
+    Look(oneshot::Sender<Look>),
+    Wait(Condition, oneshot::Sender<Result<Seen, WaitError>>),
+}
+
+pub(super) struct Task {
+    feed: FeedReader,
+    requests: mpsc::Receiver<Request>,
+    ring: Arc<Ring>,
+    screen: Screen,
+    filter: Filter,
+    life: watch::Sender<Life>,
+    size: watch::Sender<Size>,
+    waiters: Waiters,
+    last_output: Instant,
+    /// Output that is newer than the capture that is awaited.
+    held: Option<Vec<Bytes>>,
+    /// Whether the screen is known; before the first capture of a pane that was found it is not.
+    known: bool,
+    early: Vec<Request>,
+}
+
+impl Task {
+    pub(super) fn new(
+        feed: FeedReader,
+        requests: mpsc::Receiver<Request>,
+        ring: Arc<Ring>,
+        life: watch::Sender<Life>,
+        size: watch::Sender<Size>,
+    ) -> Self {
+        // A pane that was found says so by its first item, before it prints anything.
+        let known = matches!(*life.borrow(), Life::Starting);
+        let screen = Screen::new(*size.borrow());
+        Self {
+            feed,
+            requests,
+            ring,
+            screen,
+            filter: Filter::new(),
+            life,
+            size,
+            waiters: Waiters::default(),
+            last_output: Instant::now(),
+            held: None,
+            known,
+            early: Vec::new(),
+        }
+    }
+
+    /// Runs until the pane is closed and nobody holds a handle on it: its last screen stays to be looked at.
+    pub(super) async fn run(mut self) {
+        let mut items = Vec::new();
+        let mut open = true;
+        loop {
+            tokio::select! {
+                () = self.feed.next(&mut items), if open => {
+                    for item in items.drain(..) {
+                        open &= !matches!(item, FeedItem::Gone);
+                        self.item(item);
+                    }
+                    self.check();
+                }
+                request = self.requests.recv() => match request {
+                    Some(request) => self.request(request),
+                    None => return,
+                },
+                () = until(self.waiters.deadline()) => self.check(),
+            }
+        }
+    }
+
+    fn item(&mut self, item: FeedItem) {
+        match item {
+            FeedItem::Output(data) => match &mut self.held {
+                Some(held) => held.push(data),
+                None => self.output(data),
+            },
+            FeedItem::Resync => self.held = Some(Vec::new()),
+            FeedItem::Capture(capture) => {
+                self.filter.reset();
+                self.screen.restore(&capture);
+                self.size.send_if_modified(|size| std::mem::replace(size, capture.size) != capture.size);
+                self.ring.discontinue();
+                for data in self.held.take().unwrap_or_default() {
+                    self.output(data);
+                }
+                self.known = true;
+                for request in std::mem::take(&mut self.early) {
+                    self.request(request);
+                }
+            }
+            FeedItem::Gone => self.gone(),
+        }
+    }
+
+    fn output(&mut self, data: Bytes) {
+        let mut signals = Vec::new();
+        let data = self.filter.push(data, &mut signals);
+        self.screen.feed(&data);
+        self.ring.push(data);
+        self.last_output = Instant::now();
+        for signal in signals {
+            if let Signal::Wrapper(message) = signal
+                && let Some(life) = Life::read(&message)
+            {
+                self.live(life);
+            }
+        }
+    }
+
+    /// A life goes one way: what the wrapper repeats, and what comes late, changes nothing.
+    fn live(&mut self, new: Life) {
+        self.life.send_if_modified(|life| {
+            let forward = match (&*life, &new) {
+                (Life::Starting, _) | (Life::Running, Life::Ended(_)) => *life != new,
+                _ => false,
+            };
+            if forward {
+                *life = new;
+            }
+            forward
+        });
+    }
+
+    fn gone(&mut self) {
+        self.live(Life::Ended(End::default()));
+        self.check();
+        self.waiters.close();
+        self.ring.close();
+        self.known = true;
+        for request in std::mem::take(&mut self.early) {
+            self.request(request);
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        if !self.known {
+            self.early.push(request);
+            return;
+        }
+        // A caller that gave up is no fault.
+        match request {
+            Request::Snapshot(reply) => {
+                let bytes = self.screen.snapshot();
+                let _ = reply.send(Snapshot { seq: self.ring.end(), size: self.screen.size(), bytes });
+            }
+            Request::Look(reply) => {
+                let _ = reply.send(self.look());
+            }
+            Request::Wait(condition, reply) => {
+                let life = self.life.borrow().clone();
+                let view = View {
+                    screen: &self.screen,
+                    life: &life,
+                    seq: self.ring.end(),
+                    last_output: self.last_output,
+                };
+                self.waiters.add(condition, reply, &view);
+            }
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            seq: self.ring.end(),
+            size: self.screen.size(),
+            rows: self.screen.rows(),
+            cursor: self.screen.cursor(),
+            modes: self.screen.modes(),
+            title: self.screen.title().to_owned(),
+        }
+    }
+
+    fn check(&mut self) {
+        let life = self.life.borrow().clone();
+        let view =
+            View { screen: &self.screen, life: &life, seq: self.ring.end(), last_output: self.last_output };
+        self.waiters.check(&view);
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,154 @@
+//! Waiting for a pane: conditions that are looked at when something happened, never by polling.
+
+use std::time::Duration;
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::life::{End, Life};
+use crate::screen::Screen;
+
+/// Says whether the visible rows are what is waited for, and which part of them showed it.
+pub(crate) type Test = Box<dyn Fn(&[String]) -> Option<String> + Send>;
+
+/// What to wait for.
+pub(crate) enum Condition {
+    /// Nothing was printed for so long.
+    Quiet(Duration),
+    /// The test passed, and went on passing for so long.
+    Screen { test: Test, hold: Duration },
+    /// Something was printed behind this number.
+    OutputPast(u64),
+    /// The program ended.
+    Ended,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) evidence: String,
+    pub(crate) seq: u64,
+}
+
+/// Why a wait can't be fulfilled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WaitError {
+    /// The program ended first.
+    #[error("the program ended while it was waited for")]
+    Ended(End),
+    /// The pane is closed.
+    #[error("the pane is closed")]
+    Closed,
+}
+
+pub(super) struct Waiter {
+    condition: Condition,
+    /// Since when the condition has held, and what showed it.
+    since: Option<(Instant, String)>,
+    reply: oneshot::Sender<Result<Seen, WaitError>>,
+}
+
+/// What waiters look at.
+pub(super) struct View<'a> {
+    pub(super) screen: &'a Screen,
+    pub(super) life: &'a Life,
+    pub(super) seq: u64,
+    pub(super) last_output: Instant,
+}
+
+#[derive(Default)]
+pub(super) struct Waiters(Vec<Waiter>);
+
+impl Waiters {
+    pub(super) fn add(
+        &mut self,
+        condition: Condition,
+        reply: oneshot::Sender<Result<Seen, WaitError>>,
+        view: &View<'_>,
+    ) {
+        self.0.push(Waiter { condition, since: None, reply });
+        self.check(view);
+    }
+
+    /// When to look again although nothing happened.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.iter().filter_map(|waiter| Some(waiter.since.as_ref()?.0 + waiter.condition.hold())).min()
+    }
+
+    /// Answers all whose condition holds, or can't hold any more.
+    pub(super) fn check(&mut self, view: &View<'_>) {
+        self.0.retain(|waiter| !waiter.reply.is_closed());
+        if self.0.is_empty() {
+            return;
+        }
+        let rows = match self.0.iter().any(|waiter| matches!(waiter.condition, Condition::Screen { .. })) {
+            true => view.screen.rows(),
+            false => Vec::new(),
+        };
+        for waiter in &mut self.0 {
+            waiter.look(view, &rows);
+        }
+        let now = Instant::now();
+        for waiter in self.0.extract_if(.., |waiter| waiter.is_settled(view, now)) {
+            waiter.answer(view);
+        }
+    }
+
+    /// Tells all that nothing more will come.
+    pub(super) fn close(&mut self) {
+        for waiter in self.0.drain(..) {
+            let _ = waiter.reply.send(Err(WaitError::Closed));
+        }
+    }
+}
+
+impl Condition {
+    fn hold(&self) -> Duration {
+        match *self {
+            Self::Quiet(hold) | Self::Screen { hold, .. } => hold,
+            Self::OutputPast(_) | Self::Ended => Duration::ZERO,
+        }
+    }
+}
+
+impl Waiter {
+    fn look(&mut self, view: &View<'_>, rows: &[String]) {
+        let seen = match &self.condition {
+            Condition::Quiet(_) => {
+                self.since = Some((view.last_output, "quiet".to_owned()));
+                return;
+            }
+            Condition::Screen { test, .. } => test(rows),
+            Condition::OutputPast(seq) => (view.seq > *seq).then(|| "output".to_owned()),
+            Condition::Ended => ended(view.life).map(|end| match end.code {
+                Some(code) => format!("exit status {code}"),
+                None => "closed".to_owned(),
+            }),
+        };
+        self.since = match (self.since.take(), seen) {
+            (_, None) => None,
+            (Some((since, _)), Some(evidence)) => Some((since, evidence)),
+            (None, Some(evidence)) => Some((Instant::now(), evidence)),
+        };
+    }
+
+    fn is_settled(&self, view: &View<'_>, now: Instant) -> bool {
+        let holds = self.since.as_ref().is_some_and(|(since, _)| *since + self.condition.hold() <= now);
+        holds || ended(view.life).is_some()
+    }
+
+    fn answer(self, view: &View<'_>) {
+        let answer = match (self.since, ended(view.life)) {
+            (Some((_, evidence)), _) => Ok(Seen { evidence, seq: view.seq }),
+            (None, Some(end)) => Err(WaitError::Ended(end.clone())),
+            (None, None) => Err(WaitError::Closed),
+        };
+        let _ = self.reply.send(answer);
+    }
+}
+
+fn ended(life: &Life) -> Option<&End> {
+    match life {
+        Life::Ended(end) => Some(end),
+        Life::Starting | Life::Running => None,
+    }
+}

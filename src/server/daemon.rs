@@ -1,0 +1,46 @@
+//! `/health`, `/api/version` and `/api/daemon`.
+
+use axum::{Json, extract::State};
+use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Handover};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{Order, Shared, body, error::Failure};
+
+pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
+    let status = (shared.status)();
+    Json(json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": false }))
+}
+
+pub(super) async fn version() -> Json<Value> {
+    Json(json!({ "version": env!("CARGO_PKG_VERSION") }))
+}
+
+pub(super) async fn status(State(shared): State<Shared>) -> Json<DaemonStatus> {
+    Json((shared.status)())
+}
+
+pub(super) async fn stop(State(shared): State<Shared>) -> Result<Json<Value>, Failure> {
+    shared.orders.send(Order::Stop).await.map_err(|_| leaving())?;
+    Ok(Json(json!({ "ok": true })))
+}
+
+/// Answers when the successor holds the socket.
+pub(super) async fn hand_over(
+    State(shared): State<Shared>,
+    body::Json(Handover { socket }): body::Json<Handover>,
+) -> Result<Json<Value>, Failure> {
+    let (done, answer) = oneshot::channel();
+    shared.orders.send(Order::HandOver(socket, done)).await.map_err(|_| leaving())?;
+    match answer.await {
+        Ok(Ok(())) => Ok(Json(json!({ "ok": true }))),
+        Ok(Err(error)) => {
+            Err(Failure(ApiError::new(ErrorCode::Internal, format!("cannot hand the socket over: {error}"))))
+        }
+        Err(_) => Err(leaving()),
+    }
+}
+
+fn leaving() -> Failure {
+    Failure(ApiError::new(ErrorCode::Internal, "the daemon is leaving already"))
+}

@@ -1,0 +1,55 @@
+//! Errors as responses.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use llmux_protocol::api::{ApiError, ErrorCode};
+
+use crate::session::SessionError;
+
+/// A failed request.
+pub(super) struct Failure(pub(super) ApiError);
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        let mut body = ApiError::new(error.code(), with_causes(&error));
+        body.hint = error.hint();
+        Self(body)
+    }
+}
+
+/// An error with its causes, each said once: many transparent layers repeat what they wrap.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            said = format!("{said}: {text}");
+        }
+        next = cause.source();
+    }
+    said
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (status(self.0.code), Json(self.0)).into_response()
+    }
+}
+
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::NotFound | ErrorCode::SessionNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::SessionNotRunning => StatusCode::CONFLICT,
+        ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorCode::Tmux => StatusCode::BAD_GATEWAY,
+        ErrorCode::State | ErrorCode::Internal | ErrorCode::Other => StatusCode::INTERNAL_SERVER_ERROR,
+        // The contract of the Node program answers all of these with 400, an existing name included.
+        _ => StatusCode::BAD_REQUEST,
+    }
+}

@@ -1,0 +1,129 @@
+//! The Unix socket: bound safely, read only by its owner, and given from one daemon to the next.
+
+use std::{
+    fs, io,
+    io::{IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{fs::PermissionsExt, net as std_unix},
+    },
+    path::Path,
+};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+};
+use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
+
+/// A listener that serves only processes of the daemon's own user, and root.
+pub(crate) struct Owned(pub(crate) UnixListener);
+
+impl axum::serve::Listener for Owned {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        loop {
+            let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
+            let own = rustix::process::geteuid().as_raw();
+            match stream.peer_cred() {
+                Ok(peer) if peer.uid() == own || peer.uid() == 0 => return (stream, address),
+                Ok(peer) => tracing::warn!(uid = peer.uid(), "refused a connection from another user"),
+                Err(error) => tracing::warn!(%error, "refused a connection of unknown origin"),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// Binds the daemon's socket. The caller holds the daemon's lock, so a socket that is there is a dead one's.
+///
+/// # Errors
+/// When the path is taken by something else than a socket, or can't be bound.
+pub(crate) fn bind(path: &Path) -> io::Result<std_unix::UnixListener> {
+    use std::os::unix::fs::FileTypeExt;
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => fs::remove_file(path)?,
+        Ok(_) => return Err(io::Error::other("something else than a socket is there")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = std_unix::UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Sends a listening socket to the successor who waits on `to`. Blocks.
+pub(crate) fn give(listener: impl AsFd, to: &Path) -> io::Result<()> {
+    let stream = std_unix::UnixStream::connect(to)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut message = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [listener.as_fd()];
+    if !message.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(io::Error::other("no room for a descriptor"));
+    }
+    rustix::net::sendmsg(&stream, &[IoSlice::new(b"s")], &mut message, SendFlags::empty())?;
+    Ok(())
+}
+
+/// Receives a listening socket from the one connection to `from`. Blocks.
+pub(crate) fn take(from: &std_unix::UnixListener) -> io::Result<std_unix::UnixListener> {
+    let (stream, _) = from.accept()?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut message = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    rustix::net::recvmsg(&stream, &mut [IoSliceMut::new(&mut byte)], &mut message, RecvFlags::CMSG_CLOEXEC)?;
+    let descriptor: Option<OwnedFd> = message.drain().find_map(|part| match part {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    descriptor.map(std_unix::UnixListener::from).ok_or_else(|| io::Error::other("no socket came"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, io::Write, thread};
+
+    use super::*;
+
+    #[test]
+    fn a_given_socket_still_has_those_who_knocked_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (main, handover) = (dir.path().join("main"), dir.path().join("handover"));
+        let old = std_unix::UnixListener::bind(&main).unwrap();
+        let mut early = std_unix::UnixStream::connect(&main).unwrap();
+        early.write_all(b"hello").unwrap();
+        drop_write(&early);
+        let waiting = std_unix::UnixListener::bind(&handover).unwrap();
+        let giver = thread::spawn(move || give(&old, &handover));
+        let new = take(&waiting).unwrap();
+        giver.join().unwrap().unwrap();
+        let (mut stream, _) = new.accept().unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "hello");
+    }
+
+    fn drop_write(stream: &std_unix::UnixStream) {
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    #[test]
+    fn a_dead_socket_is_replaced_but_a_file_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        drop(bind(&path).unwrap());
+        assert!(path.exists());
+        let listener = bind(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(listener);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "precious").unwrap();
+        assert!(bind(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+}

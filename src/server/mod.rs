@@ -1,0 +1,71 @@
+//! The HTTP face: one router, whatever it is reached by.
+
+mod agents;
+mod body;
+mod daemon;
+mod error;
+pub(crate) mod listen;
+mod sessions;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{Method, Uri},
+    routing::{get, post},
+};
+use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode};
+use tokio::sync::mpsc;
+
+use self::error::Failure;
+use crate::session::Sessions;
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) sessions: Sessions,
+    /// Makes the daemon's status; the daemon alone knows all of it.
+    pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
+    pub(crate) orders: mpsc::Sender<Order>,
+}
+
+/// What a client may ask of the daemon's life.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Leave.
+    Stop,
+    /// Send the listening socket to a successor who waits on this socket, then leave.
+    HandOver(String, tokio::sync::oneshot::Sender<std::io::Result<()>>),
+}
+
+/// All routes.
+pub(crate) fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/health", get(daemon::health))
+        .route("/api/version", get(daemon::version))
+        .route("/api/daemon", get(daemon::status))
+        .route("/api/daemon/stop", post(daemon::stop))
+        .route("/api/daemon/handover", post(daemon::hand_over))
+        .route("/api/agents", get(agents::installed))
+        .route("/api/agents/all", get(agents::all))
+        .route("/api/sessions", get(sessions::list).post(sessions::start))
+        .route("/api/sessions/{name}", get(sessions::get).patch(sessions::edit))
+        .route("/api/sessions/{name}/send", post(sessions::send))
+        .route("/api/sessions/{name}/stop", post(sessions::stop))
+        .route("/api/sessions/{name}/kill", post(sessions::kill))
+        .route("/api/sessions/{name}/respawn", post(sessions::respawn))
+        .route("/api/sessions/{name}/screen", get(sessions::screen))
+        .route("/api/sessions/{name}/wait", post(sessions::wait))
+        .route("/api/broadcast", post(sessions::broadcast))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(shared)
+}
+
+async fn no_such_route(uri: Uri) -> Failure {
+    Failure(ApiError::new(ErrorCode::NotFound, format!("no route {}", uri.path())))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Failure {
+    Failure(ApiError::new(ErrorCode::MethodNotAllowed, format!("{} does not take {method}", uri.path())))
+}

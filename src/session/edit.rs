@@ -1,0 +1,109 @@
+//! Changing a session's record, and its tmux session with it.
+
+use llmux_protocol::{
+    SessionName,
+    api::{EditRequest, SessionView},
+    control::{Command, CommandLine, PaneTarget},
+};
+
+use super::{Live, SessionError, Sessions, lock, start};
+
+impl Sessions {
+    /// Changes a session. A new name takes effect at once; anything else by a restart, which a running session gets if
+    /// its directory changed or the request says so.
+    pub(crate) async fn edit(&self, name: &str, request: EditRequest) -> Result<SessionView, SessionError> {
+        let EditRequest { name: new_name, cwd, flags, env, init_prompts, apply } = request;
+        let changes_nothing = [&new_name, &cwd, &flags, &env].iter().all(|field| field.is_none());
+        if changes_nothing && init_prompts.is_none() && !apply {
+            return Err(SessionError::NothingToEdit);
+        }
+        let _gate = self.gate(name).await;
+        let before = self.record(name).await?;
+        let mut after = before.clone();
+        if let Some(cwd) = cwd {
+            after.cwd = self.cwd(Some(&cwd))?;
+        }
+        if let Some(flags) = flags {
+            self.agent(&after.agent)?.argv(Some(&flags), &self.0.setting.environment)?;
+            after.flags = Some(flags);
+        }
+        if let Some(env) = env {
+            after.env = Some(start::read_env(&env)?).filter(|env| !env.is_empty());
+        }
+        if let Some(prompts) = init_prompts {
+            after.init_prompts = Some(prompts).filter(|prompts| !prompts.is_empty());
+        }
+        let moved = after.cwd != before.cwd;
+        let restart = (apply || moved) && self.running(name).is_ok();
+        self.0
+            .records
+            .update(move |records| {
+                if let Some(record) = records.get_mut(&after.name) {
+                    record.cwd = after.cwd;
+                    record.flags = after.flags;
+                    record.env = after.env;
+                    record.init_prompts = after.init_prompts;
+                }
+            })
+            .await?;
+        let name = match new_name.filter(|new| new != name) {
+            None => name.to_owned(),
+            Some(new) => {
+                let new: SessionName = new.parse()?;
+                let _gate = self.gate(new.as_str()).await;
+                self.rename(name, &new).await?;
+                new.to_string()
+            }
+        };
+        if restart { self.respawn(&name).await } else { self.get(&name).await }
+    }
+
+    /// Renames a session, in tmux first: tmux knows whether the name is free there. The caller holds both gates.
+    async fn rename(&self, old: &str, new: &SessionName) -> Result<(), SessionError> {
+        if self.0.records.all().await?.contains_key(new.as_str()) {
+            return Err(SessionError::Exists(new.to_string()));
+        }
+        if let Ok(live) = self.running(old) {
+            let rename = Command::RenameSession { session: live.session, name: new.clone() };
+            self.0.tmux.run(live.server, rename).await.map_err(|error| match error {
+                crate::tmux::RunError::Refused { why, .. } if why.starts_with("duplicate session") => {
+                    SessionError::Foreign(new.to_string())
+                }
+                other => other.into(),
+            })?;
+        }
+        self.adopt_name(old, new).await
+    }
+
+    /// Gives everything but the tmux session its new name.
+    pub(super) async fn adopt_name(&self, old: &str, new: &SessionName) -> Result<(), SessionError> {
+        let (from, to) = (old.to_owned(), new.to_string());
+        self.0
+            .records
+            .update(move |records| {
+                if let Some(mut record) = records.remove(&from) {
+                    for child in records.values_mut().filter(|child| child.parent.as_deref() == Some(&from)) {
+                        child.parent = Some(to.clone());
+                    }
+                    record.name.clone_from(&to);
+                    records.insert(to, record);
+                }
+            })
+            .await?;
+        let live = {
+            let mut all = lock(&self.0.live);
+            let live = all.remove(old);
+            if let Some(live) = &live {
+                all.insert(new.to_string(), live.clone());
+            }
+            live
+        };
+        if let Some(live) = live.filter(Live::runs) {
+            let tag = Command::TagPane { pane: PaneTarget::Id(live.id), tag: self.tag(new.as_str()) };
+            let value = new.to_string();
+            let say = Command::SetEnvironment { session: live.session, name: "LLMUX_SESSION", value };
+            self.0.tmux.run(live.server, CommandLine::new(tag).then(say)).await?;
+        }
+        Ok(())
+    }
+}

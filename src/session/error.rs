@@ -1,0 +1,128 @@
+//! Why something asked of a session can't be done.
+
+use std::path::PathBuf;
+
+use llmux_protocol::{BadName, api::ErrorCode};
+
+use crate::{
+    agent::CommandLineError,
+    pane::{End, WaitError},
+    store::RegistryError,
+    tmux::RunError,
+};
+
+/// Why something asked of a session can't be done. Nothing was changed unless it says so.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    #[error("no session {name:?}")]
+    NotFound { name: String, near: Option<String> },
+    #[error("session {0:?} already exists")]
+    Exists(String),
+    #[error("session {name:?} is not running")]
+    NotRunning { name: String },
+    #[error("a tmux session {0:?} exists that llmux did not start")]
+    Foreign(String),
+    #[error(transparent)]
+    Name(#[from] BadName),
+    #[error("unknown agent {key:?}")]
+    UnknownAgent { key: String, near: Option<String> },
+    #[error("agent {key:?} is not installed on the daemon host")]
+    NotInstalled { key: String, hint: String },
+    #[error("{0}")]
+    Command(#[from] CommandLineError),
+    #[error("cwd does not exist: {}", .0.display())]
+    NoCwd(PathBuf),
+    #[error("not KEY=VALUE: {0:?}")]
+    BadEnv(String),
+    #[error("prompt required")]
+    EmptyPrompt,
+    #[error("the prompt has {0} bytes; at most {max} are possible", max = super::MAX_PROMPT_BYTES)]
+    PromptTooLarge(usize),
+    #[error("{}", start_failure(name, end))]
+    StartFailed { name: String, end: End, rows: Vec<String> },
+    #[error("{text:?} is no regular expression: {source}")]
+    BadRegex { text: String, source: Box<regex::Error> },
+    #[error("session {name:?}: what was waited for did not come within {ms} ms")]
+    WaitTimeout { name: String, ms: u64 },
+    #[error("session {name:?} ended while it was waited for{}", .end.code.map(|code| format!(" (exit status {code})")).unwrap_or_default())]
+    EndedMeanwhile { name: String, end: End },
+    #[error(transparent)]
+    Tmux(#[from] RunError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error("cannot write the prompt to a file for tmux: {0}")]
+    Spool(#[source] std::io::Error),
+    #[error("nothing to change")]
+    NothingToEdit,
+    #[error("the daemon is shutting down")]
+    ShuttingDown,
+}
+
+fn start_failure(name: &str, end: &End) -> String {
+    match (&end.failure, end.code) {
+        (Some(why), _) => format!("session {name:?} could not start: {why}"),
+        (None, Some(code)) => format!("session {name:?} ended at once with exit status {code}"),
+        (None, None) => format!("session {name:?} ended at once"),
+    }
+}
+
+impl SessionError {
+    /// The same, for a program.
+    pub(crate) fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. } => ErrorCode::SessionNotFound,
+            Self::Exists(_) => ErrorCode::SessionExists,
+            Self::NotRunning { .. } | Self::EndedMeanwhile { .. } => ErrorCode::SessionNotRunning,
+            Self::Foreign(_) => ErrorCode::ForeignSession,
+            Self::Name(_) => ErrorCode::NameInvalid,
+            Self::UnknownAgent { .. } => ErrorCode::AgentUnknown,
+            Self::NotInstalled { .. } => ErrorCode::AgentNotInstalled,
+            Self::NoCwd(_) => ErrorCode::CwdMissing,
+            Self::Command(_) | Self::BadEnv(_) | Self::EmptyPrompt | Self::BadRegex { .. } | Self::NothingToEdit => {
+                ErrorCode::BadRequest
+            }
+            Self::PromptTooLarge(_) => ErrorCode::PromptTooLarge,
+            Self::StartFailed { .. } => ErrorCode::StartFailed,
+            Self::WaitTimeout { .. } => ErrorCode::Timeout,
+            Self::Tmux(_) | Self::ShuttingDown => ErrorCode::Tmux,
+            Self::Registry(_) | Self::Spool(_) => ErrorCode::State,
+        }
+    }
+
+    /// What the user can do.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { near: Some(near), .. } => Some(format!("did you mean {near:?}?")),
+            Self::NotFound { near: None, .. } => Some("`llmux session list` shows all".into()),
+            Self::UnknownAgent { near: Some(near), .. } => Some(format!("did you mean {near:?}?")),
+            Self::UnknownAgent { near: None, .. } => Some("`llmux agent list --all` shows all".into()),
+            Self::Exists(name) => {
+                Some(format!("choose another with --name, or `llmux session restart {name}` if it has exited"))
+            }
+            Self::NotRunning { name } => Some(format!("`llmux session restart {name}` starts it again")),
+            Self::Foreign(name) => Some(format!("choose another name, or end it: `tmux kill-session -t ={name}`")),
+            Self::NotInstalled { hint, .. } if !hint.is_empty() => Some(format!("install it: {hint}")),
+            Self::Command(error) => Some(error.hint().to_owned()),
+            Self::BadEnv(_) => Some("one KEY=VALUE a line; lines that begin with # are skipped".into()),
+            Self::StartFailed { rows, .. } => {
+                let last = rows.iter().map(|row| row.trim_end()).filter(|row| !row.is_empty()).collect::<Vec<_>>();
+                let last = &last[last.len().saturating_sub(LAST_ROWS)..];
+                (!last.is_empty()).then(|| format!("its last output was:\n{}", last.join("\n")))
+            }
+            Self::PromptTooLarge(_) => Some("put it into a file and prompt the agent to read that".into()),
+            Self::Tmux(_) => Some("`llmux server status` shows the connection".into()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn from_wait(name: &str, error: WaitError) -> Self {
+        let end = match error {
+            WaitError::Ended(end) => end,
+            WaitError::Closed => End::default(),
+        };
+        Self::EndedMeanwhile { name: name.to_owned(), end }
+    }
+}
+
+/// How many of a dead program's last rows its error shows.
+const LAST_ROWS: usize = 10;

@@ -1,0 +1,277 @@
+//! Sessions: agents in named tmux sessions, and the registry that remembers them.
+//!
+//! What a session is stands in `sessions.json`; whether it runs stands in tmux. The daemon holds neither: it follows
+//! both, and a new daemon finds the same sessions again.
+
+mod edit;
+mod error;
+mod input;
+mod keeper;
+mod records;
+mod start;
+mod stop;
+mod tree;
+mod view;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use llmux_protocol::{
+    PaneId, SessionId, WindowId,
+    api::{AgentView, ScreenView, SessionView, Until, WaitOutcome},
+};
+use tokio::{
+    sync::{OwnedMutexGuard, watch},
+    time::timeout,
+};
+
+pub(crate) use self::error::SessionError;
+use self::{input::Input, records::Records};
+use crate::{
+    agent::{Agent, Catalog, ProgramSearch},
+    config::Environment,
+    nearest::nearest,
+    pane::{Condition, Life, Pane, Subscription},
+    store::SessionRecord,
+    tmux::{ServerId, Tmux},
+};
+
+/// The largest prompt.
+pub(crate) const MAX_PROMPT_BYTES: usize = 1 << 20;
+/// A ready screen counts as idle when it stayed so: right after Enter it still looks ready.
+const IDLE_HOLD: Duration = Duration::from_millis(400);
+/// What counts as idle for an agent without a ready rule.
+const IDLE_QUIET: Duration = Duration::from_secs(1);
+
+/// What sessions need to know of their surroundings.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    /// The environment the daemon was started in.
+    pub(crate) environment: Environment,
+    /// This program, which panes run as `llmux run`.
+    pub(crate) exe: PathBuf,
+    /// A private directory for large pastes.
+    pub(crate) spool: PathBuf,
+    /// What tells this daemon's panes from those of another state directory on the same tmux server.
+    pub(crate) owner: String,
+}
+
+/// A handle on all sessions. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Sessions(Arc<Inner>);
+
+struct Inner {
+    tmux: Tmux,
+    catalog: Catalog,
+    setting: Setting,
+    records: Records,
+    live: Mutex<HashMap<String, Live>>,
+    /// One lock a name: starting, stopping and changing a session exclude each other.
+    gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Whether the first look at tmux is done.
+    synced: watch::Sender<bool>,
+}
+
+/// A session's pane, from its start until it is started again or forgotten.
+#[derive(Clone)]
+struct Live {
+    server: ServerId,
+    session: SessionId,
+    window: WindowId,
+    id: PaneId,
+    /// The process tmux started in the pane.
+    pid: u32,
+    pane: Pane,
+    input: Input,
+}
+
+impl Live {
+    fn runs(&self) -> bool {
+        !matches!(*self.pane.life().borrow(), Life::Ended(_))
+    }
+
+    fn is(&self, server: ServerId, pane: PaneId) -> bool {
+        self.server == server && self.id == pane
+    }
+}
+
+impl Sessions {
+    /// Starts to follow tmux and the registry.
+    pub(crate) fn start(tmux: Tmux, catalog: Catalog, registry: PathBuf, setting: Setting) -> Self {
+        let sessions = Self(Arc::new(Inner {
+            tmux,
+            catalog,
+            setting,
+            records: Records::new(registry),
+            live: Mutex::default(),
+            gates: Mutex::default(),
+            synced: watch::channel(false).0,
+        }));
+        tokio::spawn(keeper::run(sessions.clone()));
+        sessions
+    }
+
+    /// Waits until sessions that were running are found again.
+    pub(crate) async fn synced(&self) {
+        // The sender lives in `self`.
+        let _ = self.0.synced.subscribe().wait_for(|synced| *synced).await;
+    }
+
+    /// All agents that can be started.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    /// All agents as the API shows them.
+    pub(crate) fn agents(&self) -> Vec<AgentView> {
+        let environment = &self.0.setting.environment;
+        let search = ProgramSearch::new(environment);
+        self.0.catalog.all().map(|agent| agent.view(agent.installed(&search, environment))).collect()
+    }
+
+    /// How many sessions were known at the last look, and how many run.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let running = lock(&self.0.live).values().filter(|live| live.runs()).count();
+        (self.0.records.known(), running)
+    }
+
+    /// All sessions, the youngest first.
+    pub(crate) async fn list(&self) -> Result<Vec<SessionView>, SessionError> {
+        let records = self.0.records.all().await?;
+        let mut views: Vec<SessionView> = records.values().map(|record| self.view(record)).collect();
+        views.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.name.cmp(&b.name)));
+        Ok(views)
+    }
+
+    /// One session, by its exact name.
+    pub(crate) async fn get(&self, name: &str) -> Result<SessionView, SessionError> {
+        Ok(self.view(&self.record(name).await?))
+    }
+
+    /// What a session shows; after its program ended, what it showed last.
+    pub(crate) async fn screen(&self, name: &str) -> Result<ScreenView, SessionError> {
+        self.record(name).await?;
+        let live = self.live(name).ok_or_else(|| not_running(name))?;
+        let look = live.pane.look().await.map_err(|_| not_running(name))?;
+        Ok(view::screen(name, look))
+    }
+
+    /// Subscribes to a session's screen and output.
+    pub(crate) fn subscribe(&self, name: &str, from: Option<u64>) -> Result<Subscription, SessionError> {
+        Ok(self.running(name)?.pane.subscribe(from))
+    }
+
+    /// Waits for a condition on a session.
+    pub(crate) async fn wait(
+        &self,
+        name: &str,
+        until: Until,
+        at_most: Option<Duration>,
+    ) -> Result<WaitOutcome, SessionError> {
+        let record = self.record(name).await?;
+        let live = match until {
+            // Its end may have come before.
+            Until::Exit => self.live(name).ok_or_else(|| not_running(name))?,
+            _ => self.running(name)?,
+        };
+        let waiting = live.pane.wait(self.condition(&record, until)?);
+        let seen = match at_most {
+            None => waiting.await,
+            Some(at_most) => timeout(at_most, waiting).await.map_err(|_| SessionError::WaitTimeout {
+                name: name.to_owned(),
+                ms: u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX),
+            })?,
+        };
+        let seen = seen.map_err(|error| SessionError::from_wait(name, error))?;
+        Ok(WaitOutcome { ok: true, name: name.to_owned(), evidence: seen.evidence, seq: seen.seq })
+    }
+
+    fn condition(&self, record: &SessionRecord, until: Until) -> Result<Condition, SessionError> {
+        Ok(match until {
+            Until::Quiet { ms } => Condition::Quiet(Duration::from_millis(ms)),
+            Until::Exit => Condition::Ended,
+            Until::Text { regex: text } => {
+                let regex = regex::Regex::new(&text)
+                    .map_err(|source| SessionError::BadRegex { text, source: Box::new(source) })?;
+                let test = move |rows: &[String]| rows.iter().find(|row| regex.is_match(row)).cloned();
+                Condition::Screen { test: Box::new(test), hold: Duration::ZERO }
+            }
+            Until::Idle => match self.0.catalog.find(&record.agent).and_then(|agent| agent.ready.clone()) {
+                None => Condition::Quiet(IDLE_QUIET),
+                Some(ready) => {
+                    Condition::Screen { test: Box::new(move |rows| ready.matches(rows)), hold: IDLE_HOLD }
+                }
+            },
+        })
+    }
+
+    /// Types a prompt, and Enter behind it; returns how many bytes were pasted. Returns when Enter is typed.
+    pub(crate) async fn send(&self, name: &str, prompt: &str, enter: bool) -> Result<usize, SessionError> {
+        let bytes = input::prompt_bytes(prompt)?;
+        let length = bytes.len();
+        self.record(name).await?;
+        self.running(name)?.input.prompt(bytes, enter).await?;
+        Ok(length)
+    }
+
+    // === What the other files of this room share ===
+
+    /// Locks a name until the guard is dropped.
+    async fn gate(&self, name: &str) -> OwnedMutexGuard<()> {
+        let gate = lock(&self.0.gates).entry(name.to_owned()).or_default().clone();
+        gate.lock_owned().await
+    }
+
+    /// Forgets the locks nobody holds or waits for.
+    fn sweep_gates(&self) {
+        lock(&self.0.gates).retain(|_, gate| Arc::strong_count(gate) > 1);
+    }
+
+    fn is_gated(&self, name: &str) -> bool {
+        lock(&self.0.gates).get(name).is_some_and(|gate| gate.try_lock().is_err())
+    }
+
+    fn live(&self, name: &str) -> Option<Live> {
+        lock(&self.0.live).get(name).cloned()
+    }
+
+    fn running(&self, name: &str) -> Result<Live, SessionError> {
+        self.live(name).filter(Live::runs).ok_or_else(|| not_running(name))
+    }
+
+    async fn record(&self, name: &str) -> Result<SessionRecord, SessionError> {
+        let records = self.0.records.all().await?;
+        match records.get(name) {
+            Some(record) => Ok(record.clone()),
+            None => Err(SessionError::NotFound {
+                name: name.to_owned(),
+                near: nearest(name, records.keys().map(String::as_str)).map(str::to_owned),
+            }),
+        }
+    }
+
+    fn agent(&self, key: &str) -> Result<&Agent, SessionError> {
+        self.0.catalog.find(key).ok_or_else(|| SessionError::UnknownAgent {
+            key: key.to_owned(),
+            near: self.0.catalog.near(key).map(str::to_owned),
+        })
+    }
+
+    /// What marks a pane as this daemon's.
+    fn tag(&self, name: &str) -> String {
+        format!("{}:{name}", self.0.setting.owner)
+    }
+}
+
+fn not_running(name: &str) -> SessionError {
+    SessionError::NotRunning { name: name.to_owned() }
+}
+
+/// Locks what no panic can leave half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,285 @@
+//! Starting a session's program, and making sure that it runs.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use llmux_protocol::{
+    SessionName,
+    api::{SessionView, StartRequest},
+    control::{Command, CommandLine, PaneTarget, Reply, SessionTarget, WindowTarget},
+};
+use tokio::time::timeout;
+
+use super::{
+    Live, Sessions, SessionError,
+    input::{Destination, Input},
+    keeper, lock,
+};
+use crate::{
+    agent::{Agent, ProgramSearch},
+    pane::{Condition, Life, Pane, WaitError},
+    screen::Size,
+    store::SessionRecord,
+    tmux::{RunError, ServerId},
+};
+
+/// A new pane's size, until somebody with a terminal comes.
+pub(super) const DEFAULT_SIZE: Size = Size { cols: 120, rows: 40 };
+/// How long a program without a ready rule must have been silent after its first output to count as started.
+const SETTLED: Duration = Duration::from_millis(60);
+/// How long at most a start waits to see whether the program ends at once.
+const WATCH_START: Duration = Duration::from_millis(500);
+
+impl Sessions {
+    /// Starts a new session. It is written down first and forgotten again if its program does not come up.
+    pub(crate) async fn create(&self, request: StartRequest) -> Result<SessionView, SessionError> {
+        let name: SessionName = request.name.as_deref().unwrap_or(&request.agent).parse()?;
+        self.agent(&request.agent)?;
+        let _gate = self.gate(name.as_str()).await;
+        let record = self.new_record(&name, &request)?;
+        self.check_startable(&record)?;
+        let size = request.size.map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
+        self.reserve(&record).await?;
+        match self.launch(&record, size).await {
+            Ok(()) => self.get(name.as_str()).await,
+            // Whether tmux started it is unknown; the next look tells, and the record is there for it.
+            Err(error @ SessionError::Tmux(RunError::Disconnected | RunError::TimedOut)) => Err(error),
+            Err(error) => {
+                self.0.records.update(move |records| records.remove(name.as_str())).await?;
+                Err(error)
+            }
+        }
+    }
+
+    fn new_record(&self, name: &SessionName, request: &StartRequest) -> Result<SessionRecord, SessionError> {
+        let cwd = self.cwd(request.cwd.as_deref())?;
+        let mut record = SessionRecord::new(name.as_str(), &request.agent, &cwd);
+        record.flags.clone_from(&request.flags);
+        record.env = request.env.as_deref().map(read_env).transpose()?.filter(|env| !env.is_empty());
+        record.init_prompts = request.init_prompts.clone().filter(|prompts| !prompts.is_empty());
+        record.parent.clone_from(&request.parent);
+        Ok(record)
+    }
+
+    /// An absolute directory that exists; the home directory by default.
+    pub(super) fn cwd(&self, wish: Option<&str>) -> Result<String, SessionError> {
+        let environment = &self.0.setting.environment;
+        let cwd = match wish {
+            None | Some("") => environment.home().to_owned(),
+            Some(wish) => environment.resolve(&PathBuf::from(wish)),
+        };
+        match cwd.to_str() {
+            Some(text) if cwd.is_dir() => Ok(text.to_owned()),
+            _ => Err(SessionError::NoCwd(cwd)),
+        }
+    }
+
+    async fn reserve(&self, record: &SessionRecord) -> Result<(), SessionError> {
+        let record = record.clone();
+        let name = record.name.clone();
+        let free = self.0.records.update(move |records| {
+            let free = !records.contains_key(&record.name);
+            if free {
+                records.insert(record.name.clone(), record);
+            }
+            free
+        });
+        if free.await? { Ok(()) } else { Err(SessionError::Exists(name)) }
+    }
+
+    /// Finds what can be known to be wrong before anything is started or ended.
+    pub(super) fn check_startable(&self, record: &SessionRecord) -> Result<(), SessionError> {
+        let environment = &self.0.setting.environment;
+        let agent = self.agent(&record.agent)?;
+        agent.argv(record.flags.as_deref(), environment)?;
+        if !agent.installed(&ProgramSearch::new(environment), environment) {
+            return Err(SessionError::NotInstalled { key: agent.key.clone(), hint: agent.install_hint.clone() });
+        }
+        if !PathBuf::from(&record.cwd).is_dir() {
+            return Err(SessionError::NoCwd(record.cwd.clone().into()));
+        }
+        Ok(())
+    }
+
+    /// Starts a record's program in a new tmux session and watches whether it stays. The caller holds the gate.
+    pub(super) async fn launch(&self, record: &SessionRecord, size: Size) -> Result<(), SessionError> {
+        let name: SessionName = record.name.parse()?;
+        let agent = self.agent(&record.agent)?.clone();
+        let line = self.launch_line(&name, record, &agent, size)?;
+        let server = self.0.tmux.server();
+        let (replies, feed) = match self.0.tmux.create(server, line, size).await {
+            Ok(created) => created,
+            Err(RunError::Refused { why, .. }) if why.starts_with("duplicate session") => {
+                return Err(SessionError::Foreign(record.name.clone()));
+            }
+            Err(error) => {
+                self.undo(server, &error).await;
+                return Err(error.into());
+            }
+        };
+        let ids = Ids::read(server, &replies)
+            .ok_or_else(|| RunError::Refused { why: "new-session answered no ids".into(), done: Vec::new() })?;
+        let pane = Pane::made(feed, size);
+        let live = self.enlist(record, &agent, ids, pane);
+        if self.0.tmux.version().ignores_session_size() {
+            let resize = Command::ResizeWindow { window: ids.window, size: size.into() };
+            let unpin = Command::UnpinWindowSize { window: ids.window };
+            self.0.tmux.run(server, CommandLine::new(resize).then(unpin)).await?;
+        }
+        self.watch_start(record, &agent, &live).await
+    }
+
+    /// Ends a session that was made before a later command of its line failed.
+    async fn undo(&self, server: ServerId, error: &RunError) {
+        if let RunError::Refused { done, .. } = error
+            && let Some(ids) = Ids::read(server, done)
+        {
+            // Each fails if there is nothing to end, which is as well.
+            let _ = self.0.tmux.run(server, Command::KillSession(ids.session)).await;
+            let _ = self.0.tmux.run(server, Command::KillWindow(ids.window)).await;
+        }
+    }
+
+    fn launch_line(
+        &self,
+        name: &SessionName,
+        record: &SessionRecord,
+        agent: &Agent,
+        size: Size,
+    ) -> Result<CommandLine, SessionError> {
+        let environment = &self.0.setting.environment;
+        let program = agent.argv(record.flags.as_deref(), environment)?;
+        let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
+        argv.extend(["run", "--cwd", &record.cwd, "--"].map(str::to_owned));
+        argv.extend(program);
+        let of = || name.clone();
+        let hub = self.0.tmux.model().borrow().hub.ok_or(RunError::Disconnected)?;
+        let new = Command::NewSession {
+            name: of(),
+            size: size.into(),
+            cwd: Some(record.cwd.clone()),
+            env: self.environment_of(record, agent),
+            argv,
+        };
+        Ok(CommandLine::new(new)
+            .then(Command::KeepSessionUnattached { session: SessionTarget::Named(of()) })
+            .then(Command::TagPane { pane: PaneTarget::Of(of()), tag: self.tag(name.as_str()) })
+            .then(Command::LinkWindow { from: WindowTarget::Of(of()), hub }))
+    }
+
+    /// The agent's own variables, over them the session's, over them ours.
+    fn environment_of(&self, record: &SessionRecord, agent: &Agent) -> Vec<(String, String)> {
+        let environment = &self.0.setting.environment;
+        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        // A pane would get the tmux server's, which may have been started with little (a service, a cron job).
+        if let Some(path) = environment.text("PATH") {
+            all.insert("PATH".into(), path.into());
+        }
+        if ["LC_ALL", "LC_CTYPE", "LANG"].iter().all(|name| environment.text(name).is_none()) {
+            all.insert("LANG".into(), "C.UTF-8".into());
+        }
+        all.insert("COLORTERM".into(), "truecolor".into());
+        all.extend(agent.env.clone());
+        all.extend(record.env.clone().unwrap_or_default());
+        all.insert("LLMUX_SESSION".into(), record.name.clone());
+        all.insert("LLMUX_AGENT".into(), record.agent.clone());
+        all.extend(record.orch_alias.clone().map(|alias| ("LLMUX_ORCH_ALIAS".into(), alias)));
+        all.into_iter().collect()
+    }
+
+    /// Makes a pane the session's, and follows its life.
+    pub(super) fn enlist(&self, record: &SessionRecord, agent: &Agent, ids: Ids, pane: Pane) -> Live {
+        let Ids { server, session, window, id, pid } = ids;
+        let input = Input::start(Destination {
+            tmux: self.0.tmux.clone(),
+            server,
+            id,
+            pane: pane.clone(),
+            submit: agent.submit.clone(),
+            spool: self.0.setting.spool.clone(),
+        });
+        let live = Live { server, session, window, id, pid, pane, input };
+        lock(&self.0.live).insert(record.name.clone(), live.clone());
+        tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
+        live
+    }
+
+    /// Waits until the program looks alive, or until it has lasted long enough; says if it ended at once.
+    async fn watch_start(
+        &self,
+        record: &SessionRecord,
+        agent: &Agent,
+        live: &Live,
+    ) -> Result<(), SessionError> {
+        let pane = &live.pane;
+        let alive = async {
+            pane.wait(Condition::OutputPast(0)).await?;
+            match agent.ready.clone() {
+                Some(ready) => {
+                    let test = Box::new(move |rows: &[String]| ready.matches(rows));
+                    pane.wait(Condition::Screen { test, hold: Duration::ZERO }).await
+                }
+                None => pane.wait(Condition::Quiet(SETTLED)).await,
+            }
+        };
+        // Whichever way the wait ended, the life says how the program is.
+        let _: Result<Result<_, WaitError>, _> = timeout(WATCH_START, alive).await;
+        let life = pane.life().borrow().clone();
+        let Life::Ended(end) = life else { return Ok(()) };
+        let rows = pane.look().await.map(|look| look.rows).unwrap_or_default();
+        self.end_pane(live).await;
+        lock(&self.0.live).remove(&record.name);
+        Err(SessionError::StartFailed { name: record.name.clone(), end, rows })
+    }
+}
+
+/// What tmux calls a session's parts.
+#[derive(Clone, Copy)]
+pub(super) struct Ids {
+    pub(super) server: ServerId,
+    pub(super) session: llmux_protocol::SessionId,
+    pub(super) window: llmux_protocol::WindowId,
+    pub(super) id: llmux_protocol::PaneId,
+    pub(super) pid: u32,
+}
+
+impl Ids {
+    /// Reads the first reply to a launch line.
+    fn read(server: ServerId, replies: &[Reply]) -> Option<Self> {
+        let said = replies.first()?.text();
+        let mut ids = said.split(' ');
+        let (session, window) = (ids.next()?.parse().ok()?, ids.next()?.parse().ok()?);
+        let (id, pid) = (ids.next()?.parse().ok()?, ids.next()?.parse().ok()?);
+        Some(Self { server, session, window, id, pid })
+    }
+}
+
+/// Reads `KEY=VALUE` lines; blank ones and those that begin with `#` are skipped.
+pub(super) fn read_env(text: &str) -> Result<BTreeMap<String, String>, SessionError> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| match line.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() && !line.contains('\0') => {
+                Ok((key.trim().to_owned(), value.to_owned()))
+            }
+            _ => Err(SessionError::BadEnv(line.to_owned())),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_read_line_by_line() {
+        let env = read_env("# comment\n A = b=c \r\n\nEMPTY=\n").unwrap();
+        assert_eq!(env.into_iter().collect::<Vec<_>>(), [("A".into(), " b=c".into()), ("EMPTY".into(), String::new())]);
+    }
+
+    #[test]
+    fn a_line_that_sets_nothing_is_named() {
+        for line in ["novalue", "=x", "A=b\0c"] {
+            assert!(matches!(read_env(line), Err(SessionError::BadEnv(bad)) if bad == line), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Ending sessions: the whole process tree, in bounded time, and nothing that is not in it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use llmux_protocol::{
+    api::{SessionView, State, Stopped},
+    control::{Command, CommandLine},
+};
+use rustix::process::Signal;
+
+use super::{Live, SessionError, Sessions, lock, tree};
+use crate::{pane::Condition, store::{SessionRecord, time}};
+
+/// How long an agent may take to leave by its own exit keys; some save their state then.
+const EXIT_KEYS_PATIENCE: Duration = Duration::from_millis(1500);
+/// How long processes may take after TERM.
+const TERM_PATIENCE: Duration = Duration::from_millis(1500);
+/// How long the kernel may take to end what was killed.
+const KILL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long an ended pane may take to leave the model.
+const GONE_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Sessions {
+    /// Ends a session's program. With `forget` its record goes too; with `cascade`, so do the sessions it started, and
+    /// theirs.
+    pub(crate) async fn stop(&self, name: &str, forget: bool, cascade: bool) -> Result<Stopped, SessionError> {
+        let records = self.0.records.all().await?;
+        self.record(name).await?;
+        let names = if cascade { descendants(name, &records) } else { vec![name.to_owned()] };
+        let status = if self.running(name).is_ok() { State::Running } else { State::Exited };
+        for name in &names {
+            let _gate = self.gate(name).await;
+            self.end(name).await;
+            if forget {
+                let key = name.clone();
+                self.0.records.update(move |records| records.remove(&key)).await?;
+                lock(&self.0.live).remove(name);
+            }
+        }
+        self.sweep_gates();
+        Ok(Stopped { ok: true, status, names })
+    }
+
+    /// Ends a session's program, if it runs, and starts it again as the record says.
+    pub(crate) async fn restart(&self, name: &str) -> Result<SessionView, SessionError> {
+        let _gate = self.gate(name).await;
+        self.respawn(name).await
+    }
+
+    /// [`Sessions::restart`] for a caller that holds the gate.
+    pub(super) async fn respawn(&self, name: &str) -> Result<SessionView, SessionError> {
+        let mut record = self.record(name).await?;
+        // What can be known to be wrong is found before anything is ended.
+        self.check_startable(&record)?;
+        let size = self.live(name).map(|live| live.pane.size());
+        self.end(name).await;
+        record.created_at = time::now();
+        record.exit = None;
+        self.launch(&record, size.unwrap_or(super::start::DEFAULT_SIZE)).await?;
+        let started = record.clone();
+        self.0
+            .records
+            .update(move |records| {
+                if let Some(record) = records.get_mut(&started.name) {
+                    record.created_at = started.created_at;
+                    record.exit = None;
+                }
+            })
+            .await?;
+        self.get(name).await
+    }
+
+    /// Ends what runs under a name. The caller holds the gate.
+    async fn end(&self, name: &str) {
+        if let Some(live) = self.live(name) {
+            if live.runs() {
+                self.leave_by_keys(name, &live).await;
+            }
+            self.end_pane(&live).await;
+        }
+    }
+
+    /// Types the agent's own exit keys, where the catalog knows some, and waits a little for it to go.
+    async fn leave_by_keys(&self, name: &str, live: &Live) {
+        let Ok(record) = self.record(name).await else { return };
+        let Some(keys) = self.0.catalog.find(&record.agent).map(|agent| agent.exit_keys.clone()) else { return };
+        let leave = async {
+            for key in keys {
+                if live.input.keys(key).await.is_err() || live.pane.wait(Condition::Ended).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(EXIT_KEYS_PATIENCE, leave).await;
+    }
+
+    /// Ends the processes of a pane, and its window.
+    pub(super) async fn end_pane(&self, live: &Live) {
+        let processes = tree::of_pane(live.pid);
+        if live.runs() {
+            // A stopped process hears nothing before CONT; a shell leaves on HUP, not on TERM.
+            tree::signal(&processes, &[Signal::HUP, Signal::TERM, Signal::CONT]);
+            // The wrapper, first in the list, lingers for us when its program is gone.
+            let agent = processes.get(1..).unwrap_or_default();
+            tree::wait_gone(agent, TERM_PATIENCE).await;
+        }
+        let line = CommandLine::new(Command::KillSession(live.session));
+        // A session that is gone already is what is wanted; the same for the window, which outlives its session
+        // because it is linked into the hub.
+        let _ = self.0.tmux.run(live.server, line).await;
+        let _ = self.0.tmux.run(live.server, Command::KillWindow(live.window)).await;
+        tree::signal(&processes, &[Signal::KILL]);
+        if !tree::wait_gone(&processes, KILL_PATIENCE).await {
+            tracing::warn!(pane = %live.id, "processes of an ended session do not go away");
+        }
+        self.wait_pane_gone(live).await;
+    }
+
+    /// Waits until the model lacks the pane: else its name would look taken.
+    async fn wait_pane_gone(&self, live: &Live) {
+        let mut model = self.0.tmux.model();
+        let gone = model.wait_for(|model| model.server != live.server || !model.panes.contains_key(&live.id));
+        let _ = tokio::time::timeout(GONE_PATIENCE, gone).await;
+    }
+}
+
+/// A session and all that it started, parents first. A ring of parents in the file ends nothing twice.
+fn descendants(name: &str, records: &BTreeMap<String, SessionRecord>) -> Vec<String> {
+    let mut names = vec![name.to_owned()];
+    let mut next = 0;
+    while let Some(parent) = names.get(next).cloned() {
+        let children = records.values().filter(|record| record.parent.as_deref() == Some(&parent));
+        let new = children.map(|record| record.name.clone()).filter(|name| !names.contains(name)).collect::<Vec<_>>();
+        names.extend(new);
+        next += 1;
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cascade_takes_children_and_theirs_even_in_a_ring() {
+        let record = |name: &str, parent: Option<&str>| {
+            let mut record = SessionRecord::new(name, "demo", "/");
+            record.parent = parent.map(str::to_owned);
+            (name.to_owned(), record)
+        };
+        let records = BTreeMap::from([
+            record("a", Some("c")),
+            record("b", Some("a")),
+            record("c", Some("b")),
+            record("other", None),
+        ]);
+        assert_eq!(descendants("a", &records), ["a", "b", "c"]);
+        assert_eq!(descendants("other", &records), ["other"]);
+    }
+}

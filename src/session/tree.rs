@@ -1,0 +1,169 @@
+//! A pane's processes, found and ended.
+//!
+//! Some agents survive the end of their terminal. What is signalled is what descends from the pane's first process or
+//! lives in its terminal session, each checked to be the same process still: a process id alone may have been reused.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::Instant;
+
+/// How often it is looked whether signalled processes are gone.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// One process, told from a later one with its number by its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Process {
+    pid: i32,
+    /// Clock ticks since boot.
+    started: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stat {
+    process: Process,
+    parent: i32,
+    session: i32,
+    zombie: bool,
+}
+
+/// The processes of the pane whose first process is `root`, that one first.
+pub(super) fn of_pane(root: u32) -> Vec<Process> {
+    let Ok(root) = i32::try_from(root) else { return Vec::new() };
+    let all = all_processes();
+    let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
+    for stat in &all {
+        children.entry(stat.parent).or_default().push(stat);
+    }
+    let in_terminal = |stat: &&Stat| stat.process.pid == root || stat.session == root;
+    let mut found: Vec<&Stat> = all.iter().filter(in_terminal).collect();
+    found.sort_by_key(|stat| stat.process.pid != root);
+    let mut seen: HashSet<i32> = found.iter().map(|stat| stat.process.pid).collect();
+    let mut next = 0;
+    while let Some(stat) = found.get(next).copied() {
+        let new = children.get(&stat.process.pid).into_iter().flatten().filter(|child| seen.insert(child.process.pid));
+        found.extend(new);
+        next += 1;
+    }
+    found.into_iter().map(|stat| stat.process).collect()
+}
+
+/// Sends `signals` to each process that is still the same one, the last found first: children before parents.
+pub(super) fn signal(processes: &[Process], signals: &[Signal]) {
+    for process in processes.iter().rev().filter(|process| process.lives()) {
+        let Some(pid) = Pid::from_raw(process.pid) else { continue };
+        for &signal in signals {
+            // One that ends meanwhile is what is wanted.
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+/// Waits until none of them lives, at most `patience`; says whether that came true.
+pub(super) async fn wait_gone(processes: &[Process], patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        if !processes.iter().any(|process| process.lives()) {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+impl Process {
+    fn lives(self) -> bool {
+        stat(self.pid).is_some_and(|stat| stat.process == self && !stat.zombie)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn all_processes() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// Reads `/proc/PID/stat`, proc_pid_stat(5). The program's name stands in parentheses and may hold some itself.
+#[cfg(target_os = "linux")]
+fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
+    let number = |field: usize| fields.get(field)?.parse().ok();
+    Some(Stat {
+        process: Process { pid, started: fields.get(19)?.parse().ok()? },
+        parent: number(1)?,
+        session: number(3)?,
+        zombie: matches!(*fields.first()?, "Z" | "X"),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn all_processes() -> Vec<Stat> {
+    let Ok(output) = std::process::Command::new("ps").args(["-A", "-o", "pid=,ppid=,sess=,stat=,lstart="]).output()
+    else {
+        return Vec::new();
+    };
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(read_ps).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stat(pid: i32) -> Option<Stat> {
+    all_processes().into_iter().find(|stat| stat.process.pid == pid)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_ps(line: &str) -> Option<Stat> {
+    let mut words = line.split_whitespace();
+    let (pid, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let session = words.next()?.parse().unwrap_or(0);
+    let zombie = words.next()?.starts_with('Z');
+    let begun = words.collect::<Vec<_>>().join(" ");
+    let started = begun.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    Some(Stat { process: Process { pid, started }, parent, session, zombie })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        io::Read,
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tree_is_found_and_ended_and_nothing_else_is() {
+        let mut tree = Command::new("sh")
+            .args(["-c", "sleep 1000 & (trap '' TERM; echo; sleep 1000; sleep 1000) & wait"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
+        tree.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        let found = of_pane(tree.id());
+        assert!(found.len() >= 3, "{found:?}");
+        assert_eq!(found[0].pid, tree.id().cast_signed());
+        signal(&found, &[Signal::TERM]);
+        assert!(!wait_gone(&found, Duration::from_millis(50)).await, "one of them ignores TERM");
+        signal(&found, &[Signal::KILL]);
+        assert!(wait_gone(&found, Duration::from_secs(10)).await);
+        assert!(other.try_wait().unwrap().is_none());
+        other.kill().unwrap();
+        let _ = (tree.wait(), other.wait());
+    }
+
+    #[test]
+    fn a_reused_number_is_not_the_same_process() {
+        let me = std::process::id().cast_signed();
+        let real = stat(me).unwrap().process;
+        assert!(real.lives());
+        assert!(!Process { started: real.started + 1, ..real }.lives());
+    }
+}

@@ -1,0 +1,582 @@
+//! The control connection: one task that reads what tmux says, routes it, and matches replies to commands.
+//!
+//! It awaits nobody but tmux. A pane's queue that is full is emptied and the pane captured again; a caller that went
+//! away is skipped; a command that gets no reply ends the connection, because a wedged queue never recovers.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use llmux_protocol::{
+    PaneId, SessionId, WindowId,
+    control::{Command, CommandLine, Demux, Item, Layout, Notice, PaneGeometry, Reply},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{ChildStdin, ChildStdout},
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    RunError,
+    feed::{Feed, FeedItem},
+    model::{self, Model, ServerId},
+    resync,
+};
+use crate::screen::Size;
+
+/// How long tmux may take to answer. Under floods replies take milliseconds; whoever needs seconds is wedged.
+const REPLY_DEADLINE: Duration = Duration::from_secs(10);
+/// Commands written but not answered. tmux runs all it has read before it serves panes again (6 to 8 us each).
+const MAX_IN_FLIGHT: usize = 256;
+/// Bytes asked of the pipe at once.
+const READ_BYTES: usize = 64 << 10;
+/// Structural notifications come in flocks; one look at all panes serves a flock.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+/// The one timer of an idle daemon: a look at all panes, which also proves that tmux still answers.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Output of panes that are just being made, kept until their ids are known.
+const STASH_LIMIT_BYTES: usize = 1 << 20;
+
+/// Takes the result of a line.
+pub(super) type Answer = oneshot::Sender<Result<Vec<Reply>, RunError>>;
+
+/// What the rest of the program asks of the connection, and of which server: ids mean nothing on another.
+pub(super) struct Request {
+    pub(super) server: ServerId,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    /// Runs a line of commands.
+    Run { line: CommandLine, reply: Answer },
+    /// Runs a line that makes a pane, whose id is the third word of the first reply, and routes its output from the
+    /// first byte on.
+    Create { line: CommandLine, size: Size, feed: Arc<Feed>, reply: Answer },
+    /// Looks at all panes soon.
+    Look,
+    /// Routes a pane that exists, from a capture on.
+    Adopt { pane: PaneId, link: Option<WindowId>, feed: Arc<Feed> },
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("the tmux client said: exit{}", .0.as_deref().map(|why| format!(" ({why})")).unwrap_or_default())]
+    Exit(Option<String>),
+    #[error("the tmux client closed its output")]
+    Closed,
+    #[error("tmux did not answer within {} s", REPLY_DEADLINE.as_secs())]
+    Wedged,
+    #[error("the hub session was replaced under the tmux client")]
+    Moved,
+    #[error("the tmux client sent {0}")]
+    Garbage(&'static str),
+    #[error("cannot talk to the tmux client: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Panes with a reader. Routes outlive a connection; their phases do not.
+#[derive(Default)]
+pub(super) struct Routes(HashMap<PaneId, Route>);
+
+struct Route {
+    feed: Arc<Feed>,
+    phase: Phase,
+    /// As the reader knows it.
+    size: Option<Size>,
+    /// Output of the present read, so that a pane's many short lines become one piece.
+    batch: Batch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Output goes to the reader.
+    Live,
+    /// Output is dropped until tmux confirms the pause.
+    Pausing,
+    /// Output is newer than the capture that is on its way, and goes to the reader, who holds it back.
+    Capturing,
+    /// The capture failed; the next look at all panes says why and starts another.
+    Failed,
+}
+
+#[derive(Default)]
+enum Batch {
+    #[default]
+    Empty,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Batch {
+    fn push(&mut self, data: Bytes) {
+        *self = match std::mem::take(self) {
+            Self::Empty => Self::One(data),
+            Self::One(first) => {
+                let mut many = BytesMut::with_capacity((first.len() + data.len()).next_power_of_two());
+                many.extend_from_slice(&first);
+                many.extend_from_slice(&data);
+                Self::Many(many)
+            }
+            Self::Many(mut many) => {
+                many.extend_from_slice(&data);
+                Self::Many(many)
+            }
+        }
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        match std::mem::take(self) {
+            Self::Empty => None,
+            Self::One(data) => Some(data),
+            Self::Many(data) => Some(data.freeze()),
+        }
+    }
+}
+
+impl Routes {
+    /// Tells every reader that output is being lost, and forgets who reads no more.
+    pub(super) fn disconnected(&mut self) {
+        self.0.retain(|_, route| !route.feed.is_abandoned());
+        for route in self.0.values_mut() {
+            route.batch = Batch::Empty;
+            route.phase = Phase::Failed;
+            route.feed.push(FeedItem::Resync);
+        }
+    }
+
+    /// Tells every reader that its pane is closed: the server it lived on is gone.
+    pub(super) fn close_all(&mut self) {
+        for pane in self.0.keys().copied().collect::<Vec<_>>() {
+            self.close(pane);
+        }
+    }
+
+    fn close(&mut self, pane: PaneId) {
+        if let Some(mut route) = self.0.remove(&pane) {
+            if let Some(data) = route.batch.take() {
+                route.feed.output(data);
+            }
+            route.feed.push(FeedItem::Gone);
+        }
+    }
+}
+
+impl Route {
+    fn new(feed: Arc<Feed>, phase: Phase, size: Option<Size>) -> Self {
+        Self { feed, phase, size, batch: Batch::Empty }
+    }
+}
+
+/// What to do with the reply to a line.
+enum Sink {
+    Caller(Answer),
+    Created(Route, Answer),
+    Paused(PaneId, Option<WindowId>),
+    Captured(PaneId),
+    Listed,
+    Ignored,
+}
+
+struct Pending {
+    sink: Sink,
+    expected: usize,
+    replies: Vec<Reply>,
+    deadline: Instant,
+}
+
+/// One connection, from its first command to its end.
+pub(super) struct Link<'a> {
+    server: ServerId,
+    hub: SessionId,
+    routes: &'a mut Routes,
+    model: &'a watch::Sender<Arc<Model>>,
+    /// When to look at all panes next; a look that is under way sets it again when it ends.
+    look_at: Option<Instant>,
+    demux: Demux,
+    outgoing: VecDeque<(Bytes, Pending)>,
+    pending: VecDeque<Pending>,
+    touched: Vec<PaneId>,
+    stash: Vec<(PaneId, Bytes)>,
+    stashed_bytes: usize,
+    ended: Option<Ended>,
+}
+
+/// The client's pipes.
+pub(super) struct Pipes {
+    pub(super) stdin: ChildStdin,
+    pub(super) stdout: ChildStdout,
+}
+
+impl<'a> Link<'a> {
+    pub(super) fn new(
+        (server, hub, demux): (ServerId, SessionId, Demux),
+        routes: &'a mut Routes,
+        model: &'a watch::Sender<Arc<Model>>,
+    ) -> Self {
+        Self {
+            server,
+            hub,
+            routes,
+            model,
+            look_at: Some(Instant::now()),
+            demux,
+            outgoing: VecDeque::new(),
+            pending: VecDeque::new(),
+            touched: Vec::new(),
+            stash: Vec::new(),
+            stashed_bytes: 0,
+            ended: None,
+        }
+    }
+
+    /// Serves until the connection ends, and says why. Callers still waiting are told that it ended.
+    pub(super) async fn run(mut self, pipes: Pipes, requests: &mut mpsc::Receiver<Request>) -> Ended {
+        let Pipes { stdin, mut stdout } = pipes;
+        // Writing has a task of its own: a tmux that is slow to read must not keep us from reading it.
+        let (writer, lines) = mpsc::channel::<Bytes>(MAX_IN_FLIGHT);
+        let writing = tokio::spawn(write_lines(stdin, lines));
+        let mut chunk = vec![0; READ_BYTES];
+        let ended = loop {
+            if let Some(ended) = self.ended.take() {
+                break ended;
+            }
+            let room = self.pending.len() + self.outgoing.len() < MAX_IN_FLIGHT;
+            tokio::select! {
+                read = stdout.read(&mut chunk) => match read {
+                    Ok(0) => break Ended::Closed,
+                    Ok(n) => self.read(&chunk[..n]),
+                    Err(error) => break error.into(),
+                },
+                permit = writer.reserve(), if !self.outgoing.is_empty() => match permit {
+                    Ok(permit) => if let Some((line, pending)) = self.outgoing.pop_front() {
+                        self.pending.push_back(pending);
+                        permit.send(line);
+                    },
+                    Err(_) => break Ended::Closed,
+                },
+                request = requests.recv(), if room => match request {
+                    Some(request) => self.request(request),
+                    None => break Ended::Closed,
+                },
+                () = at(self.look_at) => self.look(),
+                () = at(self.pending.front().map(|first| first.deadline)) => break Ended::Wedged,
+            }
+        };
+        // Dropping the sender lets the writer close tmux's stdin, which detaches the client.
+        drop(writer);
+        let _ = writing.await;
+        ended
+    }
+
+    fn request(&mut self, request: Request) {
+        if request.server != self.server {
+            // Dropping a request tells its caller; a reader must be told.
+            if let What::Adopt { feed, .. } = request.what {
+                feed.push(FeedItem::Gone);
+            }
+            return;
+        }
+        match request.what {
+            What::Run { line, reply } => self.send(&line, Sink::Caller(reply)),
+            What::Create { line, size, feed, reply } => {
+                self.send(&line, Sink::Created(Route::new(feed, Phase::Live, Some(size)), reply));
+            }
+            What::Look => self.dirty(),
+            What::Adopt { pane, link, feed } => {
+                feed.push(FeedItem::Resync);
+                self.routes.0.insert(pane, Route::new(feed, Phase::Pausing, None));
+                self.pause(pane, link);
+            }
+        }
+    }
+
+    fn send(&mut self, line: &CommandLine, sink: Sink) {
+        let pending =
+            Pending { sink, expected: line.replies(), replies: Vec::new(), deadline: Instant::now() + REPLY_DEADLINE };
+        self.outgoing.push_back((line.encode(), pending));
+    }
+
+    // === Reading ===
+
+    fn read(&mut self, chunk: &[u8]) {
+        let mut demux = std::mem::take(&mut self.demux);
+        demux.feed(chunk, &mut |item| self.item(item));
+        self.demux = demux;
+        for pane in std::mem::take(&mut self.touched) {
+            self.flush(pane);
+        }
+    }
+
+    fn item(&mut self, item: Item) {
+        match item {
+            Item::Output { pane, data, .. } => self.output(pane, data),
+            Item::Reply(reply) if reply.is_ours() => self.reply(reply),
+            Item::Notice(notice) => self.notice(notice),
+            // Blocks that are not ours come from users' hooks; stray lines from `run-shell` in them.
+            Item::Reply(_) | Item::Stray(_) => {}
+            Item::Overlong { bytes } => {
+                tracing::error!(bytes, "tmux sent a line over the limit");
+                self.ended = Some(Ended::Garbage("a line without end"));
+            }
+            _ => {}
+        }
+    }
+
+    fn output(&mut self, pane: PaneId, data: Bytes) {
+        let Some(route) = self.routes.0.get_mut(&pane) else {
+            self.keep_for_later(pane, data);
+            return;
+        };
+        if !matches!(route.phase, Phase::Live | Phase::Capturing) {
+            return;
+        }
+        if matches!(route.batch, Batch::Empty) {
+            self.touched.push(pane);
+        }
+        route.batch.push(data);
+    }
+
+    /// Keeps output that may belong to a pane whose creation has not been answered yet.
+    fn keep_for_later(&mut self, pane: PaneId, data: Bytes) {
+        let creating = self.pending.iter().any(|pending| matches!(pending.sink, Sink::Created(..)));
+        if creating && self.stashed_bytes + data.len() <= STASH_LIMIT_BYTES {
+            self.stashed_bytes += data.len();
+            self.stash.push((pane, data));
+        }
+    }
+
+    fn flush(&mut self, pane: PaneId) {
+        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        if let Some(data) = route.batch.take()
+            && !route.feed.output(data)
+        {
+            tracing::debug!(%pane, "a pane's queue is full; capturing it again");
+            self.resync(pane, None);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if notice.is_structural() {
+            self.dirty();
+        }
+        match notice {
+            Notice::Pause(pane) => {
+                if self.routes.0.get(&pane).is_some_and(|route| route.phase == Phase::Live) {
+                    self.resync(pane, None);
+                }
+            }
+            Notice::LayoutChange { layout, .. } => self.resized(&layout),
+            Notice::ClientSessionChanged { client, session, .. } if session == self.hub => {
+                self.show_out(&String::from_utf8_lossy(&client));
+            }
+            Notice::SessionChanged { session, .. } if session != self.hub => self.ended = Some(Ended::Moved),
+            Notice::Exit { reason } => {
+                let reason = reason.map(|reason| String::from_utf8_lossy(&reason).into_owned());
+                self.ended = Some(Ended::Exit(reason));
+            }
+            Notice::ConfigError { text } | Notice::Message { text } => {
+                tracing::info!(text = %String::from_utf8_lossy(&text), "tmux says");
+            }
+            _ => {}
+        }
+    }
+
+    /// Detaches a human who wandered into the hub: there he would resize every agent's window.
+    fn show_out(&mut self, client: &str) {
+        tracing::info!(client, "a tmux client entered the hub session; detaching it");
+        self.send(&Command::DetachClient { client: client.to_owned() }.into(), Sink::Ignored);
+    }
+
+    /// Captures resized panes again: tmux reflows the screen and prints nothing about it.
+    fn resized(&mut self, layout: &Layout) {
+        for &PaneGeometry { pane, cols, rows, .. } in &layout.panes {
+            let size = Some(Size::new(cols, rows));
+            if self.routes.0.get(&pane).is_some_and(|route| route.size != size && route.phase != Phase::Pausing) {
+                self.resync(pane, None);
+            }
+        }
+    }
+
+    // === Replies ===
+
+    fn reply(&mut self, reply: Reply) {
+        let Some(pending) = self.pending.front_mut() else {
+            self.ended = Some(Ended::Garbage("a reply to nothing"));
+            return;
+        };
+        let failed = !reply.ok;
+        pending.replies.push(reply);
+        if (failed || pending.replies.len() == pending.expected)
+            && let Some(done) = self.pending.pop_front()
+        {
+            self.finish(done);
+        }
+    }
+
+    fn finish(&mut self, done: Pending) {
+        let Pending { sink, replies, .. } = done;
+        let result = match replies.last() {
+            Some(reply) if !reply.ok => {
+                let why = reply.text();
+                Err(RunError::Refused { why, done: replies[..replies.len() - 1].to_vec() })
+            }
+            _ => Ok(replies),
+        };
+        match sink {
+            Sink::Caller(caller) => {
+                // A caller that gave up is no fault.
+                let _ = caller.send(result);
+            }
+            Sink::Created(route, caller) => {
+                if let Ok(replies) = &result {
+                    self.created(route, replies);
+                }
+                self.forget_stash();
+                let _ = caller.send(result);
+            }
+            Sink::Paused(pane, link) => self.paused(pane, link, &result),
+            Sink::Captured(pane) => self.captured(pane, &result),
+            Sink::Listed => self.listed(&result),
+            Sink::Ignored => {}
+        }
+    }
+
+    fn created(&mut self, route: Route, replies: &[Reply]) {
+        let Some(pane) = replies.first().and_then(|reply| reply.text().split(' ').nth(2)?.parse().ok()) else {
+            return;
+        };
+        self.routes.0.insert(pane, route);
+        for (_, data) in self.stash.extract_if(.., |(owner, _)| *owner == pane).collect::<Vec<_>>() {
+            self.output(pane, data);
+        }
+    }
+
+    fn forget_stash(&mut self) {
+        if !self.pending.iter().any(|pending| matches!(pending.sink, Sink::Created(..))) {
+            self.stash.clear();
+            self.stashed_bytes = 0;
+        }
+    }
+
+    // === Resynchronisation: pause, wait, then continue and capture in one line ===
+
+    fn resync(&mut self, pane: PaneId, link: Option<WindowId>) {
+        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        route.batch = Batch::Empty;
+        route.phase = Phase::Pausing;
+        route.feed.push(FeedItem::Resync);
+        self.pause(pane, link);
+    }
+
+    fn pause(&mut self, pane: PaneId, link: Option<WindowId>) {
+        self.send(&Command::PausePane(pane).into(), Sink::Paused(pane, link));
+    }
+
+    fn paused(&mut self, pane: PaneId, link: Option<WindowId>, result: &Result<Vec<Reply>, RunError>) {
+        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        if let Err(error) = result {
+            tracing::debug!(%pane, %error, "cannot pause a pane");
+            route.phase = Phase::Failed;
+            self.dirty();
+            return;
+        }
+        route.phase = Phase::Capturing;
+        let line = resync::capture_line(pane, link.map(|window| (window, self.hub)));
+        self.send(&line, Sink::Captured(pane));
+    }
+
+    fn captured(&mut self, pane: PaneId, result: &Result<Vec<Reply>, RunError>) {
+        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        match result.as_ref().map(|replies| resync::read_capture(replies)) {
+            // An overflow in the meantime started another round, whose capture is to come.
+            Ok(Some(_)) if route.phase == Phase::Pausing => {}
+            Ok(Some(capture)) => {
+                route.phase = Phase::Live;
+                route.size = Some(capture.size);
+                route.feed.push(FeedItem::Capture(Box::new(capture)));
+            }
+            Ok(None) => self.ended = Some(Ended::Garbage("an unreadable capture")),
+            // The pane closed meanwhile, or left the hub again; the model will tell which.
+            Err(error) => {
+                tracing::debug!(%pane, %error, "cannot capture a pane");
+                route.phase = Phase::Failed;
+                self.dirty();
+            }
+        }
+    }
+
+    // === The model: one debounced look at all panes after any structural notification ===
+
+    fn dirty(&mut self) {
+        let soon = Instant::now() + DEBOUNCE;
+        self.look_at = Some(self.look_at.map_or(soon, |at| at.min(soon)));
+    }
+
+    fn look(&mut self) {
+        self.look_at = None;
+        self.send(&Command::ListPanes { format: model::ROW }.into(), Sink::Listed);
+    }
+
+    fn listed(&mut self, result: &Result<Vec<Reply>, RunError>) {
+        let heartbeat = Instant::now() + HEARTBEAT;
+        self.look_at = Some(self.look_at.map_or(heartbeat, |at| at.min(heartbeat)));
+        let Ok([reply]) = result.as_deref() else {
+            self.ended = Some(Ended::Garbage("no list of panes"));
+            return;
+        };
+        let model = Model::read(self.server, self.hub, reply);
+        self.reconcile(&model);
+        // Sent even if nothing changed: who had to skip the last one looks now.
+        self.model.send_replace(Arc::new(model));
+    }
+
+    /// Closes the routes of closed panes, follows windows that left the hub, and retries failed captures.
+    fn reconcile(&mut self, model: &Model) {
+        self.routes.0.retain(|_, route| !route.feed.is_abandoned());
+        let gone = self.routes.0.keys().filter(|pane| !model.panes.contains_key(pane)).copied().collect::<Vec<_>>();
+        for pane in gone {
+            self.routes.close(pane);
+        }
+        let mut again = Vec::new();
+        for (&pane, route) in &self.routes.0 {
+            let Some(row) = model.panes.get(&pane) else { continue };
+            let link = (!row.in_hub).then_some(row.window);
+            match route.phase {
+                Phase::Live if link.is_some() => again.push((pane, link)),
+                Phase::Failed => again.push((pane, link)),
+                Phase::Live | Phase::Pausing | Phase::Capturing => {}
+            }
+        }
+        for (pane, link) in again {
+            self.resync(pane, link);
+        }
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn write_lines(mut stdin: ChildStdin, mut lines: mpsc::Receiver<Bytes>) {
+    let mut batch = Vec::new();
+    while lines.recv_many(&mut batch, MAX_IN_FLIGHT).await > 0 {
+        let joined = match &batch[..] {
+            [one] => one.clone(),
+            many => many.concat().into(),
+        };
+        batch.clear();
+        // An error shows at the reader too, as the end of the client's output.
+        if stdin.write_all(&joined).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Starts the one tmux client, so that it can never outlive the daemon.
+//!
+//! The client is started through `llmux tmux-client`, which gives it a session of its own (a Ctrl-C in the daemon's
+//! terminal is not for it) and a parent-death signal. That signal fires when the *thread* that started the process
+//! ends, so all clients are started by one thread that lives as long as the daemon.
+
+use std::{ffi::OsString, fs::File, io, path::PathBuf, process::Stdio, sync::mpsc, thread};
+
+use tokio::{
+    process::{Child, Command},
+    runtime::Handle,
+    sync::oneshot,
+};
+
+use super::Socket;
+
+/// The hub session's name. No agent session can have it: a session name starts with a letter or digit.
+pub(crate) const HUB_NAME: &str = "_llmux";
+
+/// Variables that must not reach the tmux server when our client starts it: every pane would inherit them.
+const PRIVATE_ENV: &[&str] = &["LLMUX_TOKEN", "LLMUX_PASSPHRASE", "LLMUX_SERVER", "LLMUX_SOCKET", "LLMUX_LOG"];
+
+/// Where things are that starting a client needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    /// The tmux server's socket.
+    pub(crate) socket: Socket,
+    /// This program.
+    pub(crate) exe: PathBuf,
+    /// A private directory for alive-files.
+    pub(crate) runtime_dir: PathBuf,
+}
+
+type Job = (Command, oneshot::Sender<io::Result<Child>>);
+
+/// The thread that starts clients.
+pub(super) struct Spawner(mpsc::Sender<Job>);
+
+impl Spawner {
+    pub(super) fn start() -> io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let runtime = Handle::current();
+        thread::Builder::new().name("tmux-spawner".into()).spawn(move || {
+            let _context = runtime.enter();
+            for (mut command, reply) in inbox {
+                // A caller that went away drops the child, which kills it.
+                let _ = reply.send(command.spawn());
+            }
+        })?;
+        Ok(Self(jobs))
+    }
+
+    async fn spawn(&self, command: Command) -> io::Result<Child> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || io::Error::other("the thread that starts tmux clients is gone");
+        self.0.send((command, reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// A running tmux client, and the lock whose release makes the hub's guard remove the hub.
+pub(super) struct Client {
+    pub(super) child: Child,
+    pub(super) alive: AliveFile,
+}
+
+/// Starts `tmux -C new-session` on the hub. The session must not exist yet: one that does belongs to a living daemon
+/// or to a guard that is about to remove it.
+pub(super) async fn start_client(spawner: &Spawner, setting: &Setting) -> io::Result<Client> {
+    let alive = AliveFile::create(setting)?;
+    let mut command = Command::new(&setting.exe);
+    command.arg("tmux-client").arg(std::process::id().to_string()).args(hub_arguments(setting, &alive));
+    for name in PRIVATE_ENV {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = spawner.spawn(command).await?;
+    Ok(Client { child, alive })
+}
+
+fn hub_arguments(setting: &Setting, alive: &AliveFile) -> Vec<OsString> {
+    let mut arguments = setting.socket.args();
+    arguments.extend(
+        ["-u", "-C", "new-session", "-s", HUB_NAME, "-n", "llmux", "-x", "80", "-y", "24"].map(OsString::from),
+    );
+    arguments.extend([setting.exe.clone().into(), "hub-guard".into(), alive.path.clone().into()]);
+    arguments
+}
+
+/// A file that is locked while a connection lives; the hub's guard waits for the lock.
+pub(super) struct AliveFile {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl AliveFile {
+    fn create(setting: &Setting) -> io::Result<Self> {
+        let file = tempfile::Builder::new().prefix("hub-").suffix(".alive").tempfile_in(&setting.runtime_dir)?;
+        file.as_file().lock()?;
+        let (locked, path) = file.keep().map_err(|error| error.error)?;
+        Ok(Self { path, _locked: locked })
+    }
+}
+
+impl Drop for AliveFile {
+    fn drop(&mut self) {
+        // The guard has the file open already, or never came up; nobody looks for the name.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
