@@ -175,7 +175,7 @@ impl Screen {
     /// Writes the screen as escape sequences that reproduce it in a fresh (or reset) terminal of the same size.
     ///
     /// Visible cells, scrollback, the primary screen behind an alternate one, cursor (also the saved one), pen,
-    /// character sets, tab stops, colours, modes and title. Ends with the bytes of a character that was cut by
+    /// character sets, tab stops, colours, modes and title; not the character that REP would repeat. Ends with the bytes of a character that was cut by
     /// the last feed, so the output that follows continues it.
     #[must_use]
     pub fn snapshot(&self) -> Bytes {

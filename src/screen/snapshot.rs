@@ -26,22 +26,26 @@ pub(super) fn write(terminal: &Terminal) -> Vec<u8> {
     writer.colors(terminal);
     writer.tabs(&terminal.tabs, terminal.grid().columns());
     let primary = terminal.primary();
-    writer.rows(primary, primary.topmost_line());
     if terminal.alternate() {
+        writer.rows(primary, primary.topmost_line());
         writer.cursor(primary, &primary.cursor, 0);
-        writer.put("\x1b[?1049h\x1b[H");
-        writer.pen(&Pen::default());
-        writer.rows(terminal.grid(), Line(0));
+        writer.put(if terminal.cursor_comes_back() {
+            "\x1b[?1049h"
+        } else {
+            "\x1b[?1047h"
+        });
     }
+    let grid = terminal.grid();
     writer.saved_cursor(terminal);
+    writer.rows(grid, grid.topmost_line());
     writer.region(terminal);
     let origin = if terminal.mode(TermMode::ORIGIN) {
         terminal.region.0
     } else {
         0
     };
-    writer.cursor(terminal.grid(), &terminal.grid().cursor, origin);
-    writer.charsets(&terminal.grid().cursor, terminal.charset);
+    writer.cursor(grid, &grid.cursor, origin);
+    writer.charsets(&grid.cursor, terminal.charset);
     writer.modes(terminal);
     writer.title(&terminal.title);
     writer.out
@@ -101,8 +105,10 @@ impl Writer {
         }
     }
 
-    /// Writes all rows from `top` to the bottom, starting with the cursor at home.
+    /// Writes all rows from `top` to the bottom on a blank screen.
     fn rows(&mut self, grid: &Grid<Cell>, top: Line) {
+        self.pen(&Pen::default());
+        self.put("\x1b[H");
         let bottom = grid.bottommost_line();
         let mut continued = false;
         for line in (top.0..=bottom.0).map(Line) {
@@ -167,20 +173,36 @@ impl Writer {
         self.pen(&Pen::of(&cursor.template));
     }
 
-    /// The cursor that DECRC brings back.
+    /// The cursor that DECRC brings back; to be written on a blank screen.
     fn saved_cursor(&mut self, terminal: &Terminal) {
-        let grid = terminal.grid();
-        let fresh = Cursor::default();
-        if grid.saved_cursor == fresh && terminal.saved_charset == CharsetIndex::G0 {
+        let cursor = &terminal.grid().saved_cursor;
+        let fresh = *cursor == Cursor::default() && terminal.saved_charset == CharsetIndex::G0;
+        if fresh && !terminal.saved_origin {
             return;
         }
-        self.cursor(grid, &grid.saved_cursor, 0);
-        self.charsets(&grid.saved_cursor, terminal.saved_charset);
+        self.pen(&Pen::default());
+        // The region is not set yet, so rows count from the top in this mode too.
+        if terminal.saved_origin {
+            self.put("\x1b[?6h");
+        }
+        self.csi(format_args!(
+            "{};{}H",
+            cursor.point.line.0 + 1,
+            cursor.point.column.0 + 1
+        ));
+        if cursor.input_needs_wrap {
+            self.put(" ");
+        }
+        self.pen(&Pen::of(&cursor.template));
+        self.charsets(cursor, terminal.saved_charset);
         self.put("\x1b7");
-        for index in designations(&grid.saved_cursor) {
+        if terminal.saved_origin {
+            self.put("\x1b[?6l");
+        }
+        for index in designations(cursor) {
             self.put(&format!("\x1b{index}B"));
         }
-        if terminal.saved_charset != CharsetIndex::G0 {
+        if terminal.saved_charset == CharsetIndex::G1 {
             self.put("\x0f");
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Terminal {
     pub(super) charset: CharsetIndex,
     /// The character set that DECRC makes active.
     pub(super) saved_charset: CharsetIndex,
+    /// Whether DECRC sets the origin mode.
+    pub(super) saved_origin: bool,
     pub(super) mouse_utf8: bool,
     pub(super) mouse_sgr: bool,
     pub(super) title: String,
@@ -73,6 +75,7 @@ impl Terminal {
             region: (0, size.rows - 1),
             charset: CharsetIndex::G0,
             saved_charset: CharsetIndex::G0,
+            saved_origin: false,
             mouse_utf8: false,
             mouse_sgr: false,
             title: String::new(),
@@ -99,6 +102,13 @@ impl Terminal {
 
     pub(super) fn alternate(&self) -> bool {
         self.primary.is_some()
+    }
+
+    /// Whether leaving the alternate screen brings the cursor back.
+    pub(super) fn cursor_comes_back(&self) -> bool {
+        self.primary
+            .as_ref()
+            .is_some_and(|primary| primary.cursor_comes_back)
     }
 
     pub(super) fn mode(&self, mode: TermMode) -> bool {
@@ -212,6 +222,12 @@ impl Terminal {
         self.grid().cursor.input_needs_wrap
     }
 
+    fn row_wraps(&self, line: Line) -> bool {
+        self.grid()[line][Column(self.cols() - 1)]
+            .flags
+            .contains(Flags::WRAPLINE)
+    }
+
     fn point(&self) -> (usize, usize) {
         let point = self.grid().cursor.point;
         (usize::try_from(point.line.0).unwrap_or(0), point.column.0)
@@ -237,13 +253,6 @@ impl Terminal {
         let bottom = usize::from(self.region.1);
         let limit = if row > bottom { self.rows() - 1 } else { bottom };
         row.saturating_add(count).min(limit)
-    }
-
-    fn set_region(&mut self, top: usize, bottom: Option<usize>) {
-        let bottom = bottom.unwrap_or(self.rows()).min(self.rows());
-        if top < bottom {
-            self.region = ((top - 1) as u16, (bottom - 1) as u16);
-        }
     }
 
     /// Keeps a cell's combining characters within bounds after one may have been added to it.
@@ -327,7 +336,13 @@ impl Handler for Terminal {
 
     #[inline]
     fn input(&mut self, c: char) {
+        let (point, last) = (self.grid().cursor.point, Column(self.cols() - 1));
+        // In tmux a row stays one that wrapped when its end is overwritten; alacritty forgets it.
+        let wrapped = point.column.0 + 1 >= last.0 && self.row_wraps(point.line) && !self.wrap_pending();
         self.term.input(c);
+        if wrapped && self.grid().cursor.point.line == point.line {
+            self.grid_mut()[point.line][last].flags.insert(Flags::WRAPLINE);
+        }
         // Nothing below U+0300 combines.
         if c >= '\u{300}' {
             self.limit_marks();
@@ -372,10 +387,8 @@ impl Handler for Terminal {
         if col > 0 || self.wrap_pending() {
             return self.move_backward(1);
         }
-        let last = Column(self.cols() - 1);
-        let above = self.grid().cursor.point.line - 1_i32;
-        if row > 0 && self.grid()[above][last].flags.contains(Flags::WRAPLINE) {
-            self.place(row - 1, last.0);
+        if row > 0 && self.row_wraps(self.grid().cursor.point.line - 1_i32) {
+            self.place(row - 1, self.cols() - 1);
         }
     }
 
@@ -444,16 +457,24 @@ impl Handler for Terminal {
     /// Homes the cursor and frees the scroll region as well.
     fn decaln(&mut self) {
         self.set_scrolling_region(1, None);
+        self.place(0, 0);
         self.term.decaln();
     }
 
     fn save_cursor_position(&mut self) {
         self.saved_charset = self.charset;
+        self.saved_origin = self.mode(TermMode::ORIGIN);
         self.term.save_cursor_position();
     }
 
     fn restore_cursor_position(&mut self) {
         self.set_active_charset(self.saved_charset);
+        let origin = NamedPrivateMode::Origin.into();
+        if self.saved_origin {
+            self.term.set_private_mode(origin);
+        } else {
+            self.term.unset_private_mode(origin);
+        }
         self.term.restore_cursor_position();
     }
 
@@ -462,9 +483,13 @@ impl Handler for Terminal {
         self.term.set_active_charset(index);
     }
 
+    /// A region of one row is none.
     fn set_scrolling_region(&mut self, top: usize, bottom: Option<usize>) {
-        self.set_region(top, bottom);
-        self.term.set_scrolling_region(top, bottom);
+        let bottom = bottom.unwrap_or(self.rows()).min(self.rows());
+        if top < bottom {
+            self.region = ((top - 1) as u16, (bottom - 1) as u16);
+            self.term.set_scrolling_region(top, Some(bottom));
+        }
     }
 
     /// RIS. In tmux it keeps the history and the alternate screen, and the old contents scroll into the history.
@@ -479,7 +504,7 @@ impl Handler for Terminal {
         self.tabs = Tabs::new(cols as u16);
         self.region = (0, (rows - 1) as u16);
         (self.charset, self.saved_charset) = (CharsetIndex::G0, CharsetIndex::G0);
-        (self.mouse_utf8, self.mouse_sgr) = (false, false);
+        (self.mouse_utf8, self.mouse_sgr, self.saved_origin) = (false, false, false);
         (0..alacritty_terminal::term::color::COUNT).for_each(|index| self.term.reset_color(index));
     }
 
