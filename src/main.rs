@@ -1,2 +1,30 @@
 //! The `llmux` binary: parse, telemetry, run, exit code.
-fn main() {}
+
+use std::{io, process::ExitCode};
+
+use llmux::cli::{self, Cli};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Ok(cli) => {
+            telemetry(&cli);
+            cli::run(cli)
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Logs to standard error: the daemon always, another command only if `LLMUX_LOG` says what.
+fn telemetry(cli: &Cli) {
+    let asked = std::env::var("LLMUX_LOG").ok();
+    let filter = match asked.as_deref() {
+        Some(directives) => EnvFilter::new(directives),
+        None if cli.is_daemon() => EnvFilter::new("info"),
+        None => return,
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+}

@@ -1,1 +1,6 @@
-//! .
+//! tmux: nobody else names it.
+
+pub mod attach;
+mod socket;
+
+pub use socket::TmuxSocket;
