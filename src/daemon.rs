@@ -44,6 +44,8 @@ const SUCCESSION: Duration = Duration::from_secs(15);
 pub struct Options {
     /// Started by a first command, rather than by `server start`.
     pub background: bool,
+    /// The socket to listen on, instead of the usual one.
+    pub socket: Option<PathBuf>,
     /// The tmux server to use.
     pub tmux_socket: Socket,
     /// The configuration file, instead of the usual places.
@@ -159,7 +161,10 @@ struct Built {
 impl Built {
     async fn new(environment: Environment, options: Options) -> Result<Self, DaemonError> {
         let state = StateDir::open(&environment)?;
-        let socket = state.socket(&environment)?;
+        let socket = match &options.socket {
+            Some(socket) => environment.resolve(socket),
+            None => state.socket(&environment)?,
+        };
         let tmux_version = tmux::installed().await?;
         let config = Config::load(options.config.as_deref(), &environment)?;
         let catalog = Catalog::new(&config.agents)?;

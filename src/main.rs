@@ -1,47 +1,30 @@
 //! The `llmux` binary: parse, telemetry, run, exit code.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
-use clap::Parser;
-use llmux::tmux::helper::{client, guard, stage, terminal, wrapper};
-
-/// Runs AI agent CLIs in named tmux sessions.
-#[derive(Parser)]
-enum Llmux {
-    #[command(hide = true)]
-    Run {
-        #[arg(long)]
-        cwd: Option<PathBuf>,
-        #[arg(last = true, required = true)]
-        argv: Vec<OsString>,
-    },
-    #[command(hide = true)]
-    Stage {
-        #[arg(last = true, required = true)]
-        argv: Vec<OsString>,
-    },
-    #[command(hide = true)]
-    ReturnTty { group: i32, modes: String },
-    #[command(hide = true)]
-    HubGuard { alive_file: PathBuf },
-    #[command(hide = true)]
-    TmuxClient {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
-}
+use llmux::cli::{self, Cli};
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match Llmux::parse() {
-        Llmux::Run { cwd, argv } => wrapper::run(argv, cwd),
-        Llmux::Stage { argv } => stage::run(&argv),
-        Llmux::ReturnTty { group, modes } => terminal::return_tty(group, &modes),
-        Llmux::HubGuard { alive_file } => guard::run(&alive_file),
-        Llmux::TmuxClient { args } => {
-            eprintln!("llmux: cannot become the tmux client: {}", client::exec(&args));
-            ExitCode::FAILURE
+    match cli::parse(std::env::args_os()) {
+        Ok(cli) => {
+            telemetry(&cli);
+            cli::run(cli)
         }
+        Err(exit) => exit,
     }
+}
+
+/// Logs to standard error: the daemon always, another command only if `LLMUX_LOG` says what.
+fn telemetry(cli: &Cli) {
+    let asked = std::env::var("LLMUX_LOG").ok();
+    let filter = match asked.as_deref() {
+        Some(directives) => EnvFilter::new(directives),
+        None if cli.is_daemon() => EnvFilter::new("info"),
+        None => return,
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
 }

@@ -1,1 +1,100 @@
-//! .
+//! The command line: nouns and verbs, what they print, and exit codes.
+//!
+//! Talks to the daemon through [`crate::client`] only. Standard output is data, standard error is talk.
+
+mod agent;
+mod args;
+mod context;
+mod duration;
+mod failure;
+mod hidden;
+mod out;
+mod server;
+mod session;
+mod table;
+mod usage;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+pub use args::Cli;
+use args::Verb;
+use context::Context;
+pub use failure::Exit;
+use failure::Failure;
+use out::Out;
+
+use crate::config::Environment;
+
+/// Reads the command line. Builds no runtime and reads no file.
+///
+/// # Errors
+///
+/// What to end with at once: help and version were printed, or a usage error was explained.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(args).map_err(|error| end(usage::explain(&error)))
+}
+
+/// Carries the command out and returns how the process ends. Errors are printed.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let mut env = Environment::capture();
+    let Some(noun) = cli.noun else {
+        return end(print_help(&[]));
+    };
+    let verb = match noun.into_verb() {
+        // The small processes start often and must start fast: no file is read for them.
+        Verb::Hidden(command) => return hidden::dispatch(command, env, &cli.global),
+        verb => verb,
+    };
+    if let Err(error) = env.load_dotenv() {
+        return end(Err(error.into()));
+    }
+    match verb {
+        Verb::Help(noun) => end(print_help(&[noun])),
+        Verb::Serve(start) => end(hidden::foreground(start, env, &cli.global)),
+        verb => end(block_on(verb, Context::new(env, cli.global))),
+    }
+}
+
+fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
+    context.refuse_remote()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::internal)?;
+    runtime.block_on(async {
+        match verb {
+            Verb::Session(verb) => session::run(verb, context).await,
+            Verb::Agent(verb) => agent::run(verb, context).await,
+            Verb::Server(verb) => server::run(verb, context).await,
+            Verb::Hidden(_) | Verb::Help(_) | Verb::Serve(_) => Ok(()),
+        }
+    })
+}
+
+fn print_help(path: &[&str]) -> Result<(), Failure> {
+    let mut command = Cli::command();
+    command.build();
+    let mut shown = &mut command;
+    for name in path {
+        shown = shown
+            .find_subcommand_mut(name)
+            .ok_or_else(|| Failure::internal(anyhow::anyhow!("no help on {name}")))?;
+    }
+    let mut out = Out::new();
+    out.text(&shown.render_help().to_string())?;
+    out.finish()
+}
+
+/// The one place where a failure is printed and becomes an exit code.
+fn end(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => failure.report().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,4 +8,5 @@ mod sessions;
 pub mod time;
 
 pub use dir::{DirError, StateDir};
+pub use file::FileError;
 pub use sessions::{ExitRecord, Loaded, Registry, RegistryError, SessionRecord};

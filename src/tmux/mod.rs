@@ -3,15 +3,16 @@
 //! Nothing outside this room names tmux. What goes in are [`CommandLine`]s of a closed vocabulary; what comes out are
 //! replies, one ordered [`FeedReader`] a pane, and the [`Model`] of what exists. Source: tmux(1) CONTROL MODE.
 
-//pub mod attach;
+pub mod attach;
 mod feed;
 pub mod helper;
 mod link;
 mod model;
 mod process;
 mod resync;
-mod server;
+mod socket;
 mod supervisor;
+mod version;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -32,9 +33,9 @@ pub(crate) use self::{
     feed::{FeedItem, FeedReader},
     model::{Model, PaneRow, ServerId},
     process::Setting,
-    server::{Version, installed},
+    version::{Version, installed},
 };
-pub use self::server::{Socket, Unusable};
+pub use self::{socket::Socket, version::Unusable};
 use self::{
     feed::Feed,
     link::{Request, What},

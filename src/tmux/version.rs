@@ -1,53 +1,9 @@
-//! Which tmux: its socket, its version, and what is known to be wrong with that version.
+//! The installed tmux: its version, and what is known to be wrong with that version.
 
-use std::{ffi::OsString, fmt, path::PathBuf, process::Stdio};
+use std::{fmt, process::Stdio};
 
 /// The oldest tmux with flow control, `-e` and `%extended-output`.
 const OLDEST: Version = Version { major: 3, minor: 2 };
-
-/// The tmux server's socket.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Socket {
-    /// tmux's own default, so that `tmux attach -t NAME` finds our sessions.
-    #[default]
-    Default,
-    /// A socket name, as `tmux -L`.
-    Name(String),
-    /// A socket path, as `tmux -S`.
-    Path(PathBuf),
-}
-
-impl Socket {
-    /// Reads the value of `--tmux-socket`: a path if it holds a `/`, else a name; empty is the default.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "" => Self::Default,
-            path if path.contains('/') => Self::Path(path.into()),
-            name => Self::Name(name.to_owned()),
-        }
-    }
-
-    /// The arguments that make a `tmux` command use this socket.
-    #[must_use]
-    pub fn args(&self) -> Vec<OsString> {
-        match self {
-            Self::Default => Vec::new(),
-            Self::Name(name) => vec!["-L".into(), name.into()],
-            Self::Path(path) => vec!["-S".into(), path.into()],
-        }
-    }
-}
-
-impl fmt::Display for Socket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => Ok(()),
-            Self::Name(name) => f.write_str(name),
-            Self::Path(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
 
 /// A tmux version; letters behind the minor number do not matter to anything here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,12 +138,5 @@ mod tests {
         assert!(faults(3, 2) > faults(3, 3));
         assert!(faults(3, 3) > faults(3, 7));
         assert_eq!(faults(3, 9), 1);
-    }
-
-    #[test]
-    fn a_socket_with_a_slash_is_a_path() {
-        assert_eq!(Socket::parse(""), Socket::Default);
-        assert_eq!(Socket::parse("work"), Socket::Name("work".into()));
-        assert_eq!(Socket::parse("/tmp/x"), Socket::Path("/tmp/x".into()));
     }
 }

@@ -1,0 +1,132 @@
+//! `llmux agent`: the agent CLIs that can be started.
+
+use clap::{Args, Subcommand};
+use llmux_protocol::api::AgentView;
+use serde_json::{Value, json};
+
+use super::{context::Context, failure::Failure, out::Out, table::plain};
+use crate::nearest::nearest;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// List the agents installed here
+    List(List),
+    /// Show one agent
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux agent list --all")]
+pub(super) struct List {
+    /// Also those that are not installed
+    #[arg(long)]
+    all: bool,
+    /// Only those that are installed, as without it
+    #[arg(long, conflicts_with = "all")]
+    installed: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux agent show claude")]
+pub(super) struct Show {
+    /// The agent's key
+    #[arg(value_name = "AGENT")]
+    agent: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
+    match verb {
+        Verb::List(args) => list(&args, &context).await,
+        Verb::Show(args) => show(&args, &context).await,
+    }
+}
+
+async fn list(args: &List, context: &Context) -> Result<(), Failure> {
+    let path = if args.all {
+        "/api/agents/all"
+    } else {
+        "/api/agents"
+    };
+    let agents: Vec<AgentView> = context.client().await?.get(path).await?;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&agents.iter().map(summary).collect::<Vec<_>>())?;
+    } else {
+        agents.iter().try_for_each(|agent| out.line(&row(agent)))?;
+    }
+    out.finish()
+}
+
+fn summary(agent: &AgentView) -> Value {
+    json!({
+        "key": agent.key, "displayName": agent.display_name, "cmd": agent.cmd,
+        "flags": agent.flags, "installed": agent.installed,
+    })
+}
+
+fn row(agent: &AgentView) -> String {
+    let installed = if agent.installed {
+        "installed"
+    } else {
+        "not installed"
+    };
+    let flags = if agent.flags.is_empty() { "-" } else { &agent.flags };
+    plain(&format!(
+        "{:<10}  {:<24}  {installed}  {flags}",
+        agent.key, agent.display_name
+    ))
+}
+
+async fn show(args: &Show, context: &Context) -> Result<(), Failure> {
+    let agents: Vec<AgentView> = context.client().await?.get("/api/agents/all").await?;
+    let Some(agent) = agents.iter().find(|agent| agent.key == args.agent) else {
+        return Err(unknown(&args.agent, &agents));
+    };
+    let mut out = Out::new();
+    if args.json {
+        out.json(agent)?;
+    } else {
+        details(agent)
+            .iter()
+            .try_for_each(|line| out.line(&plain(line)))?;
+    }
+    out.finish()
+}
+
+fn unknown(key: &str, agents: &[AgentView]) -> Failure {
+    let failure = Failure::failed(format!("unknown agent \"{key}\""));
+    match nearest(key, agents.iter().map(|agent| agent.key.as_str())) {
+        Some(near) => failure.hint(format!("did you mean {near}?")),
+        None => failure.hint("see them with: llmux agent list --all"),
+    }
+}
+
+fn details(agent: &AgentView) -> Vec<String> {
+    let installed = if agent.installed {
+        "yes".to_owned()
+    } else {
+        format!("no; {}", agent.install_hint)
+    };
+    let mut lines = vec![
+        format!("key        {}", agent.key),
+        format!("name       {}", agent.display_name),
+        format!("command    {} {}", agent.cmd, agent.flags)
+            .trim_end()
+            .to_owned(),
+        format!("installed  {installed}"),
+        format!("docs       {}", agent.docs_url),
+    ];
+    lines.extend(
+        agent
+            .env_defaults
+            .iter()
+            .map(|(name, value)| format!("env        {name}={value}")),
+    );
+    lines
+}

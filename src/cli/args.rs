@@ -1,0 +1,133 @@
+//! The command line's grammar: nouns, verbs, and the flat words of earlier versions.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use super::{agent, hidden::Hidden, server, session};
+use crate::tmux::Socket;
+
+/// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
+#[derive(Debug, Parser)]
+#[command(
+    name = "llmux",
+    version,
+    propagate_version = true,
+    disable_version_flag = true,
+    disable_help_subcommand = false,
+    subcommand_value_name = "NOUN",
+    subcommand_help_heading = "Nouns",
+    after_help = "Example:\n  llmux session start claude --name main --cwd ~/projects/app\n  llmux session prompt main \"what does src/main.rs do?\""
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) noun: Option<Noun>,
+}
+
+impl Cli {
+    /// Whether this process is the daemon itself, which logs without being asked to.
+    #[must_use]
+    pub fn is_daemon(&self) -> bool {
+        match &self.noun {
+            Some(Noun::Hidden(hidden)) => hidden.is_daemon(),
+            Some(Noun::Serve(_)) => true,
+            Some(Noun::Server { verb }) => matches!(verb, Some(server::Verb::Start(_))),
+            _ => false,
+        }
+    }
+}
+
+/// Flags of every verb.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Global {
+    /// The daemon's Unix socket (default: in the runtime directory; env `LLMUX_SOCKET`)
+    #[arg(long, global = true, hide = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// The tmux server the daemon uses, by name or socket path (env `LLMUX_TMUX_SOCKET`)
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME|PATH",
+        help_heading = "Global options"
+    )]
+    pub(crate) tmux_socket: Option<Socket>,
+    /// Print the version
+    #[arg(short = 'v', long, short_alias = 'V', global = true, action = ArgAction::Version, help_heading = "Global options")]
+    version: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Noun {
+    /// Agents running in tmux sessions
+    Session {
+        #[command(subcommand)]
+        verb: Option<session::Verb>,
+    },
+    /// The agent CLIs that can be started
+    Agent {
+        #[command(subcommand)]
+        verb: Option<agent::Verb>,
+    },
+    /// The daemon
+    Server {
+        #[command(subcommand)]
+        verb: Option<server::Verb>,
+    },
+
+    #[command(hide = true, alias = "status")]
+    Ls(session::List),
+    #[command(hide = true)]
+    Spawn(session::Start),
+    #[command(hide = true)]
+    Kill(session::Stop),
+    #[command(hide = true, alias = "respawn")]
+    Restart(session::Restart),
+    #[command(hide = true)]
+    Send(session::Prompt),
+    #[command(hide = true)]
+    Attach(session::Attach),
+    #[command(hide = true)]
+    Agents(agent::List),
+    #[command(hide = true)]
+    Serve(server::Start),
+
+    #[command(flatten)]
+    Hidden(Hidden),
+}
+
+/// What is to be done, whatever words it was asked in.
+pub(super) enum Verb {
+    Session(session::Verb),
+    Agent(agent::Verb),
+    Server(server::Verb),
+    Serve(server::Start),
+    Hidden(Hidden),
+    Help(&'static str),
+}
+
+impl Noun {
+    pub(super) fn into_verb(self) -> Verb {
+        match self {
+            Self::Session { verb: Some(verb) } => Verb::Session(verb),
+            Self::Agent { verb: Some(verb) } => Verb::Agent(verb),
+            Self::Server {
+                verb: Some(server::Verb::Start(start)),
+            }
+            | Self::Serve(start) => Verb::Serve(start),
+            Self::Server { verb: Some(verb) } => Verb::Server(verb),
+            Self::Session { verb: None } => Verb::Help("session"),
+            Self::Agent { verb: None } => Verb::Help("agent"),
+            Self::Server { verb: None } => Verb::Help("server"),
+            Self::Ls(list) => Verb::Session(session::Verb::List(list)),
+            Self::Spawn(start) => Verb::Session(session::Verb::Start(start)),
+            Self::Kill(stop) => Verb::Session(session::Verb::Stop(stop)),
+            Self::Restart(restart) => Verb::Session(session::Verb::Restart(restart)),
+            Self::Send(prompt) => Verb::Session(session::Verb::Prompt(prompt)),
+            Self::Attach(attach) => Verb::Session(session::Verb::Attach(attach)),
+            Self::Agents(list) => Verb::Agent(agent::Verb::List(list)),
+            Self::Hidden(hidden) => Verb::Hidden(hidden),
+        }
+    }
+}

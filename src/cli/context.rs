@@ -1,0 +1,86 @@
+//! What a verb works with: the environment, the global flags and the way to the daemon.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use super::{args::Global, failure::Failure};
+use crate::{
+    client::{self, Client, Launcher},
+    config::Environment,
+    store::StateDir,
+    tmux::Socket,
+};
+
+pub(crate) struct Context {
+    pub(crate) env: Environment,
+    global: Global,
+}
+
+impl Context {
+    pub(crate) fn new(env: Environment, global: Global) -> Self {
+        Self { env, global }
+    }
+
+    /// Refuses to do to the local sessions what was meant for a remote host's.
+    pub(crate) fn refuse_remote(&self) -> Result<(), Failure> {
+        match self.env.text("LLMUX_SERVER") {
+            None => Ok(()),
+            Some(url) => Err(Failure::failed(format!(
+                "LLMUX_SERVER is {url}, and this version reaches only the local daemon"
+            ))
+            .hint("unset LLMUX_SERVER to work on this host")),
+        }
+    }
+
+    /// Connects to the daemon, starting one in the background if none runs.
+    pub(crate) async fn client(&self) -> Result<Client, Failure> {
+        let state = StateDir::open(&self.env)?;
+        let sockets = self.sockets(&state)?;
+        let mut args: Vec<OsString> = vec!["daemon".into(), "--socket".into(), sockets[0].clone().into()];
+        if let Some(text) = self.tmux_socket_text() {
+            args.extend(["--tmux-socket".into(), text]);
+        }
+        let launcher = Launcher {
+            exe: self.env.exe().to_owned(),
+            args,
+            log: state.daemon_log(),
+        };
+        Ok(client::connect(&sockets, &launcher).await?)
+    }
+
+    /// Connects to the daemon if one runs.
+    pub(crate) async fn running(&self) -> Result<Client, Failure> {
+        let state = StateDir::open(&self.env)?;
+        Ok(client::running(&self.sockets(&state)?).await?)
+    }
+
+    /// Where the daemon listens, then where it was last seen. An explicit socket is the only one.
+    fn sockets(&self, state: &StateDir) -> Result<Vec<PathBuf>, Failure> {
+        if let Some(socket) = &self.global.socket {
+            return Ok(vec![self.env.resolve(socket)]);
+        }
+        let usual = state.socket(&self.env)?;
+        let explicit = self.env.os("LLMUX_SOCKET").is_some();
+        let announced = state.announced().filter(|seen| !explicit && *seen != usual);
+        Ok([Some(usual), announced].into_iter().flatten().collect())
+    }
+
+    /// The tmux server asked for.
+    pub(crate) fn tmux_socket(&self) -> Socket {
+        self.global.tmux_socket(&self.env)
+    }
+
+    fn tmux_socket_text(&self) -> Option<OsString> {
+        self.tmux_socket().args().pop()
+    }
+}
+
+impl Global {
+    /// The tmux server asked for: the flag, else `LLMUX_TMUX_SOCKET`, else the user's own. A relative path is made absolute.
+    pub(crate) fn tmux_socket(&self, env: &Environment) -> Socket {
+        let named = || env.text("LLMUX_TMUX_SOCKET").and_then(|text| text.parse().ok());
+        match self.tmux_socket.clone().or_else(named).unwrap_or_default() {
+            Socket::Path(path) => Socket::Path(env.resolve(&path)),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! How a command fails: one shape, one printer, one table of exit codes.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use llmux_protocol::api::ErrorCode;
+
+use crate::{
+    client::{ClientError, LaunchError},
+    config::ConfigError,
+    daemon::DaemonError,
+    store::DirError,
+};
+
+/// How the process ends.
+///
+/// | code | meaning |
+/// |---|---|
+/// | 0 | done |
+/// | 1 | refused or failed |
+/// | 64 | the command line is wrong |
+/// | 69 | no daemon, or tmux is not to be had |
+/// | 70 | a fault of llmux itself |
+/// | 124 | what was waited for did not come in time |
+/// | 141 | nobody reads standard output any more |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Refused or failed.
+    Failed = 1,
+    /// The command line is wrong; `EX_USAGE` of sysexits.h.
+    Usage = 64,
+    /// No daemon, or tmux is not to be had; `EX_UNAVAILABLE`.
+    Unavailable = 69,
+    /// A fault of llmux itself; `EX_SOFTWARE`.
+    Internal = 70,
+    /// What was waited for did not come in time, as timeout(1) says it.
+    TimedOut = 124,
+    /// Nobody reads standard output any more, as a shell reports SIGPIPE.
+    Pipe = 141,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not succeed, and what to do next.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Exit,
+    error: anyhow::Error,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Exit, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            error: anyhow::Error::msg(message.into()),
+            hints: Vec::new(),
+        }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    pub(crate) fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            kind: Exit::Internal,
+            error: error.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub(crate) fn kind(&self) -> Exit {
+        self.kind
+    }
+
+    /// Whether it is only that nobody reads any more.
+    pub(crate) fn is_pipe(&self) -> bool {
+        self.kind == Exit::Pipe
+    }
+
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// The message on one line, causes included.
+    pub(crate) fn message(&self) -> String {
+        format!("{:#}", self.error)
+    }
+
+    /// Prints the failure, unless nobody is there to read it, and says how to end.
+    pub(crate) fn report(&self) -> Exit {
+        if self.kind != Exit::Pipe {
+            say(&self.message());
+            for hint in &self.hints {
+                tell(&format!("hint: {hint}"));
+            }
+        }
+        self.kind
+    }
+}
+
+/// Says something to the person, on standard error.
+pub(crate) fn say(message: &str) {
+    tell(&format!("llmux: {message}"));
+}
+
+pub(crate) fn tell(line: &str) {
+    // Where standard error is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let kind = match &error {
+            ClientError::NoDaemon { .. } => Exit::Unavailable,
+            ClientError::Launch(LaunchError::Refused { .. }) => Exit::Unavailable,
+            ClientError::Api { error, .. } => match error.code {
+                ErrorCode::Timeout => Exit::TimedOut,
+                ErrorCode::Tmux => Exit::Unavailable,
+                ErrorCode::Internal => Exit::Internal,
+                _ => Exit::Failed,
+            },
+            ClientError::Protocol(_) => Exit::Internal,
+            _ => Exit::Failed,
+        };
+        let hints = error.hints();
+        Self {
+            kind,
+            error: error.into(),
+            hints,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let hint = error.hint();
+        Self {
+            kind: Exit::Failed,
+            error: error.into(),
+            hints: vec![hint],
+        }
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        let kind = match &error {
+            DaemonError::Tmux(_) | DaemonError::NoConnection(_) => Exit::Unavailable,
+            _ => Exit::Failed,
+        };
+        let hints = error.hint().into_iter().collect();
+        Self { kind, error: error.into(), hints }
+    }
+}
+
+impl From<DirError> for Failure {
+    fn from(error: DirError) -> Self {
+        Self {
+            kind: Exit::Failed,
+            error: error.into(),
+            hints: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use llmux_protocol::api::ApiError;
+
+    use super::*;
+
+    fn of(code: ErrorCode) -> Failure {
+        ClientError::Api {
+            status: 500,
+            error: ApiError::new(code, "no").hint("do"),
+        }
+        .into()
+    }
+
+    #[test]
+    fn each_kind_of_refusal_has_its_exit_code() {
+        for (code, exit) in [
+            (ErrorCode::SessionNotFound, Exit::Failed),
+            (ErrorCode::Timeout, Exit::TimedOut),
+            (ErrorCode::Tmux, Exit::Unavailable),
+            (ErrorCode::Internal, Exit::Internal),
+        ] {
+            let failure = of(code);
+            assert_eq!((failure.kind, failure.message().as_str()), (exit, "no"));
+            assert_eq!(failure.hints, ["do"]);
+        }
+    }
+
+    #[test]
+    fn causes_are_on_the_same_line() {
+        let source = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let failure = Failure::from(ClientError::NoDaemon {
+            socket: "/s".into(),
+            source,
+        });
+        assert_eq!(
+            failure.message(),
+            "no llmux daemon answers at /s: connection refused"
+        );
+        assert_eq!(failure.kind, Exit::Unavailable);
+    }
+}

@@ -1,0 +1,153 @@
+//! The processes llmux is made of, as subcommands that nobody types.
+
+use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
+
+use clap::Subcommand;
+
+use super::{
+    args::Global,
+    failure::{Exit, Failure, tell},
+    server,
+};
+use crate::{
+    config::Environment,
+    daemon::{self, Options, Ready},
+    tmux::helper::{client, guard, stage, terminal, wrapper},
+};
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_flag = true)]
+pub(super) enum Hidden {
+    /// The daemon, started in the background by the first command
+    #[command(hide = true)]
+    Daemon,
+    /// Runs an agent in its pane and reports how it ended
+    #[command(hide = true)]
+    Run {
+        /// The working directory
+        #[arg(long)]
+        cwd: Option<PathBuf>,
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        argv: Vec<OsString>,
+    },
+    /// Becomes an agent's program in the pane's foreground
+    #[command(hide = true)]
+    Stage {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        argv: Vec<OsString>,
+    },
+    /// Gives the pane's terminal back to the wrapper
+    #[command(hide = true)]
+    ReturnTty {
+        /// The process group
+        group: i32,
+        /// The terminal's modes
+        modes: String,
+    },
+    /// Holds the hub session and removes it when the daemon is gone
+    #[command(hide = true)]
+    HubGuard {
+        /// The file the daemon keeps locked
+        alive: PathBuf,
+    },
+    /// Becomes the tmux client
+    #[command(hide = true)]
+    TmuxClient {
+        /// The parent's process id, then tmux's arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// The built-in agent
+    #[command(hide = true)]
+    DemoAgent {
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+impl Hidden {
+    pub(super) fn is_daemon(&self) -> bool {
+        matches!(self, Self::Daemon)
+    }
+}
+
+pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
+    match command {
+        Hidden::Daemon => background(env, global),
+        Hidden::Run { cwd, argv } => wrapper::run(argv, cwd),
+        Hidden::Stage { argv } => stage::run(&argv),
+        Hidden::ReturnTty { group, modes } => terminal::return_tty(group, &modes),
+        Hidden::HubGuard { alive } => guard::run(&alive),
+        Hidden::TmuxClient { args } => {
+            let error = client::exec(&args);
+            Failure::new(Exit::Unavailable, format!("cannot run tmux: {error}")).report().into()
+        }
+        Hidden::DemoAgent { .. } => ExitCode::FAILURE,
+    }
+}
+
+/// `llmux server start`: serves until it is told to leave.
+pub(super) fn foreground(start: server::Start, env: Environment, global: &Global) -> Result<(), Failure> {
+    if start.port.is_some() {
+        tell("note: this version serves its Unix socket only; --port has no effect yet");
+    }
+    let options = Options { config: start.config, ..options(&env, global, false) };
+    let ready = |ready: Ready| {
+        let how = if ready.took_over { "took over from the daemon in the background" } else { "ready" };
+        tell(&format!("llmux {} {how}, listening on {}", env!("CARGO_PKG_VERSION"), ready.socket.display()));
+        for warning in &ready.warnings {
+            tell(&format!("warning: {warning}"));
+        }
+    };
+    serve(env, options, ready).map(|_| ())
+}
+
+/// The daemon that a first command starts: it says on its standard output whether it is ready, in the words that
+/// [`crate::client::Launcher`] reads, and closes it.
+fn background(env: Environment, global: &Global) -> ExitCode {
+    // A terminal that closes is not for it. It fails only for a process that leads a session already.
+    let _ = rustix::process::setsid();
+    let options = options(&env, global, true);
+    match serve(env, options, |_| say_to_launcher("ready\n")) {
+        Ok(daemon::Outcome::AlreadyRunning) => {
+            say_to_launcher("ready\n");
+            ExitCode::SUCCESS
+        }
+        Ok(daemon::Outcome::Left) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let hints = failure.hints().iter().map(|hint| format!("hint: {hint}\n")).collect::<String>();
+            say_to_launcher(&format!("error: {}\n{hints}", failure.message()));
+            failure.report().into()
+        }
+    }
+}
+
+fn options(env: &Environment, global: &Global, background: bool) -> Options {
+    let socket = global.socket.as_ref().map(|socket| env.resolve(socket));
+    Options { background, socket, tmux_socket: global.tmux_socket(env), config: None }
+}
+
+fn serve(
+    env: Environment,
+    options: Options,
+    ready: impl FnOnce(Ready),
+) -> Result<daemon::Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+    let result = runtime.block_on(daemon::run(env, options, ready));
+    // What still blocks (a lock that is waited for, say) must not keep a daemon that was told to leave.
+    runtime.shutdown_background();
+    Ok(result?)
+}
+
+/// Writes to standard output and closes it: the launcher waits for the end.
+fn say_to_launcher(text: &str) {
+    let mut out = std::io::stdout();
+    // A launcher that went away does not need the answer.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(null);
+    }
+}

@@ -1,0 +1,143 @@
+//! `llmux server`: the daemon itself.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand};
+use llmux_protocol::api::DaemonStatus;
+use serde::de::IgnoredAny;
+use tokio::time::timeout;
+
+use super::{
+    context::Context,
+    failure::{Exit, Failure},
+    out::Out,
+    table::plain,
+};
+
+/// How long a daemon may take to end after it was asked to.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run the daemon in the foreground, in place of one in the background
+    Start(Start),
+    /// End the daemon; agents keep running
+    Stop,
+    /// Show what the daemon is doing
+    Status(Status),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux server start --port 8080")]
+pub(super) struct Start {
+    /// The configuration file (default: ./.llmux.yaml, then ~/.config/llmux/config.yaml, then $`LLMUX_CONFIG`)
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Option<PathBuf>,
+    /// The TCP port (default: $`LLMUXD_PORT`, then server.port of the configuration, then 3001)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux server status --json")]
+pub(super) struct Status {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
+    match verb {
+        Verb::Status(status) => show(&status, &context).await,
+        Verb::Stop => stop(&context).await,
+        // Runs in this process, before there is a client.
+        Verb::Start(_) => Ok(()),
+    }
+}
+
+async fn show(args: &Status, context: &Context) -> Result<(), Failure> {
+    let status: DaemonStatus = context.running().await?.get("/api/daemon").await?;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&status)?;
+    } else {
+        out.text(&render(&status))?;
+    }
+    out.finish()
+}
+
+fn render(status: &DaemonStatus) -> String {
+    let tmux = &status.tmux;
+    let how = if status.background {
+        "in the background"
+    } else {
+        "in the foreground"
+    };
+    let link = if tmux.connected {
+        "connected"
+    } else {
+        "not connected"
+    };
+    let mut lines = vec![
+        format!(
+            "llmux     {}, pid {}, up {}, {how}",
+            status.version,
+            status.pid,
+            uptime(status.uptime_secs)
+        ),
+        format!("socket    {}", status.socket),
+        format!("state     {}", status.state_dir),
+        format!("sessions  {} ({} running)", status.sessions, status.running),
+        format!(
+            "tmux      {}, {link}, server pid {}, {} reconnects",
+            tmux.version, tmux.server_pid, tmux.reconnects
+        ),
+    ];
+    lines.extend(tmux.last_error.iter().map(|error| format!("error     {error}")));
+    lines.extend(tmux.warnings.iter().map(|warning| format!("warning   {warning}")));
+    lines.iter().map(|line| plain(line) + "\n").collect()
+}
+
+fn uptime(secs: u64) -> String {
+    match secs {
+        0..60 => format!("{secs}s"),
+        60..3600 => format!("{}m", secs / 60),
+        3600..86_400 => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
+        _ => format!("{}d{:02}h", secs / 86_400, secs / 3600 % 24),
+    }
+}
+
+async fn stop(context: &Context) -> Result<(), Failure> {
+    let mut out = Out::new();
+    let mut client = match context.running().await {
+        Ok(client) => client,
+        Err(failure) if failure.kind() == Exit::Unavailable => return out.line("no daemon runs"),
+        Err(failure) => return Err(failure),
+    };
+    let _: IgnoredAny = client.post("/api/daemon/stop", &serde_json::json!({})).await?;
+    if timeout(GONE_WITHIN, client.closed()).await.is_err() {
+        return Err(Failure::failed(format!(
+            "the daemon is still there after {} s",
+            GONE_WITHIN.as_secs()
+        )));
+    }
+    out.line("stopped")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptime_shows_two_units_at_most() {
+        for (secs, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3660, "1h01m"),
+            (90_000, "1d01h"),
+        ] {
+            assert_eq!(uptime(secs), text);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+use clap::Args;
+use llmux_protocol::api::SessionView;
+
+use crate::cli::{context::Context, failure::Failure, out::Out, table::table};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux session list --json")]
+pub(crate) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &List, context: &Context) -> Result<(), Failure> {
+    let sessions: Vec<SessionView> = context.client().await?.get("/api/sessions").await?;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&sessions)?;
+    } else if sessions.is_empty() {
+        out.line("no llmux sessions")?;
+    } else {
+        out.text(&table(
+            ["NAME", "AGENT", "STATE", "PARENT", "CWD"],
+            sessions.into_iter().map(row),
+        ))?;
+    }
+    out.finish()
+}
+
+fn row(session: SessionView) -> [String; 5] {
+    let parent = session.parent.unwrap_or_else(|| "-".to_owned());
+    [
+        session.name,
+        session.agent,
+        session.state.as_str().to_owned(),
+        parent,
+        session.cwd,
+    ]
+}

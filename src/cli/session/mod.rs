@@ -1,0 +1,66 @@
+//! `llmux session`: agents running in tmux sessions. One file per verb, or per pair of like verbs.
+
+mod attach;
+mod edit;
+mod list;
+mod prompt;
+mod screen;
+mod start;
+mod stop;
+mod target;
+mod wait;
+
+use clap::Subcommand;
+
+pub(super) use self::{
+    attach::Attach,
+    list::List,
+    prompt::Prompt,
+    start::Start,
+    stop::{Restart, Stop},
+};
+use super::{context::Context, failure::Failure};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// List all sessions
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Start an agent in a session of its own
+    #[command(visible_alias = "spawn")]
+    Start(Start),
+    /// End sessions and forget them
+    #[command(visible_alias = "kill")]
+    Stop(Stop),
+    /// Start sessions anew as they were set up
+    #[command(visible_alias = "respawn")]
+    Restart(Restart),
+    /// Change a session's name, directory, flags, environment or init prompts
+    Edit(edit::Edit),
+    /// Type a prompt into a session
+    #[command(visible_alias = "send")]
+    Prompt(Prompt),
+    /// Type a prompt into every running session of an agent
+    Broadcast(prompt::Broadcast),
+    /// Show a session in this terminal, with tmux
+    Attach(Attach),
+    /// Print what a session's screen shows
+    Screen(screen::Screen),
+    /// Wait for a session to become idle, quiet, to show a text or to end
+    Wait(wait::Wait),
+}
+
+pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
+    match verb {
+        Verb::List(args) => list::run(&args, &context).await,
+        Verb::Start(args) => start::run(&args, &context).await,
+        Verb::Stop(args) => stop::stop(&args, &context).await,
+        Verb::Restart(args) => stop::restart(&args, &context).await,
+        Verb::Edit(args) => edit::run(&args, &context).await,
+        Verb::Prompt(args) => prompt::prompt(&args, &context).await,
+        Verb::Broadcast(args) => prompt::broadcast(&args, &context).await,
+        Verb::Attach(args) => attach::run(&args, &context).await,
+        Verb::Screen(args) => screen::run(&args, &context).await,
+        Verb::Wait(args) => wait::run(&args, &context).await,
+    }
+}

@@ -1,0 +1,146 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use llmux_protocol::api::{AgentView, SessionReply, SessionView, StartRequest};
+
+use crate::{
+    cli::{
+        context::Context,
+        failure::{Failure, say},
+        out::Out,
+        table::plain,
+    },
+    client::Client,
+    config::Environment,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux session start claude --name main --cwd ~/projects/app")]
+pub(crate) struct Start {
+    /// Agent keys separated by commas, or `all` for every installed agent
+    #[arg(value_name = "AGENT")]
+    agent: String,
+    /// The session's name (default: the agent's key)
+    #[arg(long, conflicts_with = "prefix")]
+    name: Option<String>,
+    /// Put this before each agent's key to make its session's name
+    #[arg(long)]
+    prefix: Option<String>,
+    /// The working directory (default: the present one)
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<PathBuf>,
+    /// Flags in place of the agent's own; "" for none
+    #[arg(long, allow_hyphen_values = true)]
+    flags: Option<String>,
+    /// Environment, `KEY=VALUE`; lines or several flags for several
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    env: Vec<String>,
+    /// A prompt typed once the agent is ready; several flags for several
+    #[arg(long, value_name = "PROMPT", allow_hyphen_values = true)]
+    init: Vec<String>,
+}
+
+pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> {
+    let cwd = cwd_text(args.cwd.as_deref().unwrap_or(Path::new(".")), &context.env)?;
+    let mut client = context.client().await?;
+    let agents = agents(&args.agent, &mut client).await?;
+    if args.name.is_some() && agents.len() > 1 {
+        return Err(
+            Failure::usage("--name names one session; this would start several").hint("use --prefix instead"),
+        );
+    }
+    let mut out = Out::new();
+    if agents.is_empty() {
+        return out.line("no sessions spawned");
+    }
+    let mut failures = Vec::new();
+    for agent in &agents {
+        match start(args, agent, &cwd, context, &mut client).await {
+            Ok(session) => report(&session, &mut out)?,
+            Err(failure) => failures.push((agent, failure)),
+        }
+    }
+    let total = agents.len();
+    match failures.pop() {
+        None => out.finish(),
+        Some((_, failure)) if total == 1 => Err(failure),
+        Some(last) => {
+            failures.push(last);
+            failures
+                .iter()
+                .for_each(|(agent, failure)| say(&format!("start {agent} failed: {}", failure.message())));
+            Err(Failure::failed(format!(
+                "{} of {total} start calls failed",
+                failures.len()
+            )))
+        }
+    }
+}
+
+async fn agents(wanted: &str, client: &mut Client) -> Result<Vec<String>, Failure> {
+    if wanted == "all" {
+        let installed: Vec<AgentView> = client.get("/api/agents").await?;
+        return Ok(installed
+            .into_iter()
+            .filter(|agent| !agent.builtin)
+            .map(|agent| agent.key)
+            .collect());
+    }
+    let keys: Vec<_> = wanted
+        .split(',')
+        .map(str::trim)
+        .filter(|key| !key.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if keys.is_empty() {
+        Err(Failure::usage("no agent is named").hint("see them with: llmux agent list"))
+    } else {
+        Ok(keys)
+    }
+}
+
+async fn start(
+    args: &Start,
+    agent: &str,
+    cwd: &str,
+    context: &Context,
+    client: &mut Client,
+) -> Result<SessionView, Failure> {
+    let prefixed = args.prefix.as_ref().map(|prefix| format!("{prefix}{agent}"));
+    let request = StartRequest {
+        agent: agent.to_owned(),
+        name: args.name.clone().or(prefixed),
+        cwd: Some(cwd.to_owned()),
+        flags: args.flags.clone(),
+        env: (!args.env.is_empty()).then(|| args.env.join("\n")),
+        init_prompts: (!args.init.is_empty()).then(|| args.init.clone()),
+        parent: context.env.text("LLMUX_SESSION").map(str::to_owned),
+        size: None,
+    };
+    let reply: SessionReply = client.post("/api/sessions", &request).await?;
+    Ok(reply.session)
+}
+
+fn report(session: &SessionView, out: &mut Out) -> Result<(), Failure> {
+    out.line(&plain(&format!(
+        "spawned {} (agent: {}, cwd: {})",
+        session.name, session.agent, session.cwd
+    )))?;
+    firing(session, out)
+}
+
+/// Says how many init prompts follow, if any do.
+pub(super) fn firing(session: &SessionView, out: &mut Out) -> Result<(), Failure> {
+    match session.init_prompts.as_ref().map_or(0, Vec::len) {
+        0 => Ok(()),
+        1 => out.line("  firing 1 init prompt..."),
+        count => out.line(&format!("  firing {count} init prompts...")),
+    }
+}
+
+/// A directory as it is sent: absolute, because the daemon works somewhere else.
+pub(super) fn cwd_text(cwd: &Path, env: &Environment) -> Result<String, Failure> {
+    let path = env.resolve(cwd);
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::failed(format!("the directory {} is not UTF-8", path.display())))
+}

@@ -1,0 +1,274 @@
+//! Requests over one connection, one after the other.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request, StatusCode, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use llmux_protocol::api::{ApiError, ErrorCode};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{net::UnixStream, task::JoinHandle};
+
+use super::ClientError;
+
+/// The largest answer, in bytes; a list of a thousand sessions is far below 1 MiB.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// A connection to the daemon.
+///
+/// Requests have no time limit: a wait is as long as it is asked to be. Dropping a request's future closes the
+/// connection's use for later requests, so a cancelled client is dropped too.
+#[derive(Debug)]
+pub struct Client {
+    socket: PathBuf,
+    sender: http1::SendRequest<Full<Bytes>>,
+    connection: JoinHandle<()>,
+}
+
+impl Client {
+    /// Connects to the daemon at `socket`; starts none.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::NoDaemon`] if nobody listens there.
+    pub async fn connect(socket: &Path) -> Result<Self, ClientError> {
+        let fail = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoDaemon {
+                socket: socket.to_owned(),
+                source,
+            },
+            _ => ClientError::Socket {
+                socket: socket.to_owned(),
+                source,
+            },
+        };
+        let stream = UnixStream::connect(socket).await.map_err(fail)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(ClientError::Broken)?;
+        // A failure of the connection is also the failure of the request on it, where it is reported.
+        let connection = tokio::spawn(async move { connection.await.unwrap_or_default() });
+        Ok(Self {
+            socket: socket.to_owned(),
+            sender,
+            connection,
+        })
+    }
+
+    /// The socket it is connected to.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Asks for `path`.
+    pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
+        self.request(Method::GET, path, None).await
+    }
+
+    /// Posts `body` to `path`.
+    pub async fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        self.request(Method::POST, path, Some(encode(body)?)).await
+    }
+
+    /// Patches `path` with `body`.
+    pub async fn patch<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        self.request(Method::PATCH, path, Some(encode(body)?)).await
+    }
+
+    /// Waits until the daemon has closed the connection, as it does when it ends.
+    pub async fn closed(self) {
+        // Kept until the end: dropping it would close the connection from this side.
+        let _sender = self.sender;
+        self.connection.await.unwrap_or_default();
+    }
+
+    async fn request<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<T, ClientError> {
+        if self.sender.ready().await.is_err() {
+            // Closed while idle: nothing of this request was sent, so it is safe to begin anew.
+            *self = Self::connect(&self.socket).await?;
+        }
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost");
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(body.unwrap_or_default()))
+            .map_err(|e| ClientError::Protocol(format!("{path} is no request path: {e}")))?;
+        let answer = self
+            .sender
+            .send_request(request)
+            .await
+            .map_err(ClientError::Broken)?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|e| ClientError::Protocol(e.to_string()))?.to_bytes();
+        decode(status, &body)
+    }
+}
+
+/// A path under `/api/sessions`, with the name encoded: old state files hold names with any character.
+pub(crate) fn session_path(name: &str, verb: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.');
+    // A segment of dots would be taken as a step up.
+    let name = match name {
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        name => percent_encoding::utf8_percent_encode(name, KEPT).to_string(),
+    };
+    let slash = if verb.is_empty() { "" } else { "/" };
+    format!("/api/sessions/{name}{slash}{verb}")
+}
+
+fn encode(body: &impl Serialize) -> Result<Bytes, ClientError> {
+    let text = serde_json::to_vec(body)
+        .map_err(|e| ClientError::Protocol(format!("cannot write the request: {e}")))?;
+    Ok(text.into())
+}
+
+fn decode<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, ClientError> {
+    if status.is_success() {
+        return serde_json::from_slice(body).map_err(|e| ClientError::Protocol(e.to_string()));
+    }
+    let error = serde_json::from_slice(body).unwrap_or_else(|_| {
+        let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
+        ApiError::new(ErrorCode::Other, format!("{status}: {}", text.trim()))
+    });
+    Err(ClientError::Api {
+        status: status.as_u16(),
+        error,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixListener,
+    };
+
+    use super::*;
+
+    /// Answers each connection once with `answer`, then closes it; returns the requests' texts.
+    fn serve(listener: UnixListener, answers: &'static [&'static str]) -> JoinHandle<Vec<String>> {
+        tokio::spawn(async move {
+            let mut seen = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"}") && !request.ends_with(b"\r\n\r\n") {
+                    stream.read_buf(&mut request).await.unwrap();
+                }
+                seen.push(String::from_utf8(request).unwrap());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            seen
+        })
+    }
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        (dir, socket)
+    }
+
+    #[tokio::test]
+    async fn a_connection_closed_while_idle_is_made_anew() {
+        let (_dir, socket) = place();
+        let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]";
+        let server = serve(
+            UnixListener::bind(&socket).unwrap(),
+            Box::leak(Box::new([ok, ok])),
+        );
+        let mut client = Client::connect(&socket).await.unwrap();
+        let _: Vec<u8> = client.get("/api/sessions").await.unwrap();
+        let _: Vec<u8> = client.post("/api/x", &serde_json::json!({"a": 1})).await.unwrap();
+        let seen = server.await.unwrap();
+        assert!(
+            seen[0].starts_with("GET /api/sessions HTTP/1.1\r\nhost: localhost\r\n"),
+            "{}",
+            seen[0]
+        );
+        assert!(seen[1].ends_with("\r\n\r\n{\"a\":1}"), "{}", seen[1]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_carries_the_daemons_code_and_hint() {
+        let (_dir, socket) = place();
+        let no = "HTTP/1.1 404 Not Found\r\ncontent-length: 72\r\n\r\n{\"ok\":false,\"error\":\"no x\",\"code\":\"session_not_found\",\"hint\":\"llmux ls\"}";
+        let _server = serve(UnixListener::bind(&socket).unwrap(), Box::leak(Box::new([no])));
+        let error = Client::connect(&socket)
+            .await
+            .unwrap()
+            .get::<()>("/api/sessions/x")
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::SessionNotFound));
+        assert_eq!(
+            (error.to_string().as_str(), error.hints()),
+            ("no x", vec!["llmux ls".to_owned()])
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_json_is_not_taken_for_one() {
+        let (_dir, socket) = place();
+        let bad = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<h1>";
+        let _server = serve(UnixListener::bind(&socket).unwrap(), Box::leak(Box::new([bad])));
+        let error = Client::connect(&socket)
+            .await
+            .unwrap()
+            .get::<Vec<u8>>("/")
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ClientError::Protocol(_)));
+    }
+
+    #[tokio::test]
+    async fn a_socket_without_a_listener_is_no_daemon() {
+        let (_dir, socket) = place();
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        for socket in [socket.clone(), socket.with_file_name("absent")] {
+            assert!(matches!(
+                Client::connect(&socket).await,
+                Err(ClientError::NoDaemon { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_name_of_any_characters_stays_one_path_segment() {
+        assert_eq!(
+            session_path("claude-a_1", "send"),
+            "/api/sessions/claude-a_1/send"
+        );
+        assert_eq!(
+            session_path("Claude Code/é?#%", ""),
+            "/api/sessions/Claude%20Code%2F%C3%A9%3F%23%25"
+        );
+        assert_eq!(session_path("..", "kill"), "/api/sessions/%2E%2E/kill");
+    }
+}
