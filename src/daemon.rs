@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long tmux may take to come up and show its sessions.
-const START_DEADLINE: Duration = Duration::from_secs(20);
+const START_DEADLINE: Duration = Duration::from_secs(10);
 /// How long open requests may take to end once the daemon leaves.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long a predecessor may take to leave after it gave its socket away.

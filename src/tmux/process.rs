@@ -69,7 +69,7 @@ pub(super) struct Client {
 pub(super) async fn start_client(spawner: &Spawner, setting: &Setting) -> io::Result<Client> {
     let alive = AliveFile::create(setting)?;
     let mut command = Command::new(&setting.exe);
-    command.arg("tmux-client").arg(std::process::id().to_string()).args(hub_arguments(setting, &alive));
+    command.arg("tmux-client").arg(std::process::id().to_string()).arg("tmux").args(hub_arguments(setting, &alive));
     for name in PRIVATE_ENV {
         command.env_remove(name);
     }
