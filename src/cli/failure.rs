@@ -7,6 +7,7 @@ use std::{
 
 use llmux_protocol::api::ErrorCode;
 
+use super::table::plain;
 use crate::{
     client::{ClientError, LaunchError},
     config::ConfigError,
@@ -124,16 +125,19 @@ pub(crate) fn say(message: &str) {
     tell(&format!("llmux: {message}"));
 }
 
-fn tell(line: &str) {
-    // Where standard error is closed there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "{line}");
+fn tell(text: &str) {
+    for line in text.lines() {
+        // Where standard error is closed there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{}", plain(line));
+    }
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
-            ClientError::NoDaemon { .. } => Exit::Unavailable,
-            ClientError::Launch(LaunchError::Refused { .. }) => Exit::Unavailable,
+            ClientError::NoDaemon { .. } | ClientError::Launch(LaunchError::Refused { .. }) => {
+                Exit::Unavailable
+            }
             ClientError::Api { error, .. } => match error.code {
                 ErrorCode::Timeout => Exit::TimedOut,
                 ErrorCode::Tmux => Exit::Unavailable,

@@ -55,7 +55,7 @@ impl Hidden {
     }
 }
 
-pub(super) fn dispatch(command: Hidden, _env: Environment, _global: Global) -> ExitCode {
+pub(super) fn dispatch(command: &Hidden, _env: &Environment, _global: &Global) -> ExitCode {
     let name = match command {
         Hidden::Daemon => "daemon",
         Hidden::Run { .. } => "run",
@@ -66,7 +66,7 @@ pub(super) fn dispatch(command: Hidden, _env: Environment, _global: Global) -> E
     not_linked(name)
 }
 
-pub(super) fn serve(_start: server::Start, _env: Environment, _global: Global) -> ExitCode {
+pub(super) fn serve(_start: &server::Start, _env: &Environment, _global: &Global) -> ExitCode {
     not_linked("server start")
 }
 
