@@ -140,7 +140,9 @@ pub async fn run(
 ) -> Result<Outcome, DaemonError> {
     let signals = Signals::install()?;
     let built = Built::new(environment, options).await?;
-    let Some(bound) = built.bind().await? else { return Ok(Outcome::AlreadyRunning) };
+    let Some(bound) = built.bind().await? else {
+        return Ok(Outcome::AlreadyRunning);
+    };
     let serving = bound.spawn().await?;
     ready(serving.ready.clone());
     serving.until_told(signals).await;
@@ -170,7 +172,15 @@ impl Built {
         let catalog = Catalog::new(&config.agents)?;
         let mut warnings = config.warnings;
         warnings.extend(catalog.warnings().iter().cloned());
-        Ok(Self { environment, options, state, socket, tmux_version, catalog, warnings })
+        Ok(Self {
+            environment,
+            options,
+            state,
+            socket,
+            tmux_version,
+            catalog,
+            warnings,
+        })
     }
 
     /// Becomes the one daemon of its state directory; `None` if there is one and it may stay.
@@ -186,11 +196,19 @@ impl Built {
         if let Err(error) = self.state.announce(&self.socket) {
             tracing::warn!(%error, "clients with another runtime directory will not find this daemon");
         }
-        Ok(Some(Bound { built: self, listener, lock, took_over }))
+        Ok(Some(Bound {
+            built: self,
+            listener,
+            lock,
+            took_over,
+        }))
     }
 
     fn listen(&self) -> Result<std_unix::UnixListener, DaemonError> {
-        listen::bind(&self.socket).map_err(|source| DaemonError::Bind { path: self.socket.clone(), source })
+        listen::bind(&self.socket).map_err(|source| DaemonError::Bind {
+            path: self.socket.clone(),
+            source,
+        })
     }
 }
 
@@ -204,8 +222,21 @@ struct Bound {
 
 impl Bound {
     async fn spawn(self) -> Result<Serving, DaemonError> {
-        let Self { built, listener, lock, took_over } = self;
-        let Built { environment, options, state, socket, tmux_version, catalog, warnings } = built;
+        let Self {
+            built,
+            listener,
+            lock,
+            took_over,
+        } = self;
+        let Built {
+            environment,
+            options,
+            state,
+            socket,
+            tmux_version,
+            catalog,
+            warnings,
+        } = built;
         let leave = CancellationToken::new();
         let exe = environment.exe().to_owned();
         let runtime_dir = socket.parent().unwrap_or(Path::new("/")).to_owned();
@@ -216,20 +247,50 @@ impl Bound {
         };
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, leave.clone())?;
         let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
-        let setting = session::Setting { environment, exe, spool: runtime_dir, owner };
+        let setting = session::Setting {
+            environment,
+            exe,
+            spool: runtime_dir,
+            owner,
+        };
         let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting);
         if timeout(START_DEADLINE, sessions.synced()).await.is_err() {
             leave.cancel();
             let _ = tmux_task.await;
-            return Err(DaemonError::NoConnection(tmux.status().borrow().last_error.clone()));
+            return Err(DaemonError::NoConnection(
+                tmux.status().borrow().last_error.clone(),
+            ));
         }
         let (orders, inbox) = mpsc::channel(4);
         let spare = OwnedFd::from(listener.try_clone()?);
-        let ready = Ready { socket: socket.clone(), took_over, warnings };
-        let face = Face { sessions: sessions.clone(), tmux, options, socket, state, started: Instant::now() };
-        let shared = Shared { sessions, status: Arc::new(move || face.status()), orders };
+        let ready = Ready {
+            socket: socket.clone(),
+            took_over,
+            warnings,
+        };
+        let face = Face {
+            sessions: sessions.clone(),
+            tmux,
+            options,
+            socket,
+            state,
+            started: Instant::now(),
+        };
+        let shared = Shared {
+            sessions,
+            status: Arc::new(move || face.status()),
+            orders,
+        };
         let server = serve(listener, shared, leave.clone())?;
-        Ok(Serving { ready, leave, inbox, spare, server, tmux_task, _lock: lock })
+        Ok(Serving {
+            ready,
+            leave,
+            inbox,
+            spare,
+            server,
+            tmux_task,
+            _lock: lock,
+        })
     }
 }
 
@@ -293,22 +354,22 @@ fn serve(
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     listener.set_nonblocking(true)?;
     let listener = listen::Owned(UnixListener::from_std(listener)?);
-    let serving = axum::serve(listener, server::router(shared)).with_graceful_shutdown(leave.cancelled_owned());
+    let serving =
+        axum::serve(listener, server::router(shared)).with_graceful_shutdown(leave.cancelled_owned());
     Ok(tokio::spawn(serving.into_future()))
 }
 
 /// Asks the running daemon for its socket and waits until it is gone. Whoever connects meanwhile waits in the
 /// socket's backlog and is served by us.
-async fn take_over(
-    state: &StateDir,
-    socket: &Path,
-) -> Result<(std_unix::UnixListener, Lock), DaemonError> {
+async fn take_over(state: &StateDir, socket: &Path) -> Result<(std_unix::UnixListener, Lock), DaemonError> {
     let failed = |error: &dyn std::fmt::Display| DaemonError::Takeover(error.to_string());
     let dir = tempfile::tempdir_in(socket.parent().unwrap_or(Path::new("/")))?;
     let meeting = dir.path().join("s");
     let waiting = std_unix::UnixListener::bind(&meeting)?;
     let mut client = Client::connect(socket).await.map_err(|error| failed(&error))?;
-    let asked = Handover { socket: meeting.to_string_lossy().into_owned() };
+    let asked = Handover {
+        socket: meeting.to_string_lossy().into_owned(),
+    };
     let taking = tokio::task::spawn_blocking(move || listen::take(&waiting));
     let answer: Result<serde_json::Value, ClientError> = client.post("/api/daemon/handover", &asked).await;
     answer.map_err(|error| failed(&error))?;
@@ -380,7 +441,10 @@ struct Signals {
 
 impl Signals {
     fn install() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) {

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
-use super::{BadKeys, BadRule, CommandLineError, ProgramSearch, Rule, keys, rule::RuleData, split};
+use super::{BadKeys, BadRule, CommandLineError, ProgramSearch, Rule, data, split};
 use crate::{
     config::{AgentConfig, Environment},
     nearest::nearest,
 };
-
-const BUILT_IN: &str = include_str!("../../assets/agents.toml");
 
 /// How long at most to wait for the echo of a paste before Enter, where the catalog does not say.
 const DEFAULT_SETTLE_MS: u64 = 150;
@@ -109,42 +107,11 @@ pub enum CatalogError {
     },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    agent: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Row {
-    key: String,
-    display_name: String,
-    #[serde(default)]
-    cmd: String,
-    builtin: Option<Builtin>,
-    #[serde(default)]
-    flags: String,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    #[serde(default)]
-    exit_keys: String,
-    #[serde(default)]
-    submit: Submit,
-    ready: Option<RuleData>,
-    install_hint: String,
-    docs_url: String,
-}
-
 impl Catalog {
     /// Builds the catalog. A change to an unknown agent makes a new one if it names a `cmd`, else a warning.
     pub fn new(changes: &BTreeMap<String, AgentConfig>) -> Result<Self, CatalogError> {
-        let file: File = toml::from_str(BUILT_IN)?;
-        let agents = file
-            .agent
-            .into_iter()
-            .map(Agent::try_from)
-            .collect::<Result<_, _>>()?;
+        let rows = data::rows()?;
+        let agents = rows.into_iter().map(Agent::try_from).collect::<Result<_, _>>()?;
         let mut catalog = Self {
             agents,
             warnings: Vec::new(),
@@ -274,14 +241,11 @@ impl Agent {
     /// Whether it can be started here.
     #[must_use]
     pub fn installed(&self, search: &ProgramSearch, env: &Environment) -> bool {
-        match self.builtin {
-            Some(Builtin::Demo) => true,
-            _ => {
-                let program = self.program(env).ok().and_then(|words| search.find(&words[0]));
-                program.is_some()
-                    || (self.key == "claude" && self.cmd == "claude" && search.has_claude_versions())
-            }
+        if self.builtin == Some(Builtin::Demo) {
+            return true;
         }
+        let program = self.program(env).ok().and_then(|words| search.find(&words[0]));
+        program.is_some() || (self.key == "claude" && self.cmd == "claude" && search.has_claude_versions())
     }
 
     /// The agent as the API shows it.
@@ -298,40 +262,6 @@ impl Agent {
             install_hint: self.install_hint.clone(),
             docs_url: self.docs_url.clone(),
         }
-    }
-}
-
-impl TryFrom<Row> for Agent {
-    type Error = CatalogError;
-
-    fn try_from(row: Row) -> Result<Self, CatalogError> {
-        let key = row.key;
-        let ready = row.ready.map(Rule::try_from).transpose();
-        let exit_keys = keys::parse(&row.exit_keys);
-        let builtin_name = row.builtin.map(|builtin| match builtin {
-            Builtin::Demo => "llmux demo-agent",
-            Builtin::Shell => "$SHELL",
-        });
-        Ok(Self {
-            display_name: row.display_name,
-            cmd: builtin_name.map_or(row.cmd, str::to_owned),
-            flags: row.flags,
-            env: row.env,
-            ready: ready.map_err(|source| CatalogError::Rule {
-                key: key.clone(),
-                source,
-            })?,
-            submit: row.submit,
-            exit_keys: exit_keys.map_err(|source| CatalogError::Keys {
-                key: key.clone(),
-                source,
-            })?,
-            models: Vec::new(),
-            install_hint: row.install_hint,
-            docs_url: row.docs_url,
-            builtin: row.builtin,
-            key,
-        })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod catalog;
 mod command_line;
+mod data;
 mod detect;
 mod keys;
 mod rule;

@@ -42,10 +42,10 @@ impl Cli {
 /// Flags of every verb.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Global {
-    /// The daemon's Unix socket (default: in the runtime directory; env `LLMUX_SOCKET`)
+    /// The daemon's Unix socket (default: in the runtime directory; env LLMUX_SOCKET)
     #[arg(long, global = true, hide = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// The tmux server the daemon uses, by name or socket path (env `LLMUX_TMUX_SOCKET`)
+    /// The tmux server the daemon uses, by name or socket path (env LLMUX_TMUX_SOCKET)
     #[arg(
         long,
         global = true,

@@ -7,6 +7,7 @@ use std::{
 
 use llmux_protocol::api::ErrorCode;
 
+use super::table::plain;
 use crate::{
     client::{ClientError, LaunchError},
     config::ConfigError,
@@ -124,16 +125,19 @@ pub(crate) fn say(message: &str) {
     tell(&format!("llmux: {message}"));
 }
 
-pub(crate) fn tell(line: &str) {
-    // Where standard error is closed there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "{line}");
+pub(crate) fn tell(text: &str) {
+    for line in text.lines() {
+        // Where standard error is closed there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{}", plain(line));
+    }
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
-            ClientError::NoDaemon { .. } => Exit::Unavailable,
-            ClientError::Launch(LaunchError::Refused { .. }) => Exit::Unavailable,
+            ClientError::NoDaemon { .. } | ClientError::Launch(LaunchError::Refused { .. }) => {
+                Exit::Unavailable
+            }
             ClientError::Api { error, .. } => match error.code {
                 ErrorCode::Timeout => Exit::TimedOut,
                 ErrorCode::Tmux => Exit::Unavailable,
@@ -170,7 +174,11 @@ impl From<DaemonError> for Failure {
             _ => Exit::Failed,
         };
         let hints = error.hint().into_iter().collect();
-        Self { kind, error: error.into(), hints }
+        Self {
+            kind,
+            error: error.into(),
+            hints,
+        }
     }
 }
 

@@ -83,7 +83,9 @@ pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> Ex
         Hidden::HubGuard { alive } => guard::run(&alive),
         Hidden::TmuxClient { args } => {
             let error = client::exec(&args);
-            Failure::new(Exit::Unavailable, format!("cannot run tmux: {error}")).report().into()
+            Failure::new(Exit::Unavailable, format!("cannot run tmux: {error}"))
+                .report()
+                .into()
         }
         Hidden::DemoAgent { .. } => ExitCode::FAILURE,
     }
@@ -94,10 +96,21 @@ pub(super) fn foreground(start: server::Start, env: Environment, global: &Global
     if start.port.is_some() {
         tell("note: this version serves its Unix socket only; --port has no effect yet");
     }
-    let options = Options { config: start.config, ..options(&env, global, false) };
+    let options = Options {
+        config: start.config,
+        ..options(&env, global, false)
+    };
     let ready = |ready: Ready| {
-        let how = if ready.took_over { "took over from the daemon in the background" } else { "ready" };
-        tell(&format!("llmux {} {how}, listening on {}", env!("CARGO_PKG_VERSION"), ready.socket.display()));
+        let how = if ready.took_over {
+            "took over from the daemon in the background"
+        } else {
+            "ready"
+        };
+        tell(&format!(
+            "llmux {} {how}, listening on {}",
+            env!("CARGO_PKG_VERSION"),
+            ready.socket.display()
+        ));
         for warning in &ready.warnings {
             tell(&format!("warning: {warning}"));
         }
@@ -118,7 +131,11 @@ fn background(env: Environment, global: &Global) -> ExitCode {
         }
         Ok(daemon::Outcome::Left) => ExitCode::SUCCESS,
         Err(failure) => {
-            let hints = failure.hints().iter().map(|hint| format!("hint: {hint}\n")).collect::<String>();
+            let hints = failure
+                .hints()
+                .iter()
+                .map(|hint| format!("hint: {hint}\n"))
+                .collect::<String>();
             say_to_launcher(&format!("error: {}\n{hints}", failure.message()));
             failure.report().into()
         }
@@ -127,15 +144,19 @@ fn background(env: Environment, global: &Global) -> ExitCode {
 
 fn options(env: &Environment, global: &Global, background: bool) -> Options {
     let socket = global.socket.as_ref().map(|socket| env.resolve(socket));
-    Options { background, socket, tmux_socket: global.tmux_socket(env), config: None }
+    Options {
+        background,
+        socket,
+        tmux_socket: global.tmux_socket(env),
+        config: None,
+    }
 }
 
-fn serve(
-    env: Environment,
-    options: Options,
-    ready: impl FnOnce(Ready),
-) -> Result<daemon::Outcome, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+fn serve(env: Environment, options: Options, ready: impl FnOnce(Ready)) -> Result<daemon::Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::internal)?;
     let result = runtime.block_on(daemon::run(env, options, ready));
     // What still blocks (a lock that is waited for, say) must not keep a daemon that was told to leave.
     runtime.shutdown_background();

@@ -45,7 +45,9 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     let verb = match noun.into_verb() {
         // The small processes start often and must start fast: no file is read for them.
-        Verb::Hidden(command) => return hidden::dispatch(command, env, &cli.global),
+        Verb::Hidden(command) if !command.is_daemon() => {
+            return hidden::dispatch(command, env, &cli.global);
+        }
         verb => verb,
     };
     if let Err(error) = env.load_dotenv() {
@@ -53,6 +55,7 @@ pub fn run(cli: Cli) -> ExitCode {
     }
     match verb {
         Verb::Help(noun) => end(print_help(&[noun])),
+        Verb::Hidden(command) => hidden::dispatch(command, env, &cli.global),
         Verb::Serve(start) => end(hidden::foreground(start, env, &cli.global)),
         verb => end(block_on(verb, Context::new(env, cli.global))),
     }
@@ -69,6 +72,7 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::Session(verb) => session::run(verb, context).await,
             Verb::Agent(verb) => agent::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
+            // Carried out before there was a runtime.
             Verb::Hidden(_) | Verb::Help(_) | Verb::Serve(_) => Ok(()),
         }
     })

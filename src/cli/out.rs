@@ -20,12 +20,12 @@ impl<W: Write> Out<W> {
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Failure> {
         writeln!(self.0, "{line}")
             .and_then(|()| self.0.flush())
-            .map_err(broken)
+            .map_err(|e| broken(&e))
     }
 
     /// Writes a text as it is.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
-        self.0.write_all(text.as_bytes()).map_err(broken)
+        self.0.write_all(text.as_bytes()).map_err(|e| broken(&e))
     }
 
     /// Writes a value as JSON, indented by two spaces.
@@ -35,12 +35,12 @@ impl<W: Write> Out<W> {
     }
 
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
-        self.0.flush().map_err(broken)
+        self.0.flush().map_err(|e| broken(&e))
     }
 }
 
 /// A reader that has seen enough (`llmux ls | head -1`) is no error worth a word.
-fn broken(error: io::Error) -> Failure {
+fn broken(error: &io::Error) -> Failure {
     let kind = if error.kind() == io::ErrorKind::BrokenPipe {
         Exit::Pipe
     } else {

@@ -30,10 +30,10 @@ pub(super) enum Verb {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  llmux server start --port 8080")]
 pub(super) struct Start {
-    /// The configuration file (default: ./.llmux.yaml, then ~/.config/llmux/config.yaml, then $`LLMUX_CONFIG`)
+    /// The configuration file (default: ./.llmux.yaml, then ~/.config/llmux/config.yaml, then $LLMUX_CONFIG)
     #[arg(long, value_name = "PATH")]
     pub(super) config: Option<PathBuf>,
-    /// The TCP port (default: $`LLMUXD_PORT`, then server.port of the configuration, then 3001)
+    /// The TCP port (default: $LLMUXD_PORT, then server.port of the configuration, then 3001)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) port: Option<u16>,
 }

@@ -20,8 +20,7 @@ pub(crate) fn table<const N: usize>(
     }
     table
         .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+        .fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
 /// A text without characters that a terminal obeys.

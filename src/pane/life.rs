@@ -31,8 +31,12 @@ impl Life {
             "started" => Some(Self::Running),
             word @ ("exit" | "failed") => {
                 let code = words.next()?.strip_prefix("code=")?.parse().ok()?;
-                let failure = (word == "failed").then(|| words.next().unwrap_or("cannot be started").to_owned());
-                Some(Self::Ended(End { code: Some(code), failure }))
+                let failure =
+                    (word == "failed").then(|| words.next().unwrap_or("cannot be started").to_owned());
+                Some(Self::Ended(End {
+                    code: Some(code),
+                    failure,
+                }))
             }
             _ => None,
         }
@@ -50,7 +54,10 @@ mod tests {
     #[test]
     fn every_message_of_the_wrapper_is_understood_and_nothing_else() {
         let ended = |code, failure: Option<&str>| {
-            Some(Life::Ended(End { code: Some(code), failure: failure.map(str::to_owned) }))
+            Some(Life::Ended(End {
+                code: Some(code),
+                failure: failure.map(str::to_owned),
+            }))
         };
         assert_eq!(read("started;pid=7"), Some(Life::Running));
         assert_eq!(read("exit;code=0"), ended(0, None));

@@ -78,7 +78,12 @@ impl Pane {
         let (size_sender, size) = watch::channel(size);
         let ring = Arc::new(Ring::new());
         tokio::spawn(Task::new(feed, inbox, ring.clone(), life_sender, size_sender).run());
-        Self { requests, ring, life, size }
+        Self {
+            requests,
+            ring,
+            life,
+            size,
+        }
     }
 
     /// The life of its program, kept up to date.
@@ -112,7 +117,9 @@ impl Pane {
     /// # Errors
     /// When the program ends or the pane closes first.
     pub(crate) async fn wait(&self, condition: Condition) -> Result<Seen, WaitError> {
-        self.ask(|reply| Request::Wait(condition, reply)).await.unwrap_or(Err(WaitError::Closed))
+        self.ask(|reply| Request::Wait(condition, reply))
+            .await
+            .unwrap_or(Err(WaitError::Closed))
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, PaneGone> {

@@ -49,8 +49,19 @@ pub(crate) enum Read {
 
 impl Ring {
     pub(crate) fn new() -> Self {
-        let kept = Kept { pieces: VecDeque::new(), start: 0, end: 0 };
-        Self { kept: Mutex::new(kept), head: watch::channel(Head { seq: 0, closed: false }).0 }
+        let kept = Kept {
+            pieces: VecDeque::new(),
+            start: 0,
+            end: 0,
+        };
+        Self {
+            kept: Mutex::new(kept),
+            head: watch::channel(Head {
+                seq: 0,
+                closed: false,
+            })
+            .0,
+        }
     }
 
     /// Appends output.
@@ -121,7 +132,9 @@ impl Ring {
 impl Kept {
     fn prune(&mut self) {
         while (self.end - self.start) as usize > RING_BYTES || self.pieces.len() > RING_PIECES {
-            let Some(oldest) = self.pieces.pop_front() else { break };
+            let Some(oldest) = self.pieces.pop_front() else {
+                break;
+            };
             self.start += oldest.len() as u64;
         }
     }

@@ -31,7 +31,11 @@ pub(crate) struct Subscription {
 impl Subscription {
     pub(super) fn new(pane: Pane, from: Option<u64>) -> Self {
         let head = pane.ring.follow();
-        Self { pane, seq: from, head }
+        Self {
+            pane,
+            seq: from,
+            head,
+        }
     }
 
     /// Waits for what comes next. Cancel safe: nothing is consumed before it is returned.

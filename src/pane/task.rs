@@ -101,7 +101,8 @@ impl Task {
             FeedItem::Capture(capture) => {
                 self.filter.reset();
                 self.screen.restore(&capture);
-                self.size.send_if_modified(|size| std::mem::replace(size, capture.size) != capture.size);
+                self.size
+                    .send_if_modified(|size| std::mem::replace(size, capture.size) != capture.size);
                 self.ring.discontinue();
                 for data in self.held.take().unwrap_or_default() {
                     self.output(data);
@@ -164,7 +165,11 @@ impl Task {
         match request {
             Request::Snapshot(reply) => {
                 let bytes = self.screen.snapshot();
-                let _ = reply.send(Snapshot { seq: self.ring.end(), size: self.screen.size(), bytes });
+                let _ = reply.send(Snapshot {
+                    seq: self.ring.end(),
+                    size: self.screen.size(),
+                    bytes,
+                });
             }
             Request::Look(reply) => {
                 let _ = reply.send(self.look());
@@ -195,8 +200,12 @@ impl Task {
 
     fn check(&mut self) {
         let life = self.life.borrow().clone();
-        let view =
-            View { screen: &self.screen, life: &life, seq: self.ring.end(), last_output: self.last_output };
+        let view = View {
+            screen: &self.screen,
+            life: &life,
+            seq: self.ring.end(),
+            last_output: self.last_output,
+        };
         self.waiters.check(&view);
     }
 }

@@ -65,13 +65,20 @@ impl Waiters {
         reply: oneshot::Sender<Result<Seen, WaitError>>,
         view: &View<'_>,
     ) {
-        self.0.push(Waiter { condition, since: None, reply });
+        self.0.push(Waiter {
+            condition,
+            since: None,
+            reply,
+        });
         self.check(view);
     }
 
     /// When to look again although nothing happened.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|waiter| Some(waiter.since.as_ref()?.0 + waiter.condition.hold())).min()
+        self.0
+            .iter()
+            .filter_map(|waiter| Some(waiter.since.as_ref()?.0 + waiter.condition.hold()))
+            .min()
     }
 
     /// Answers all whose condition holds, or can't hold any more.
@@ -80,7 +87,11 @@ impl Waiters {
         if self.0.is_empty() {
             return;
         }
-        let rows = match self.0.iter().any(|waiter| matches!(waiter.condition, Condition::Screen { .. })) {
+        let rows = match self
+            .0
+            .iter()
+            .any(|waiter| matches!(waiter.condition, Condition::Screen { .. }))
+        {
             true => view.screen.rows(),
             false => Vec::new(),
         };
@@ -132,13 +143,19 @@ impl Waiter {
     }
 
     fn is_settled(&self, view: &View<'_>, now: Instant) -> bool {
-        let holds = self.since.as_ref().is_some_and(|(since, _)| *since + self.condition.hold() <= now);
+        let holds = self
+            .since
+            .as_ref()
+            .is_some_and(|(since, _)| *since + self.condition.hold() <= now);
         holds || ended(view.life).is_some()
     }
 
     fn answer(self, view: &View<'_>) {
         let answer = match (self.since, ended(view.life)) {
-            (Some((_, evidence)), _) => Ok(Seen { evidence, seq: view.seq }),
+            (Some((_, evidence)), _) => Ok(Seen {
+                evidence,
+                seq: view.seq,
+            }),
             (None, Some(end)) => Err(WaitError::Ended(end.clone())),
             (None, None) => Err(WaitError::Closed),
         };

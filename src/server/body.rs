@@ -20,14 +20,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let said = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let said = request
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if said.is_some_and(|length| length > MAX_BODY_BYTES) {
             return Err(too_large());
         }
-        let bytes = to_bytes(Body::new(request.into_body()), MAX_BODY_BYTES).await.map_err(|_| too_large())?;
+        let bytes = to_bytes(Body::new(request.into_body()), MAX_BODY_BYTES)
+            .await
+            .map_err(|_| too_large())?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         serde_json::from_slice(text).map(Self).map_err(|error| {
-            Failure(ApiError::new(ErrorCode::BadRequest, format!("cannot read the request's JSON: {error}")))
+            Failure(ApiError::new(
+                ErrorCode::BadRequest,
+                format!("cannot read the request's JSON: {error}"),
+            ))
         })
     }
 }

@@ -31,16 +31,24 @@ pub(super) async fn hand_over(
     body::Json(Handover { socket }): body::Json<Handover>,
 ) -> Result<Json<Value>, Failure> {
     let (done, answer) = oneshot::channel();
-    shared.orders.send(Order::HandOver(socket, done)).await.map_err(|_| leaving())?;
+    shared
+        .orders
+        .send(Order::HandOver(socket, done))
+        .await
+        .map_err(|_| leaving())?;
     match answer.await {
         Ok(Ok(())) => Ok(Json(json!({ "ok": true }))),
-        Ok(Err(error)) => {
-            Err(Failure(ApiError::new(ErrorCode::Internal, format!("cannot hand the socket over: {error}"))))
-        }
+        Ok(Err(error)) => Err(Failure(ApiError::new(
+            ErrorCode::Internal,
+            format!("cannot hand the socket over: {error}"),
+        ))),
         Err(_) => Err(leaving()),
     }
 }
 
 fn leaving() -> Failure {
-    Failure(ApiError::new(ErrorCode::Internal, "the daemon is leaving already"))
+    Failure(ApiError::new(
+        ErrorCode::Internal,
+        "the daemon is leaving already",
+    ))
 }

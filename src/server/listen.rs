@@ -12,7 +12,8 @@ use std::{
 };
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
 };
 use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 
@@ -76,12 +77,19 @@ pub(crate) fn take(from: &std_unix::UnixListener) -> io::Result<std_unix::UnixLi
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut message = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
-    rustix::net::recvmsg(&stream, &mut [IoSliceMut::new(&mut byte)], &mut message, RecvFlags::CMSG_CLOEXEC)?;
+    rustix::net::recvmsg(
+        &stream,
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut message,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
     let descriptor: Option<OwnedFd> = message.drain().find_map(|part| match part {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    descriptor.map(std_unix::UnixListener::from).ok_or_else(|| io::Error::other("no socket came"))
+    descriptor
+        .map(std_unix::UnixListener::from)
+        .ok_or_else(|| io::Error::other("no socket came"))
 }
 
 #[cfg(test)]

@@ -63,9 +63,15 @@ pub(crate) fn router(shared: Shared) -> Router {
 }
 
 async fn no_such_route(uri: Uri) -> Failure {
-    Failure(ApiError::new(ErrorCode::NotFound, format!("no route {}", uri.path())))
+    Failure(ApiError::new(
+        ErrorCode::NotFound,
+        format!("no route {}", uri.path()),
+    ))
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Failure {
-    Failure(ApiError::new(ErrorCode::MethodNotAllowed, format!("{} does not take {method}", uri.path())))
+    Failure(ApiError::new(
+        ErrorCode::MethodNotAllowed,
+        format!("{} does not take {method}", uri.path()),
+    ))
 }

@@ -36,7 +36,10 @@ pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>) 
     Ok(Reply(shared.sessions.get(&name).await?))
 }
 
-pub(super) async fn start(State(shared): State<Shared>, Json(request): Json<StartRequest>) -> Answer<Changed> {
+pub(super) async fn start(
+    State(shared): State<Shared>,
+    Json(request): Json<StartRequest>,
+) -> Answer<Changed> {
     Ok(changed(shared.sessions.create(request).await?))
 }
 
@@ -74,7 +77,12 @@ pub(super) async fn send(
     Json(SendRequest { prompt, enter }): Json<SendRequest>,
 ) -> Answer<Sent> {
     let bytes = shared.sessions.send(&name, &prompt, enter).await?;
-    Ok(Reply(Sent { ok: true, name, bytes, enter }))
+    Ok(Reply(Sent {
+        ok: true,
+        name,
+        bytes,
+        enter,
+    }))
 }
 
 pub(super) async fn screen(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<ScreenView> {
@@ -86,7 +94,12 @@ pub(super) async fn wait(
     Path(name): Path<String>,
     Json(WaitRequest { until, timeout_ms }): Json<WaitRequest>,
 ) -> Answer<WaitOutcome> {
-    Ok(Reply(shared.sessions.wait(&name, until, timeout_ms.map(Duration::from_millis)).await?))
+    Ok(Reply(
+        shared
+            .sessions
+            .wait(&name, until, timeout_ms.map(Duration::from_millis))
+            .await?,
+    ))
 }
 
 /// Types one prompt to all running sessions of an agent, side by side.
@@ -99,9 +112,15 @@ pub(super) async fn broadcast(
         return Err(SessionError::UnknownAgent { key: agent, near }.into());
     }
     let all = shared.sessions.list().await?;
-    let all = all.into_iter().filter(|session| session.agent == agent).collect::<Vec<_>>();
+    let all = all
+        .into_iter()
+        .filter(|session| session.agent == agent)
+        .collect::<Vec<_>>();
     let total = all.len();
-    let running = all.into_iter().filter(|session| session.state == RunState::Running).map(|session| session.name);
+    let running = all
+        .into_iter()
+        .filter(|session| session.state == RunState::Running)
+        .map(|session| session.name);
     let tasks = running
         .map(|name| {
             let (sessions, prompt) = (shared.sessions.clone(), prompt.clone());
@@ -111,7 +130,12 @@ pub(super) async fn broadcast(
             })
         })
         .collect::<Vec<_>>();
-    let mut reply = BroadcastReply { ok: true, sent: Vec::new(), failed: Vec::new(), total };
+    let mut reply = BroadcastReply {
+        ok: true,
+        sent: Vec::new(),
+        failed: Vec::new(),
+        total,
+    };
     for task in tasks {
         match task.await {
             Ok((name, Ok(_))) => reply.sent.push(name),

@@ -12,8 +12,17 @@ impl Sessions {
     /// Changes a session. A new name takes effect at once; anything else by a restart, which a running session gets if
     /// its directory changed or the request says so.
     pub(crate) async fn edit(&self, name: &str, request: EditRequest) -> Result<SessionView, SessionError> {
-        let EditRequest { name: new_name, cwd, flags, env, init_prompts, apply } = request;
-        let changes_nothing = [&new_name, &cwd, &flags, &env].iter().all(|field| field.is_none());
+        let EditRequest {
+            name: new_name,
+            cwd,
+            flags,
+            env,
+            init_prompts,
+            apply,
+        } = request;
+        let changes_nothing = [&new_name, &cwd, &flags, &env]
+            .iter()
+            .all(|field| field.is_none());
         if changes_nothing && init_prompts.is_none() && !apply {
             return Err(SessionError::NothingToEdit);
         }
@@ -24,7 +33,8 @@ impl Sessions {
             after.cwd = self.cwd(Some(&cwd))?;
         }
         if let Some(flags) = flags {
-            self.agent(&after.agent)?.argv(Some(&flags), &self.0.setting.environment)?;
+            self.agent(&after.agent)?
+                .argv(Some(&flags), &self.0.setting.environment)?;
             after.flags = Some(flags);
         }
         if let Some(env) = env {
@@ -55,7 +65,11 @@ impl Sessions {
                 new.to_string()
             }
         };
-        if restart { self.respawn(&name).await } else { self.get(&name).await }
+        if restart {
+            self.respawn(&name).await
+        } else {
+            self.get(&name).await
+        }
     }
 
     /// Renames a session, in tmux first: tmux knows whether the name is free there. The caller holds both gates.
@@ -64,13 +78,20 @@ impl Sessions {
             return Err(SessionError::Exists(new.to_string()));
         }
         if let Ok(live) = self.running(old) {
-            let rename = Command::RenameSession { session: live.session, name: new.clone() };
-            self.0.tmux.run(live.server, rename).await.map_err(|error| match error {
-                crate::tmux::RunError::Refused { why, .. } if why.starts_with("duplicate session") => {
-                    SessionError::Foreign(new.to_string())
-                }
-                other => other.into(),
-            })?;
+            let rename = Command::RenameSession {
+                session: live.session,
+                name: new.clone(),
+            };
+            self.0
+                .tmux
+                .run(live.server, rename)
+                .await
+                .map_err(|error| match error {
+                    crate::tmux::RunError::Refused { why, .. } if why.starts_with("duplicate session") => {
+                        SessionError::Foreign(new.to_string())
+                    }
+                    other => other.into(),
+                })?;
         }
         self.adopt_name(old, new).await
     }
@@ -82,7 +103,10 @@ impl Sessions {
             .records
             .update(move |records| {
                 if let Some(mut record) = records.remove(&from) {
-                    for child in records.values_mut().filter(|child| child.parent.as_deref() == Some(&from)) {
+                    for child in records
+                        .values_mut()
+                        .filter(|child| child.parent.as_deref() == Some(&from))
+                    {
                         child.parent = Some(to.clone());
                     }
                     record.name.clone_from(&to);
@@ -99,10 +123,20 @@ impl Sessions {
             live
         };
         if let Some(live) = live.filter(Live::runs) {
-            let tag = Command::TagPane { pane: PaneTarget::Id(live.id), tag: self.tag(new.as_str()) };
+            let tag = Command::TagPane {
+                pane: PaneTarget::Id(live.id),
+                tag: self.tag(new.as_str()),
+            };
             let value = new.to_string();
-            let say = Command::SetEnvironment { session: live.session, name: "LLMUX_SESSION", value };
-            self.0.tmux.run(live.server, CommandLine::new(tag).then(say)).await?;
+            let say = Command::SetEnvironment {
+                session: live.session,
+                name: "LLMUX_SESSION",
+                value,
+            };
+            self.0
+                .tmux
+                .run(live.server, CommandLine::new(tag).then(say))
+                .await?;
         }
         Ok(())
     }

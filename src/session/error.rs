@@ -39,7 +39,11 @@ pub(crate) enum SessionError {
     #[error("the prompt has {0} bytes; at most {max} are possible", max = super::MAX_PROMPT_BYTES)]
     PromptTooLarge(usize),
     #[error("{}", start_failure(name, end))]
-    StartFailed { name: String, end: End, rows: Vec<String> },
+    StartFailed {
+        name: String,
+        end: End,
+        rows: Vec<String>,
+    },
     #[error("{text:?} is no regular expression: {source}")]
     BadRegex { text: String, source: Box<regex::Error> },
     #[error("session {name:?}: what was waited for did not come within {ms} ms")]
@@ -78,9 +82,11 @@ impl SessionError {
             Self::UnknownAgent { .. } => ErrorCode::AgentUnknown,
             Self::NotInstalled { .. } => ErrorCode::AgentNotInstalled,
             Self::NoCwd(_) => ErrorCode::CwdMissing,
-            Self::Command(_) | Self::BadEnv(_) | Self::EmptyPrompt | Self::BadRegex { .. } | Self::NothingToEdit => {
-                ErrorCode::BadRequest
-            }
+            Self::Command(_)
+            | Self::BadEnv(_)
+            | Self::EmptyPrompt
+            | Self::BadRegex { .. }
+            | Self::NothingToEdit => ErrorCode::BadRequest,
             Self::PromptTooLarge(_) => ErrorCode::PromptTooLarge,
             Self::StartFailed { .. } => ErrorCode::StartFailed,
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
@@ -96,16 +102,22 @@ impl SessionError {
             Self::NotFound { near: None, .. } => Some("`llmux session list` shows all".into()),
             Self::UnknownAgent { near: Some(near), .. } => Some(format!("did you mean {near:?}?")),
             Self::UnknownAgent { near: None, .. } => Some("`llmux agent list --all` shows all".into()),
-            Self::Exists(name) => {
-                Some(format!("choose another with --name, or `llmux session restart {name}` if it has exited"))
-            }
+            Self::Exists(name) => Some(format!(
+                "choose another with --name, or `llmux session restart {name}` if it has exited"
+            )),
             Self::NotRunning { name } => Some(format!("`llmux session restart {name}` starts it again")),
-            Self::Foreign(name) => Some(format!("choose another name, or end it: `tmux kill-session -t ={name}`")),
+            Self::Foreign(name) => Some(format!(
+                "choose another name, or end it: `tmux kill-session -t ={name}`"
+            )),
             Self::NotInstalled { hint, .. } if !hint.is_empty() => Some(format!("install it: {hint}")),
             Self::Command(error) => Some(error.hint().to_owned()),
             Self::BadEnv(_) => Some("one KEY=VALUE a line; lines that begin with # are skipped".into()),
             Self::StartFailed { rows, .. } => {
-                let last = rows.iter().map(|row| row.trim_end()).filter(|row| !row.is_empty()).collect::<Vec<_>>();
+                let last = rows
+                    .iter()
+                    .map(|row| row.trim_end())
+                    .filter(|row| !row.is_empty())
+                    .collect::<Vec<_>>();
                 let last = &last[last.len().saturating_sub(LAST_ROWS)..];
                 (!last.is_empty()).then(|| format!("its last output was:\n{}", last.join("\n")))
             }
@@ -120,7 +132,10 @@ impl SessionError {
             WaitError::Ended(end) => end,
             WaitError::Closed => End::default(),
         };
-        Self::EndedMeanwhile { name: name.to_owned(), end }
+        Self::EndedMeanwhile {
+            name: name.to_owned(),
+            end,
+        }
     }
 }
 

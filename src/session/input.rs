@@ -3,7 +3,12 @@
 //! Text travels as a paste buffer. It never meets tmux's command parser or its key tables: `send-keys` would feed a
 //! human's copy mode, and can block the connection for ever.
 
-use std::{io::Write, path::PathBuf, sync::atomic::{AtomicU64, Ordering}, time::Duration};
+use std::{
+    io::Write,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use llmux_protocol::{
     PaneId,
@@ -90,7 +95,10 @@ impl Input {
 
     async fn put(&self, text: Vec<u8>, kind: Kind) -> Result<(), SessionError> {
         let (done, answer) = oneshot::channel();
-        self.0.send(Job { text, kind, done }).await.map_err(|_| SessionError::ShuttingDown)?;
+        self.0
+            .send(Job { text, kind, done })
+            .await
+            .map_err(|_| SessionError::ShuttingDown)?;
         answer.await.unwrap_or(Err(SessionError::ShuttingDown))
     }
 }
@@ -109,11 +117,16 @@ impl Destination {
     /// Waits until the pane shows that it took the paste. Programs that show nothing (a password prompt) get their
     /// Enter after the catalog's bound.
     async fn taken(&self, before: u64) {
-        let Submit { settle_ms, gap_ms, .. } = self.submit;
+        let Submit {
+            settle_ms, gap_ms, ..
+        } = self.submit;
         let shown = async {
             let _ = self.pane.wait(Condition::OutputPast(before)).await;
             if gap_ms > 0 {
-                let _ = self.pane.wait(Condition::Quiet(Duration::from_millis(gap_ms))).await;
+                let _ = self
+                    .pane
+                    .wait(Condition::Quiet(Duration::from_millis(gap_ms)))
+                    .await;
             }
         };
         let _ = timeout(Duration::from_millis(settle_ms.max(gap_ms)), shown).await;
@@ -124,7 +137,8 @@ impl Destination {
         // A buffer can't hold NUL, which is the key Ctrl-Space.
         for (index, part) in bytes.split(|&byte| byte == 0).enumerate() {
             if index > 0 {
-                let keys = CommandLine::new(Command::LeaveMode { pane: self.id }).then(Command::SendNul { pane: self.id });
+                let keys = CommandLine::new(Command::LeaveMode { pane: self.id })
+                    .then(Command::SendNul { pane: self.id });
                 self.tmux.run(self.server, keys).await?;
             }
             if !part.is_empty() {
@@ -135,7 +149,8 @@ impl Destination {
     }
 
     async fn paste_buffer(&self, bytes: &[u8], bracketed: bool) -> Result<(), SessionError> {
-        let buffer = BufferName(u64::from(std::process::id()) << 32 | NEXT_BUFFER.fetch_add(1, Ordering::Relaxed));
+        let buffer =
+            BufferName(u64::from(std::process::id()) << 32 | NEXT_BUFFER.fetch_add(1, Ordering::Relaxed));
         let paste = Command::PasteBuffer {
             buffer,
             pane: self.id,
@@ -143,14 +158,21 @@ impl Destination {
             verbatim: self.tmux.version().paste_needs_verbatim(),
         };
         if bytes.len() <= INLINE_BYTES {
-            let fill = Command::SetBuffer { buffer, data: bytes.to_vec() };
-            self.tmux.run(self.server, CommandLine::new(fill).then(paste)).await?;
+            let fill = Command::SetBuffer {
+                buffer,
+                data: bytes.to_vec(),
+            };
+            self.tmux
+                .run(self.server, CommandLine::new(fill).then(paste))
+                .await?;
             return Ok(());
         }
         let file = self.spool(bytes)?;
         let path = file.path().to_string_lossy().into_owned();
         let fill = Command::LoadBuffer { buffer, path };
-        self.tmux.run(self.server, CommandLine::new(fill).then(paste)).await?;
+        self.tmux
+            .run(self.server, CommandLine::new(fill).then(paste))
+            .await?;
         Ok(())
     }
 
@@ -172,7 +194,10 @@ pub(super) fn prompt_bytes(text: &str) -> Result<Vec<u8>, SessionError> {
         return Err(SessionError::PromptTooLarge(text.len()));
     }
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    let kept: String = lines.chars().filter(|&c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
+    let kept: String = lines
+        .chars()
+        .filter(|&c| matches!(c, '\n' | '\t') || !c.is_control())
+        .collect();
     let kept = kept.trim_end_matches('\n');
     if kept.is_empty() {
         return Err(SessionError::EmptyPrompt);
@@ -190,7 +215,14 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_pasted_as_it_is() {
-        for text in ["hello", "-R", "a;", "  two\n\tlines", "日本 🦀 é", "$(x) `y` #{z} ~ \"q\" 'p' \\"] {
+        for text in [
+            "hello",
+            "-R",
+            "a;",
+            "  two\n\tlines",
+            "日本 🦀 é",
+            "$(x) `y` #{z} ~ \"q\" 'p' \\",
+        ] {
             assert_eq!(pasted(text), text);
         }
     }
@@ -207,7 +239,10 @@ mod tests {
 
     #[test]
     fn too_much_and_nothing_are_refused() {
-        assert!(matches!(prompt_bytes(&"x".repeat(MAX_PROMPT_BYTES + 1)), Err(SessionError::PromptTooLarge(_))));
+        assert!(matches!(
+            prompt_bytes(&"x".repeat(MAX_PROMPT_BYTES + 1)),
+            Err(SessionError::PromptTooLarge(_))
+        ));
         assert!(matches!(prompt_bytes("\n\x1b"), Err(SessionError::EmptyPrompt)));
     }
 }

@@ -17,7 +17,11 @@ use crate::{
 
 /// Compares every new look at tmux with what is known, for as long as the daemon lives.
 pub(super) async fn run(sessions: Sessions) {
-    let mut keeper = Keeper { sessions, examined: HashSet::new(), server: ServerId::default() };
+    let mut keeper = Keeper {
+        sessions,
+        examined: HashSet::new(),
+        server: ServerId::default(),
+    };
     let mut models = keeper.sessions.0.tmux.model();
     while models.changed().await.is_ok() {
         let model = models.borrow_and_update().clone();
@@ -32,12 +36,21 @@ pub(super) async fn run(sessions: Sessions) {
 pub(super) async fn follow(sessions: Sessions, name: String, live: Live) {
     let mut life = live.pane.life();
     // The task that sends lives as long as the pane's handle, which is here.
-    let Ok(end) = life.wait_for(|life| matches!(life, Life::Ended(_))).await.map(|life| life.clone()) else { return };
+    let Ok(end) = life
+        .wait_for(|life| matches!(life, Life::Ended(_)))
+        .await
+        .map(|life| life.clone())
+    else {
+        return;
+    };
     let Life::Ended(end) = end else { return };
     // The wrapper keeps its terminal open until all output is read; it is now.
     let _ = sessions.0.tmux.run(live.server, Command::KillPane(live.id)).await;
     // A rename may have moved it meanwhile.
-    let known = lock(&sessions.0.live).iter().find(|(_, other)| other.is(live.server, live.id)).map(|(name, _)| name.clone());
+    let known = lock(&sessions.0.live)
+        .iter()
+        .find(|(_, other)| other.is(live.server, live.id))
+        .map(|(name, _)| name.clone());
     if let Some(name) = known {
         sessions.note_end(name, &live, end).await;
     } else {
@@ -59,7 +72,10 @@ impl Keeper {
             self.examined.clear();
         }
         for (&id, row) in &model.panes {
-            let Some(name) = row.tag.strip_prefix(&self.sessions.0.setting.owner).and_then(|rest| rest.strip_prefix(':'))
+            let Some(name) = row
+                .tag
+                .strip_prefix(&self.sessions.0.setting.owner)
+                .and_then(|rest| rest.strip_prefix(':'))
             else {
                 continue;
             };
@@ -84,7 +100,11 @@ impl Keeper {
         let sessions = &self.sessions;
         let Some(&session) = row.sessions.first() else {
             // Its session was killed while no daemon looked.
-            let _ = sessions.0.tmux.run(model.server, Command::KillWindow(row.window)).await;
+            let _ = sessions
+                .0
+                .tmux
+                .run(model.server, Command::KillWindow(row.window))
+                .await;
             return;
         };
         let record = match sessions.record(name).await {
@@ -99,12 +119,24 @@ impl Keeper {
             }
         };
         let Ok(agent) = sessions.agent(&record.agent).cloned() else {
-            tracing::warn!(name, agent = record.agent, "a running session's agent is not in the catalog");
+            tracing::warn!(
+                name,
+                agent = record.agent,
+                "a running session's agent is not in the catalog"
+            );
             return;
         };
         let link = (!row.in_hub).then_some(row.window);
-        let Ok(feed) = sessions.0.tmux.adopt(model.server, id, link).await else { return };
-        let ids = Ids { server: model.server, session, window: row.window, id, pid: row.pid };
+        let Ok(feed) = sessions.0.tmux.adopt(model.server, id, link).await else {
+            return;
+        };
+        let ids = Ids {
+            server: model.server,
+            session,
+            window: row.window,
+            id,
+            pid: row.pid,
+        };
         let live = sessions.enlist(&record, &agent, ids, Pane::found(feed, row.size));
         tracing::info!(name, pane = %id, "found a running session");
         self.moved(model, row, name, live).await;
@@ -112,10 +144,25 @@ impl Keeper {
 
     /// Makes a new record for a running session whose record was lost.
     async fn remember(&self, server: ServerId, session: SessionId, name: &str) -> Option<SessionRecord> {
-        let ask = Command::ShowEnvironment { session, name: "LLMUX_AGENT" };
+        let ask = Command::ShowEnvironment {
+            session,
+            name: "LLMUX_AGENT",
+        };
         let replies = self.sessions.0.tmux.run(server, ask).await.ok()?;
-        let agent = replies.first()?.text().trim().strip_prefix("LLMUX_AGENT=")?.to_owned();
-        let cwd = self.sessions.0.setting.environment.home().to_string_lossy().into_owned();
+        let agent = replies
+            .first()?
+            .text()
+            .trim()
+            .strip_prefix("LLMUX_AGENT=")?
+            .to_owned();
+        let cwd = self
+            .sessions
+            .0
+            .setting
+            .environment
+            .home()
+            .to_string_lossy()
+            .into_owned();
         let record = SessionRecord::new(name, &agent, &cwd);
         let new = record.clone();
         let kept = self.sessions.0.records.update(move |records| {
@@ -125,7 +172,10 @@ impl Keeper {
             tracing::error!(name, %error, "cannot write down a running session that has no record");
             return None;
         }
-        tracing::warn!(name, "a running session had no record; its flags and environment are unknown");
+        tracing::warn!(
+            name,
+            "a running session had no record; its flags and environment are unknown"
+        );
         Some(record)
     }
 
@@ -137,7 +187,10 @@ impl Keeper {
         // Ending takes up to seconds; the keeper goes on looking.
         tokio::spawn(async move {
             let _gate = sessions.gate(&name).await;
-            if sessions.live(&name).is_some_and(|now| now.is(live.server, live.id)) {
+            if sessions
+                .live(&name)
+                .is_some_and(|now| now.is(live.server, live.id))
+            {
                 sessions.end_pane(&live).await;
             }
         });
@@ -145,14 +198,23 @@ impl Keeper {
 
     /// Follows a pane into the session and window it is in now, and takes over a session's new name.
     async fn moved(&self, model: &Model, row: &PaneRow, name: &str, live: Live) {
-        let Some(session) = row.sessions.get(&live.session).or_else(|| row.sessions.first()).copied() else { return };
+        let Some(session) = row
+            .sessions
+            .get(&live.session)
+            .or_else(|| row.sessions.first())
+            .copied()
+        else {
+            return;
+        };
         if (session, row.window, row.pid) != (live.session, live.window, live.pid) {
             let mut all = lock(&self.sessions.0.live);
             if let Some(known) = all.get_mut(name).filter(|known| known.is(live.server, live.id)) {
                 (known.session, known.window, known.pid) = (session, row.window, row.pid);
             }
         }
-        let Some(now) = model.sessions.get(&session).map(|session| session.name.as_str()) else { return };
+        let Some(now) = model.sessions.get(&session).map(|session| session.name.as_str()) else {
+            return;
+        };
         if now != name {
             self.renamed(name, now).await;
         }
@@ -161,13 +223,27 @@ impl Keeper {
     /// A human renamed the tmux session: the name he sees is the name that works.
     async fn renamed(&self, old: &str, now: &str) {
         let Ok(new) = now.parse::<SessionName>() else {
-            tracing::warn!(old, now, "a session was renamed in tmux to what can't be a name here; it stays known as before");
+            tracing::warn!(
+                old,
+                now,
+                "a session was renamed in tmux to what can't be a name here; it stays known as before"
+            );
             return;
         };
         let _gates = (self.sessions.gate(old).await, self.sessions.gate(now).await);
-        let taken = self.sessions.0.records.all().await.map_or(true, |records| records.contains_key(now));
+        let taken = self
+            .sessions
+            .0
+            .records
+            .all()
+            .await
+            .map_or(true, |records| records.contains_key(now));
         if taken {
-            tracing::warn!(old, now, "a session was renamed in tmux to the name of another; it stays known as before");
+            tracing::warn!(
+                old,
+                now,
+                "a session was renamed in tmux to the name of another; it stays known as before"
+            );
             return;
         }
         match self.sessions.adopt_name(old, &new).await {
@@ -179,22 +255,54 @@ impl Keeper {
     /// Looks among the untagged sessions for those of the Node program, which are known by `LLMUX_SESSION` in their
     /// environment, and tags them: the next look adopts them.
     async fn examine_untagged(&mut self, model: &Model) {
-        let Ok(records) = self.sessions.0.records.all().await else { return };
+        let Ok(records) = self.sessions.0.records.all().await else {
+            return;
+        };
         for (&session, row) in &model.sessions {
-            if !records.contains_key(&row.name) || self.sessions.is_gated(&row.name) || !self.examined.insert(session) {
+            if !records.contains_key(&row.name)
+                || self.sessions.is_gated(&row.name)
+                || !self.examined.insert(session)
+            {
                 continue;
             }
-            let mut panes = model.panes.iter().filter(|(_, pane)| pane.sessions.contains(&session));
-            let Some((&pane, first)) = panes.next() else { continue };
-            if !first.tag.is_empty() || self.sessions.live(&row.name).is_some_and(|live| live.session == session) {
+            let mut panes = model
+                .panes
+                .iter()
+                .filter(|(_, pane)| pane.sessions.contains(&session));
+            let Some((&pane, first)) = panes.next() else {
+                continue;
+            };
+            if !first.tag.is_empty()
+                || self
+                    .sessions
+                    .live(&row.name)
+                    .is_some_and(|live| live.session == session)
+            {
                 continue;
             }
             let tmux = &self.sessions.0.tmux;
-            let ask = Command::ShowEnvironment { session, name: "LLMUX_SESSION" };
-            let Ok(replies) = tmux.run(model.server, ask).await else { continue };
-            if replies.first().map(Reply::text).is_some_and(|text| text.trim() == format!("LLMUX_SESSION={}", row.name)) {
+            let ask = Command::ShowEnvironment {
+                session,
+                name: "LLMUX_SESSION",
+            };
+            let Ok(replies) = tmux.run(model.server, ask).await else {
+                continue;
+            };
+            if replies
+                .first()
+                .map(Reply::text)
+                .is_some_and(|text| text.trim() == format!("LLMUX_SESSION={}", row.name))
+            {
                 let tag = self.sessions.tag(&row.name);
-                let _ = tmux.run(model.server, Command::TagPane { pane: PaneTarget::Id(pane), tag }).await;
+                let _ = tmux
+                    .run(
+                        model.server,
+                        Command::TagPane {
+                            pane: PaneTarget::Id(pane),
+                            tag,
+                        },
+                    )
+                    .await;
                 tmux.look_again().await;
             }
         }
@@ -204,7 +312,10 @@ impl Keeper {
 impl Sessions {
     async fn note_end(&self, name: String, live: &Live, end: End) {
         tracing::info!(name, code = end.code, "a session's program ended");
-        let exit = ExitRecord { code: end.code, at: time::now() };
+        let exit = ExitRecord {
+            code: end.code,
+            at: time::now(),
+        };
         let (sessions, key, server, id) = (self.clone(), name.clone(), live.server, live.id);
         let noted = self.0.records.update(move |records| {
             // A restart may have been faster; the end of what was before says nothing about what runs.

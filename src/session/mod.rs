@@ -130,7 +130,11 @@ impl Sessions {
     pub(crate) fn agents(&self) -> Vec<AgentView> {
         let environment = &self.0.setting.environment;
         let search = ProgramSearch::new(environment);
-        self.0.catalog.all().map(|agent| agent.view(agent.installed(&search, environment))).collect()
+        self.0
+            .catalog
+            .all()
+            .map(|agent| agent.view(agent.installed(&search, environment)))
+            .collect()
     }
 
     /// How many sessions were known at the last look, and how many run.
@@ -181,13 +185,20 @@ impl Sessions {
         let waiting = live.pane.wait(self.condition(&record, until)?);
         let seen = match at_most {
             None => waiting.await,
-            Some(at_most) => timeout(at_most, waiting).await.map_err(|_| SessionError::WaitTimeout {
-                name: name.to_owned(),
-                ms: u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX),
-            })?,
+            Some(at_most) => timeout(at_most, waiting)
+                .await
+                .map_err(|_| SessionError::WaitTimeout {
+                    name: name.to_owned(),
+                    ms: u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX),
+                })?,
         };
         let seen = seen.map_err(|error| SessionError::from_wait(name, error))?;
-        Ok(WaitOutcome { ok: true, name: name.to_owned(), evidence: seen.evidence, seq: seen.seq })
+        Ok(WaitOutcome {
+            ok: true,
+            name: name.to_owned(),
+            evidence: seen.evidence,
+            seq: seen.seq,
+        })
     }
 
     fn condition(&self, record: &SessionRecord, until: Until) -> Result<Condition, SessionError> {
@@ -195,16 +206,27 @@ impl Sessions {
             Until::Quiet { ms } => Condition::Quiet(Duration::from_millis(ms)),
             Until::Exit => Condition::Ended,
             Until::Text { regex: text } => {
-                let regex = regex::Regex::new(&text)
-                    .map_err(|source| SessionError::BadRegex { text, source: Box::new(source) })?;
+                let regex = regex::Regex::new(&text).map_err(|source| SessionError::BadRegex {
+                    text,
+                    source: Box::new(source),
+                })?;
                 let test = move |rows: &[String]| rows.iter().find(|row| regex.is_match(row)).cloned();
-                Condition::Screen { test: Box::new(test), hold: Duration::ZERO }
-            }
-            Until::Idle => match self.0.catalog.find(&record.agent).and_then(|agent| agent.ready.clone()) {
-                None => Condition::Quiet(IDLE_QUIET),
-                Some(ready) => {
-                    Condition::Screen { test: Box::new(move |rows| ready.matches(rows)), hold: IDLE_HOLD }
+                Condition::Screen {
+                    test: Box::new(test),
+                    hold: Duration::ZERO,
                 }
+            }
+            Until::Idle => match self
+                .0
+                .catalog
+                .find(&record.agent)
+                .and_then(|agent| agent.ready.clone())
+            {
+                None => Condition::Quiet(IDLE_QUIET),
+                Some(ready) => Condition::Screen {
+                    test: Box::new(move |rows| ready.matches(rows)),
+                    hold: IDLE_HOLD,
+                },
             },
         })
     }
@@ -232,7 +254,9 @@ impl Sessions {
     }
 
     fn is_gated(&self, name: &str) -> bool {
-        lock(&self.0.gates).get(name).is_some_and(|gate| gate.try_lock().is_err())
+        lock(&self.0.gates)
+            .get(name)
+            .is_some_and(|gate| gate.try_lock().is_err())
     }
 
     fn live(&self, name: &str) -> Option<Live> {
@@ -240,7 +264,9 @@ impl Sessions {
     }
 
     fn running(&self, name: &str) -> Result<Live, SessionError> {
-        self.live(name).filter(Live::runs).ok_or_else(|| not_running(name))
+        self.live(name)
+            .filter(Live::runs)
+            .ok_or_else(|| not_running(name))
     }
 
     async fn record(&self, name: &str) -> Result<SessionRecord, SessionError> {
@@ -255,10 +281,13 @@ impl Sessions {
     }
 
     fn agent(&self, key: &str) -> Result<&Agent, SessionError> {
-        self.0.catalog.find(key).ok_or_else(|| SessionError::UnknownAgent {
-            key: key.to_owned(),
-            near: self.0.catalog.near(key).map(str::to_owned),
-        })
+        self.0
+            .catalog
+            .find(key)
+            .ok_or_else(|| SessionError::UnknownAgent {
+                key: key.to_owned(),
+                near: self.0.catalog.near(key).map(str::to_owned),
+            })
     }
 
     /// What marks a pane as this daemon's.
@@ -268,7 +297,9 @@ impl Sessions {
 }
 
 fn not_running(name: &str) -> SessionError {
-    SessionError::NotRunning { name: name.to_owned() }
+    SessionError::NotRunning {
+        name: name.to_owned(),
+    }
 }
 
 /// Locks what no panic can leave half changed.

@@ -33,13 +33,20 @@ struct Stamp {
 
 impl Records {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self(Arc::new(Inner { registry: Registry::new(path.clone()), path, cached: Mutex::default() }))
+        Self(Arc::new(Inner {
+            registry: Registry::new(path.clone()),
+            path,
+            cached: Mutex::default(),
+        }))
     }
 
     /// All records as they are on disk now.
     pub(super) async fn all(&self) -> Result<Arc<Map>, SessionError> {
         let stamp = self.stamp();
-        if let Some((_, map)) = lock(&self.0.cached).as_ref().filter(|(cached, _)| *cached == stamp) {
+        if let Some((_, map)) = lock(&self.0.cached)
+            .as_ref()
+            .filter(|(cached, _)| *cached == stamp)
+        {
             return Ok(map.clone());
         }
         let this = self.clone();

@@ -10,7 +10,7 @@ use llmux_protocol::{
 use tokio::time::timeout;
 
 use super::{
-    Live, Sessions, SessionError,
+    Live, SessionError, Sessions,
     input::{Destination, Input},
     keeper, lock,
 };
@@ -37,14 +37,19 @@ impl Sessions {
         let _gate = self.gate(name.as_str()).await;
         let record = self.new_record(&name, &request)?;
         self.check_startable(&record)?;
-        let size = request.size.map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
+        let size = request
+            .size
+            .map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
         self.reserve(&record).await?;
         match self.launch(&record, size).await {
             Ok(()) => self.get(name.as_str()).await,
             // Whether tmux started it is unknown; the next look tells, and the record is there for it.
             Err(error @ SessionError::Tmux(RunError::Disconnected | RunError::TimedOut)) => Err(error),
             Err(error) => {
-                self.0.records.update(move |records| records.remove(name.as_str())).await?;
+                self.0
+                    .records
+                    .update(move |records| records.remove(name.as_str()))
+                    .await?;
                 Err(error)
             }
         }
@@ -54,7 +59,12 @@ impl Sessions {
         let cwd = self.cwd(request.cwd.as_deref())?;
         let mut record = SessionRecord::new(name.as_str(), &request.agent, &cwd);
         record.flags.clone_from(&request.flags);
-        record.env = request.env.as_deref().map(read_env).transpose()?.filter(|env| !env.is_empty());
+        record.env = request
+            .env
+            .as_deref()
+            .map(read_env)
+            .transpose()?
+            .filter(|env| !env.is_empty());
         record.init_prompts = request.init_prompts.clone().filter(|prompts| !prompts.is_empty());
         record.parent.clone_from(&request.parent);
         Ok(record)
@@ -83,7 +93,11 @@ impl Sessions {
             }
             free
         });
-        if free.await? { Ok(()) } else { Err(SessionError::Exists(name)) }
+        if free.await? {
+            Ok(())
+        } else {
+            Err(SessionError::Exists(name))
+        }
     }
 
     /// Finds what can be known to be wrong before anything is started or ended.
@@ -92,7 +106,10 @@ impl Sessions {
         let agent = self.agent(&record.agent)?;
         agent.argv(record.flags.as_deref(), environment)?;
         if !agent.installed(&ProgramSearch::new(environment), environment) {
-            return Err(SessionError::NotInstalled { key: agent.key.clone(), hint: agent.install_hint.clone() });
+            return Err(SessionError::NotInstalled {
+                key: agent.key.clone(),
+                hint: agent.install_hint.clone(),
+            });
         }
         if !PathBuf::from(&record.cwd).is_dir() {
             return Err(SessionError::NoCwd(record.cwd.clone().into()));
@@ -116,14 +133,22 @@ impl Sessions {
                 return Err(error.into());
             }
         };
-        let ids = Ids::read(server, &replies)
-            .ok_or_else(|| RunError::Refused { why: "new-session answered no ids".into(), done: Vec::new() })?;
+        let ids = Ids::read(server, &replies).ok_or_else(|| RunError::Refused {
+            why: "new-session answered no ids".into(),
+            done: Vec::new(),
+        })?;
         let pane = Pane::made(feed, size);
         let live = self.enlist(record, &agent, ids, pane);
         if self.0.tmux.version().ignores_session_size() {
-            let resize = Command::ResizeWindow { window: ids.window, size: size.into() };
+            let resize = Command::ResizeWindow {
+                window: ids.window,
+                size: size.into(),
+            };
             let unpin = Command::UnpinWindowSize { window: ids.window };
-            self.0.tmux.run(server, CommandLine::new(resize).then(unpin)).await?;
+            self.0
+                .tmux
+                .run(server, CommandLine::new(resize).then(unpin))
+                .await?;
         }
         self.watch_start(record, &agent, &live).await
     }
@@ -161,9 +186,17 @@ impl Sessions {
             argv,
         };
         Ok(CommandLine::new(new)
-            .then(Command::KeepSessionUnattached { session: SessionTarget::Named(of()) })
-            .then(Command::TagPane { pane: PaneTarget::Of(of()), tag: self.tag(name.as_str()) })
-            .then(Command::LinkWindow { from: WindowTarget::Of(of()), hub }))
+            .then(Command::KeepSessionUnattached {
+                session: SessionTarget::Named(of()),
+            })
+            .then(Command::TagPane {
+                pane: PaneTarget::Of(of()),
+                tag: self.tag(name.as_str()),
+            })
+            .then(Command::LinkWindow {
+                from: WindowTarget::Of(of()),
+                hub,
+            }))
     }
 
     /// The agent's own variables, over them the session's, over them ours.
@@ -174,7 +207,10 @@ impl Sessions {
         if let Some(path) = environment.text("PATH") {
             all.insert("PATH".into(), path.into());
         }
-        if ["LC_ALL", "LC_CTYPE", "LANG"].iter().all(|name| environment.text(name).is_none()) {
+        if ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .all(|name| environment.text(name).is_none())
+        {
             all.insert("LANG".into(), "C.UTF-8".into());
         }
         all.insert("COLORTERM".into(), "truecolor".into());
@@ -182,13 +218,24 @@ impl Sessions {
         all.extend(record.env.clone().unwrap_or_default());
         all.insert("LLMUX_SESSION".into(), record.name.clone());
         all.insert("LLMUX_AGENT".into(), record.agent.clone());
-        all.extend(record.orch_alias.clone().map(|alias| ("LLMUX_ORCH_ALIAS".into(), alias)));
+        all.extend(
+            record
+                .orch_alias
+                .clone()
+                .map(|alias| ("LLMUX_ORCH_ALIAS".into(), alias)),
+        );
         all.into_iter().collect()
     }
 
     /// Makes a pane the session's, and follows its life.
     pub(super) fn enlist(&self, record: &SessionRecord, agent: &Agent, ids: Ids, pane: Pane) -> Live {
-        let Ids { server, session, window, id, pid } = ids;
+        let Ids {
+            server,
+            session,
+            window,
+            id,
+            pid,
+        } = ids;
         let input = Input::start(Destination {
             tmux: self.0.tmux.clone(),
             server,
@@ -197,7 +244,15 @@ impl Sessions {
             submit: agent.submit.clone(),
             spool: self.0.setting.spool.clone(),
         });
-        let live = Live { server, session, window, id, pid, pane, input };
+        let live = Live {
+            server,
+            session,
+            window,
+            id,
+            pid,
+            pane,
+            input,
+        };
         lock(&self.0.live).insert(record.name.clone(), live.clone());
         tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
         live
@@ -216,7 +271,11 @@ impl Sessions {
             match agent.ready.clone() {
                 Some(ready) => {
                     let test = Box::new(move |rows: &[String]| ready.matches(rows));
-                    pane.wait(Condition::Screen { test, hold: Duration::ZERO }).await
+                    pane.wait(Condition::Screen {
+                        test,
+                        hold: Duration::ZERO,
+                    })
+                    .await
                 }
                 None => pane.wait(Condition::Quiet(SETTLED)).await,
             }
@@ -228,7 +287,11 @@ impl Sessions {
         let rows = pane.look().await.map(|look| look.rows).unwrap_or_default();
         self.end_pane(live).await;
         lock(&self.0.live).remove(&record.name);
-        Err(SessionError::StartFailed { name: record.name.clone(), end, rows })
+        Err(SessionError::StartFailed {
+            name: record.name.clone(),
+            end,
+            rows,
+        })
     }
 }
 
@@ -249,13 +312,22 @@ impl Ids {
         let mut ids = said.split(' ');
         let (session, window) = (ids.next()?.parse().ok()?, ids.next()?.parse().ok()?);
         let (id, pid) = (ids.next()?.parse().ok()?, ids.next()?.parse().ok()?);
-        Some(Self { server, session, window, id, pid })
+        Some(Self {
+            server,
+            session,
+            window,
+            id,
+            pid,
+        })
     }
 }
 
 /// Reads `KEY=VALUE` lines; blank ones and those that begin with `#` are skipped.
 pub(super) fn read_env(text: &str) -> Result<BTreeMap<String, String>, SessionError> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| match line.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() && !line.contains('\0') => {
@@ -273,13 +345,19 @@ mod tests {
     #[test]
     fn an_environment_is_read_line_by_line() {
         let env = read_env("# comment\n A = b=c \r\n\nEMPTY=\n").unwrap();
-        assert_eq!(env.into_iter().collect::<Vec<_>>(), [("A".into(), " b=c".into()), ("EMPTY".into(), String::new())]);
+        assert_eq!(
+            env.into_iter().collect::<Vec<_>>(),
+            [("A".into(), " b=c".into()), ("EMPTY".into(), String::new())]
+        );
     }
 
     #[test]
     fn a_line_that_sets_nothing_is_named() {
         for line in ["novalue", "=x", "A=b\0c"] {
-            assert!(matches!(read_env(line), Err(SessionError::BadEnv(bad)) if bad == line), "{line:?}");
+            assert!(
+                matches!(read_env(line), Err(SessionError::BadEnv(bad)) if bad == line),
+                "{line:?}"
+            );
         }
     }
 }

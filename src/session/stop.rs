@@ -9,7 +9,10 @@ use llmux_protocol::{
 use rustix::process::Signal;
 
 use super::{Live, SessionError, Sessions, lock, tree};
-use crate::{pane::Condition, store::{SessionRecord, time}};
+use crate::{
+    pane::Condition,
+    store::{SessionRecord, time},
+};
 
 /// How long an agent may take to leave by its own exit keys; some save their state then.
 const EXIT_KEYS_PATIENCE: Duration = Duration::from_millis(1500);
@@ -23,11 +26,24 @@ const GONE_PATIENCE: Duration = Duration::from_secs(5);
 impl Sessions {
     /// Ends a session's program. With `forget` its record goes too; with `cascade`, so do the sessions it started, and
     /// theirs.
-    pub(crate) async fn stop(&self, name: &str, forget: bool, cascade: bool) -> Result<Stopped, SessionError> {
+    pub(crate) async fn stop(
+        &self,
+        name: &str,
+        forget: bool,
+        cascade: bool,
+    ) -> Result<Stopped, SessionError> {
         let records = self.0.records.all().await?;
         self.record(name).await?;
-        let names = if cascade { descendants(name, &records) } else { vec![name.to_owned()] };
-        let status = if self.running(name).is_ok() { State::Running } else { State::Exited };
+        let names = if cascade {
+            descendants(name, &records)
+        } else {
+            vec![name.to_owned()]
+        };
+        let status = if self.running(name).is_ok() {
+            State::Running
+        } else {
+            State::Exited
+        };
         for name in &names {
             let _gate = self.gate(name).await;
             self.end(name).await;
@@ -38,7 +54,11 @@ impl Sessions {
             }
         }
         self.sweep_gates();
-        Ok(Stopped { ok: true, status, names })
+        Ok(Stopped {
+            ok: true,
+            status,
+            names,
+        })
     }
 
     /// Ends a session's program, if it runs, and starts it again as the record says.
@@ -56,7 +76,8 @@ impl Sessions {
         self.end(name).await;
         record.created_at = time::now();
         record.exit = None;
-        self.launch(&record, size.unwrap_or(super::start::DEFAULT_SIZE)).await?;
+        self.launch(&record, size.unwrap_or(super::start::DEFAULT_SIZE))
+            .await?;
         let started = record.clone();
         self.0
             .records
@@ -82,8 +103,17 @@ impl Sessions {
 
     /// Types the agent's own exit keys, where the catalog knows some, and waits a little for it to go.
     async fn leave_by_keys(&self, name: &str, live: &Live) {
-        let Ok(record) = self.record(name).await else { return };
-        let Some(keys) = self.0.catalog.find(&record.agent).map(|agent| agent.exit_keys.clone()) else { return };
+        let Ok(record) = self.record(name).await else {
+            return;
+        };
+        let Some(keys) = self
+            .0
+            .catalog
+            .find(&record.agent)
+            .map(|agent| agent.exit_keys.clone())
+        else {
+            return;
+        };
         let leave = async {
             for key in keys {
                 if live.input.keys(key).await.is_err() || live.pane.wait(Condition::Ended).await.is_ok() {
@@ -108,7 +138,11 @@ impl Sessions {
         // A session that is gone already is what is wanted; the same for the window, which outlives its session
         // because it is linked into the hub.
         let _ = self.0.tmux.run(live.server, line).await;
-        let _ = self.0.tmux.run(live.server, Command::KillWindow(live.window)).await;
+        let _ = self
+            .0
+            .tmux
+            .run(live.server, Command::KillWindow(live.window))
+            .await;
         tree::signal(&processes, &[Signal::KILL]);
         if !tree::wait_gone(&processes, KILL_PATIENCE).await {
             tracing::warn!(pane = %live.id, "processes of an ended session do not go away");
@@ -129,8 +163,13 @@ fn descendants(name: &str, records: &BTreeMap<String, SessionRecord>) -> Vec<Str
     let mut names = vec![name.to_owned()];
     let mut next = 0;
     while let Some(parent) = names.get(next).cloned() {
-        let children = records.values().filter(|record| record.parent.as_deref() == Some(&parent));
-        let new = children.map(|record| record.name.clone()).filter(|name| !names.contains(name)).collect::<Vec<_>>();
+        let children = records
+            .values()
+            .filter(|record| record.parent.as_deref() == Some(&parent));
+        let new = children
+            .map(|record| record.name.clone())
+            .filter(|name| !names.contains(name))
+            .collect::<Vec<_>>();
         names.extend(new);
         next += 1;
     }

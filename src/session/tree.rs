@@ -33,7 +33,9 @@ struct Stat {
 
 /// The processes of the pane whose first process is `root`, that one first.
 pub(super) fn of_pane(root: u32) -> Vec<Process> {
-    let Ok(root) = i32::try_from(root) else { return Vec::new() };
+    let Ok(root) = i32::try_from(root) else {
+        return Vec::new();
+    };
     let all = all_processes();
     let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
     for stat in &all {
@@ -45,7 +47,11 @@ pub(super) fn of_pane(root: u32) -> Vec<Process> {
     let mut seen: HashSet<i32> = found.iter().map(|stat| stat.process.pid).collect();
     let mut next = 0;
     while let Some(stat) = found.get(next).copied() {
-        let new = children.get(&stat.process.pid).into_iter().flatten().filter(|child| seen.insert(child.process.pid));
+        let new = children
+            .get(&stat.process.pid)
+            .into_iter()
+            .flatten()
+            .filter(|child| seen.insert(child.process.pid));
         found.extend(new);
         next += 1;
     }
@@ -55,7 +61,9 @@ pub(super) fn of_pane(root: u32) -> Vec<Process> {
 /// Sends `signals` to each process that is still the same one, the last found first: children before parents.
 pub(super) fn signal(processes: &[Process], signals: &[Signal]) {
     for process in processes.iter().rev().filter(|process| process.lives()) {
-        let Some(pid) = Pid::from_raw(process.pid) else { continue };
+        let Some(pid) = Pid::from_raw(process.pid) else {
+            continue;
+        };
         for &signal in signals {
             // One that ends meanwhile is what is wanted.
             let _ = kill_process(pid, signal);
@@ -85,8 +93,13 @@ impl Process {
 
 #[cfg(target_os = "linux")]
 fn all_processes() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?)).collect()
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?))
+        .collect()
 }
 
 /// Reads `/proc/PID/stat`, proc_pid_stat(5). The program's name stands in parentheses and may hold some itself.
@@ -97,7 +110,10 @@ fn stat(pid: i32) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
     let number = |field: usize| fields.get(field)?.parse().ok();
     Some(Stat {
-        process: Process { pid, started: fields.get(19)?.parse().ok()? },
+        process: Process {
+            pid,
+            started: fields.get(19)?.parse().ok()?,
+        },
         parent: number(1)?,
         session: number(3)?,
         zombie: matches!(*fields.first()?, "Z" | "X"),
@@ -106,11 +122,16 @@ fn stat(pid: i32) -> Option<Stat> {
 
 #[cfg(not(target_os = "linux"))]
 fn all_processes() -> Vec<Stat> {
-    let Ok(output) = std::process::Command::new("ps").args(["-A", "-o", "pid=,ppid=,sess=,stat=,lstart="]).output()
+    let Ok(output) = std::process::Command::new("ps")
+        .args(["-A", "-o", "pid=,ppid=,sess=,stat=,lstart="])
+        .output()
     else {
         return Vec::new();
     };
-    String::from_utf8_lossy(&output.stdout).lines().filter_map(read_ps).collect()
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(read_ps)
+        .collect()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -125,8 +146,15 @@ fn read_ps(line: &str) -> Option<Stat> {
     let session = words.next()?.parse().unwrap_or(0);
     let zombie = words.next()?.starts_with('Z');
     let begun = words.collect::<Vec<_>>().join(" ");
-    let started = begun.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-    Some(Stat { process: Process { pid, started }, parent, session, zombie })
+    let started = begun.bytes().fold(0, |sum: u64, byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    Some(Stat {
+        process: Process { pid, started },
+        parent,
+        session,
+        zombie,
+    })
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -141,7 +169,10 @@ mod tests {
     #[tokio::test]
     async fn a_tree_is_found_and_ended_and_nothing_else_is() {
         let mut tree = Command::new("sh")
-            .args(["-c", "sleep 1000 & (trap '' TERM; echo; sleep 1000; sleep 1000) & wait"])
+            .args([
+                "-c",
+                "sleep 1000 & (trap '' TERM; echo; sleep 1000; sleep 1000) & wait",
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -151,7 +182,10 @@ mod tests {
         assert!(found.len() >= 3, "{found:?}");
         assert_eq!(found[0].pid, tree.id().cast_signed());
         signal(&found, &[Signal::TERM]);
-        assert!(!wait_gone(&found, Duration::from_millis(50)).await, "one of them ignores TERM");
+        assert!(
+            !wait_gone(&found, Duration::from_millis(50)).await,
+            "one of them ignores TERM"
+        );
         signal(&found, &[Signal::KILL]);
         assert!(wait_gone(&found, Duration::from_secs(10)).await);
         assert!(other.try_wait().unwrap().is_none());
@@ -164,6 +198,12 @@ mod tests {
         let me = std::process::id().cast_signed();
         let real = stat(me).unwrap().process;
         assert!(real.lives());
-        assert!(!Process { started: real.started + 1, ..real }.lives());
+        assert!(
+            !Process {
+                started: real.started + 1,
+                ..real
+            }
+            .lives()
+        );
     }
 }

@@ -14,7 +14,11 @@ impl Sessions {
         let live = self.live(&record.name);
         let running = live.as_ref().filter(|live| live.runs());
         let agent = self.0.catalog.find(&record.agent);
-        let state = if running.is_some() { State::Running } else { State::Exited };
+        let state = if running.is_some() {
+            State::Running
+        } else {
+            State::Exited
+        };
         SessionView {
             name: record.name.clone(),
             agent: record.agent.clone(),
@@ -32,10 +36,16 @@ impl Sessions {
             restart: record.restart.clone(),
             status: state,
             state,
-            exit: if running.is_some() { None } else { exit(record, live.as_ref()) },
+            exit: if running.is_some() {
+                None
+            } else {
+                exit(record, live.as_ref())
+            },
             tmux_session: running.map(|live| live.session.to_string()),
             pane: running.map(|live| live.id.to_string()),
-            size: running.map(|live| live.pane.size()).map(|size| (size.cols, size.rows)),
+            size: running
+                .map(|live| live.pane.size())
+                .map(|size| (size.cols, size.rows)),
             attached: running.map_or(0, |live| self.attached(live)),
         }
     }
@@ -43,7 +53,10 @@ impl Sessions {
     fn attached(&self, live: &Live) -> u32 {
         let model = self.0.tmux.model();
         let model = model.borrow();
-        model.sessions.get(&live.session).map_or(0, |session| session.attached)
+        model
+            .sessions
+            .get(&live.session)
+            .map_or(0, |session| session.attached)
     }
 
     fn shorten(&self, cwd: &str) -> String {
@@ -59,10 +72,16 @@ impl Sessions {
 /// The end as it was written down, or as it was just seen.
 fn exit(record: &SessionRecord, live: Option<&Live>) -> Option<ExitView> {
     if let Some(exit) = &record.exit {
-        return Some(ExitView { code: exit.code, at: exit.at.clone() });
+        return Some(ExitView {
+            code: exit.code,
+            at: exit.at.clone(),
+        });
     }
     match &*live?.pane.life().borrow() {
-        Life::Ended(end) => Some(ExitView { code: end.code, at: crate::store::time::now() }),
+        Life::Ended(end) => Some(ExitView {
+            code: end.code,
+            at: crate::store::time::now(),
+        }),
         Life::Starting | Life::Running => None,
     }
 }
@@ -74,7 +93,11 @@ pub(super) fn screen(name: &str, look: Look) -> ScreenView {
         cols: look.size.cols,
         rows: look.size.rows,
         lines: look.rows,
-        cursor: CursorView { row: look.cursor.row, col: look.cursor.col, visible: look.cursor.visible },
+        cursor: CursorView {
+            row: look.cursor.row,
+            col: look.cursor.col,
+            visible: look.cursor.visible,
+        },
         title: look.title,
         alternate: look.modes.alternate,
         seq: look.seq,

@@ -22,7 +22,7 @@ const VERSION: u64 = 1;
 
 /// The Node program truncates the file and then writes it. A file that can't be parsed is looked at again this often
 /// and this many times before it counts as corrupt; it writes within a millisecond or two.
-const SETTLE: (u32, Duration) = (10, Duration::from_millis(10));
+const SETTLE: (u32, Duration) = (20, Duration::from_millis(10));
 
 /// One session as it is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -196,9 +196,8 @@ impl Registry {
                     Some(document) => return Ok((document, None)),
                     None => break,
                 },
-                Ok(_) => break,
                 Err(_) if attempt < SETTLE.0 => thread::sleep(SETTLE.1),
-                Err(_) => break,
+                Ok(_) | Err(_) => break,
             }
         }
         let aside = set_aside(&self.path)?;

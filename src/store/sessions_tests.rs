@@ -1,4 +1,8 @@
-use std::{os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    os::unix::fs::PermissionsExt,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::*;
 
@@ -112,15 +116,22 @@ fn a_corrupt_file_is_set_aside_whole() {
     }
 }
 
+/// The Node program truncates the file and writes it, without a lock.
 #[test]
 fn a_file_caught_half_written_is_read_again_and_not_set_aside() {
-    let place = Place::with("");
-    let path = place.path();
-    let writer =
-        thread::spawn(move || fs::write(path, r#"{"version":1,"sessions":{"a":{"agent":"x","cwd":"/"}}}"#));
-    let loaded = place.registry().load().unwrap();
-    writer.join().unwrap().unwrap();
-    assert_eq!((loaded.records.len(), loaded.set_aside), (1, None));
+    let text = r#"{"version":1,"sessions":{"a":{"agent":"x","cwd":"/"}}}"#;
+    let place = Place::with(text);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                fs::write(place.path(), text).unwrap();
+            }
+        });
+        let torn = (0..300).find_map(|_| place.registry().load().unwrap().set_aside);
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(torn, None);
+    });
 }
 
 #[test]
@@ -150,7 +161,7 @@ fn a_registry_that_can_not_be_read_is_an_error_with_its_path() {
 #[ignore = "run by a_full_disk_leaves_the_file_as_it_was"]
 fn child_fails_to_write() {
     let registry = Registry::new(std::env::var_os("LLMUX_TEST_REGISTRY").unwrap().into());
-    let error = registry.update(|sessions| sessions.clear()).unwrap_err();
+    let error = registry.update(BTreeMap::clear).unwrap_err();
     assert!(error.to_string().starts_with("cannot write /"), "{error}");
 }
 

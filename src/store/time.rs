@@ -5,11 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const SECS_PER_DAY: u64 = 86_400;
 
 /// Writes the present moment.
+#[must_use]
 pub fn now() -> String {
     rfc3339(SystemTime::now())
 }
 
 /// Writes a moment. A moment before 1970 is written as 1970.
+#[must_use]
 pub fn rfc3339(moment: SystemTime) -> String {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (year, month, day) = civil(since.as_secs() / SECS_PER_DAY);

@@ -134,7 +134,10 @@ mod tests {
         feed.push(FeedItem::Resync);
         feed.push(FeedItem::Gone);
         let items = drain(&mut reader).await;
-        assert!(matches!(items[..], [FeedItem::Resync, FeedItem::Gone]), "{items:?}");
+        assert!(
+            matches!(items[..], [FeedItem::Resync, FeedItem::Gone]),
+            "{items:?}"
+        );
     }
 
     #[tokio::test]

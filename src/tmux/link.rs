@@ -56,11 +56,20 @@ pub(super) enum What {
     Run { line: CommandLine, reply: Answer },
     /// Runs a line that makes a pane, whose id is the third word of the first reply, and routes its output from the
     /// first byte on.
-    Create { line: CommandLine, size: Size, feed: Arc<Feed>, reply: Answer },
+    Create {
+        line: CommandLine,
+        size: Size,
+        feed: Arc<Feed>,
+        reply: Answer,
+    },
     /// Looks at all panes soon.
     Look,
     /// Routes a pane that exists, from a capture on.
-    Adopt { pane: PaneId, link: Option<WindowId>, feed: Arc<Feed> },
+    Adopt {
+        pane: PaneId,
+        link: Option<WindowId>,
+        feed: Arc<Feed>,
+    },
 }
 
 /// Why a connection ended.
@@ -169,7 +178,12 @@ impl Routes {
 
 impl Route {
     fn new(feed: Arc<Feed>, phase: Phase, size: Option<Size>) -> Self {
-        Self { feed, phase, size, batch: Batch::Empty }
+        Self {
+            feed,
+            phase,
+            size,
+            batch: Batch::Empty,
+        }
     }
 }
 
@@ -284,8 +298,16 @@ impl<'a> Link<'a> {
         }
         match request.what {
             What::Run { line, reply } => self.send(&line, Sink::Caller(reply)),
-            What::Create { line, size, feed, reply } => {
-                self.send(&line, Sink::Created(Route::new(feed, Phase::Live, Some(size)), reply));
+            What::Create {
+                line,
+                size,
+                feed,
+                reply,
+            } => {
+                self.send(
+                    &line,
+                    Sink::Created(Route::new(feed, Phase::Live, Some(size)), reply),
+                );
             }
             What::Look => self.dirty(),
             What::Adopt { pane, link, feed } => {
@@ -297,8 +319,12 @@ impl<'a> Link<'a> {
     }
 
     fn send(&mut self, line: &CommandLine, sink: Sink) {
-        let pending =
-            Pending { sink, expected: line.replies(), replies: Vec::new(), deadline: Instant::now() + REPLY_DEADLINE };
+        let pending = Pending {
+            sink,
+            expected: line.replies(),
+            replies: Vec::new(),
+            deadline: Instant::now() + REPLY_DEADLINE,
+        };
         self.outgoing.push_back((line.encode(), pending));
     }
 
@@ -344,7 +370,10 @@ impl<'a> Link<'a> {
 
     /// Keeps output that may belong to a pane whose creation has not been answered yet.
     fn keep_for_later(&mut self, pane: PaneId, data: Bytes) {
-        let creating = self.pending.iter().any(|pending| matches!(pending.sink, Sink::Created(..)));
+        let creating = self
+            .pending
+            .iter()
+            .any(|pending| matches!(pending.sink, Sink::Created(..)));
         if creating && self.stashed_bytes + data.len() <= STASH_LIMIT_BYTES {
             self.stashed_bytes += data.len();
             self.stash.push((pane, data));
@@ -352,7 +381,9 @@ impl<'a> Link<'a> {
     }
 
     fn flush(&mut self, pane: PaneId) {
-        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        let Some(route) = self.routes.0.get_mut(&pane) else {
+            return;
+        };
         if let Some(data) = route.batch.take()
             && !route.feed.output(data)
         {
@@ -367,7 +398,12 @@ impl<'a> Link<'a> {
         }
         match notice {
             Notice::Pause(pane) => {
-                if self.routes.0.get(&pane).is_some_and(|route| route.phase == Phase::Live) {
+                if self
+                    .routes
+                    .0
+                    .get(&pane)
+                    .is_some_and(|route| route.phase == Phase::Live)
+                {
                     self.resync(pane, None);
                 }
             }
@@ -390,14 +426,25 @@ impl<'a> Link<'a> {
     /// Detaches a human who wandered into the hub: there he would resize every agent's window.
     fn show_out(&mut self, client: &str) {
         tracing::info!(client, "a tmux client entered the hub session; detaching it");
-        self.send(&Command::DetachClient { client: client.to_owned() }.into(), Sink::Ignored);
+        self.send(
+            &Command::DetachClient {
+                client: client.to_owned(),
+            }
+            .into(),
+            Sink::Ignored,
+        );
     }
 
     /// Captures resized panes again: tmux reflows the screen and prints nothing about it.
     fn resized(&mut self, layout: &Layout) {
         for &PaneGeometry { pane, cols, rows, .. } in &layout.panes {
             let size = Some(Size::new(cols, rows));
-            if self.routes.0.get(&pane).is_some_and(|route| route.size != size && route.phase != Phase::Pausing) {
+            if self
+                .routes
+                .0
+                .get(&pane)
+                .is_some_and(|route| route.size != size && route.phase != Phase::Pausing)
+            {
                 self.resync(pane, None);
             }
         }
@@ -424,7 +471,10 @@ impl<'a> Link<'a> {
         let result = match replies.last() {
             Some(reply) if !reply.ok => {
                 let why = reply.text();
-                Err(RunError::Refused { why, done: replies[..replies.len() - 1].to_vec() })
+                Err(RunError::Refused {
+                    why,
+                    done: replies[..replies.len() - 1].to_vec(),
+                })
             }
             _ => Ok(replies),
         };
@@ -448,17 +498,28 @@ impl<'a> Link<'a> {
     }
 
     fn created(&mut self, route: Route, replies: &[Reply]) {
-        let Some(pane) = replies.first().and_then(|reply| reply.text().split(' ').nth(2)?.parse().ok()) else {
+        let Some(pane) = replies
+            .first()
+            .and_then(|reply| reply.text().split(' ').nth(2)?.parse().ok())
+        else {
             return;
         };
         self.routes.0.insert(pane, route);
-        for (_, data) in self.stash.extract_if(.., |(owner, _)| *owner == pane).collect::<Vec<_>>() {
+        for (_, data) in self
+            .stash
+            .extract_if(.., |(owner, _)| *owner == pane)
+            .collect::<Vec<_>>()
+        {
             self.output(pane, data);
         }
     }
 
     fn forget_stash(&mut self) {
-        if !self.pending.iter().any(|pending| matches!(pending.sink, Sink::Created(..))) {
+        if !self
+            .pending
+            .iter()
+            .any(|pending| matches!(pending.sink, Sink::Created(..)))
+        {
             self.stash.clear();
             self.stashed_bytes = 0;
         }
@@ -467,7 +528,9 @@ impl<'a> Link<'a> {
     // === Resynchronisation: pause, wait, then continue and capture in one line ===
 
     fn resync(&mut self, pane: PaneId, link: Option<WindowId>) {
-        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        let Some(route) = self.routes.0.get_mut(&pane) else {
+            return;
+        };
         route.batch = Batch::Empty;
         route.phase = Phase::Pausing;
         route.feed.push(FeedItem::Resync);
@@ -479,7 +542,9 @@ impl<'a> Link<'a> {
     }
 
     fn paused(&mut self, pane: PaneId, link: Option<WindowId>, result: &Result<Vec<Reply>, RunError>) {
-        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        let Some(route) = self.routes.0.get_mut(&pane) else {
+            return;
+        };
         if let Err(error) = result {
             tracing::debug!(%pane, %error, "cannot pause a pane");
             route.phase = Phase::Failed;
@@ -492,7 +557,9 @@ impl<'a> Link<'a> {
     }
 
     fn captured(&mut self, pane: PaneId, result: &Result<Vec<Reply>, RunError>) {
-        let Some(route) = self.routes.0.get_mut(&pane) else { return };
+        let Some(route) = self.routes.0.get_mut(&pane) else {
+            return;
+        };
         match result.as_ref().map(|replies| resync::read_capture(replies)) {
             // An overflow in the meantime started another round, whose capture is to come.
             Ok(Some(_)) if route.phase == Phase::Pausing => {}
@@ -539,13 +606,21 @@ impl<'a> Link<'a> {
     /// Closes the routes of closed panes, follows windows that left the hub, and retries failed captures.
     fn reconcile(&mut self, model: &Model) {
         self.routes.0.retain(|_, route| !route.feed.is_abandoned());
-        let gone = self.routes.0.keys().filter(|pane| !model.panes.contains_key(pane)).copied().collect::<Vec<_>>();
+        let gone = self
+            .routes
+            .0
+            .keys()
+            .filter(|pane| !model.panes.contains_key(pane))
+            .copied()
+            .collect::<Vec<_>>();
         for pane in gone {
             self.routes.close(pane);
         }
         let mut again = Vec::new();
         for (&pane, route) in &self.routes.0 {
-            let Some(row) = model.panes.get(&pane) else { continue };
+            let Some(row) = model.panes.get(&pane) else {
+                continue;
+            };
             let link = (!row.in_hub).then_some(row.window);
             match route.phase {
                 Phase::Live if link.is_some() => again.push((pane, link)),

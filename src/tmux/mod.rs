@@ -29,6 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::screen::Size;
 
+use self::{
+    feed::Feed,
+    link::{Request, What},
+    process::Spawner,
+    supervisor::Supervisor,
+};
 pub(crate) use self::{
     feed::{FeedItem, FeedReader},
     model::{Model, PaneRow, ServerId},
@@ -36,12 +42,6 @@ pub(crate) use self::{
     version::{Version, installed},
 };
 pub use self::{socket::Socket, version::Unusable};
-use self::{
-    feed::Feed,
-    link::{Request, What},
-    process::Spawner,
-    supervisor::Supervisor,
-};
 
 /// Requests that wait for the connection; a full queue makes callers wait.
 const REQUEST_QUEUE: usize = 256;
@@ -125,7 +125,15 @@ impl Tmux {
             stop,
         };
         let task = tokio::spawn(supervisor.run());
-        Ok((Self { version, requests, model, status }, task))
+        Ok((
+            Self {
+                version,
+                requests,
+                model,
+                status,
+            },
+            task,
+        ))
     }
 
     /// The installed tmux's version.
@@ -160,7 +168,15 @@ impl Tmux {
         line: impl Into<CommandLine>,
     ) -> Result<Vec<Reply>, RunError> {
         let (reply, answer) = oneshot::channel();
-        self.call(server, What::Run { line: line.into(), reply }, answer).await
+        self.call(
+            server,
+            What::Run {
+                line: line.into(),
+                reply,
+            },
+            answer,
+        )
+        .await
     }
 
     /// Runs a line whose first reply is that to `new-session`, and returns the reader of that pane's output.
@@ -172,7 +188,18 @@ impl Tmux {
     ) -> Result<(Vec<Reply>, FeedReader), RunError> {
         let (feed, reader) = Feed::open();
         let (reply, answer) = oneshot::channel();
-        let replies = self.call(server, What::Create { line, size, feed, reply }, answer).await?;
+        let replies = self
+            .call(
+                server,
+                What::Create {
+                    line,
+                    size,
+                    feed,
+                    reply,
+                },
+                answer,
+            )
+            .await?;
         Ok((replies, reader))
     }
 
@@ -186,13 +213,19 @@ impl Tmux {
     ) -> Result<FeedReader, RunError> {
         let (feed, reader) = Feed::open();
         let what = What::Adopt { pane, link, feed };
-        self.requests.send(Request { server, what }).await.map_err(|_| RunError::Disconnected)?;
+        self.requests
+            .send(Request { server, what })
+            .await
+            .map_err(|_| RunError::Disconnected)?;
         Ok(reader)
     }
 
     /// Looks at all panes soon, after a change that tmux does not notify.
     pub(crate) async fn look_again(&self) {
-        let request = Request { server: self.server(), what: What::Look };
+        let request = Request {
+            server: self.server(),
+            what: What::Look,
+        };
         // Without a connection the next one begins with a look.
         let _ = self.requests.send(request).await;
     }
@@ -204,9 +237,14 @@ impl Tmux {
         answer: oneshot::Receiver<Result<T, RunError>>,
     ) -> Result<T, RunError> {
         let talk = async {
-            self.requests.send(Request { server, what }).await.map_err(|_| RunError::Disconnected)?;
+            self.requests
+                .send(Request { server, what })
+                .await
+                .map_err(|_| RunError::Disconnected)?;
             answer.await.map_err(|_| RunError::Disconnected)?
         };
-        timeout(CALL_DEADLINE, talk).await.unwrap_or(Err(RunError::TimedOut))
+        timeout(CALL_DEADLINE, talk)
+            .await
+            .unwrap_or(Err(RunError::TimedOut))
     }
 }

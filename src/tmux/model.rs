@@ -62,7 +62,12 @@ pub(crate) struct SessionRow {
 impl Model {
     /// Reads the reply to `list-panes -a` with [`ROW`]. Rows that can't be read are skipped.
     pub(super) fn read(server: ServerId, hub: SessionId, reply: &Reply) -> Self {
-        let mut model = Self { server, hub: Some(hub), looked: true, ..Self::default() };
+        let mut model = Self {
+            server,
+            hub: Some(hub),
+            looked: true,
+            ..Self::default()
+        };
         for line in &reply.body {
             if model.add(hub, &String::from_utf8_lossy(line)).is_none() {
                 tracing::warn!(row = %String::from_utf8_lossy(line), "skipping an unreadable row of list-panes");
@@ -81,7 +86,14 @@ impl Model {
         let pid = field()?.parse().ok()?;
         let attached = field()?.parse().ok()?;
         let (tag, name) = (field()?.to_owned(), field()?.to_owned());
-        let row = PaneRow { window, sessions: BTreeSet::new(), in_hub: false, size, pid, tag };
+        let row = PaneRow {
+            window,
+            sessions: BTreeSet::new(),
+            in_hub: false,
+            size,
+            pid,
+            tag,
+        };
         let row = self.panes.entry(pane).or_insert(row);
         if session == hub {
             row.in_hub = true;
@@ -100,14 +112,26 @@ mod tests {
     use super::*;
 
     fn read(rows: &[&str]) -> Model {
-        let body = rows.iter().map(|row| Bytes::copy_from_slice(row.as_bytes())).collect();
-        let reply = Reply { time: 0, number: 0, flags: 1, ok: true, body };
+        let body = rows
+            .iter()
+            .map(|row| Bytes::copy_from_slice(row.as_bytes()))
+            .collect();
+        let reply = Reply {
+            time: 0,
+            number: 0,
+            flags: 1,
+            ok: true,
+            body,
+        };
         Model::read(ServerId::default(), SessionId(0), &reply)
     }
 
     #[test]
     fn a_linked_window_is_one_pane_in_two_sessions() {
-        let model = read(&["%1\t@1\t$0\t80\t24\t9\t1\ta1\t_llmux", "%1\t@1\t$1\t80\t24\t9\t0\ta1\ta1"]);
+        let model = read(&[
+            "%1\t@1\t$0\t80\t24\t9\t1\ta1\t_llmux",
+            "%1\t@1\t$1\t80\t24\t9\t0\ta1\ta1",
+        ]);
         let pane = &model.panes[&PaneId(1)];
         assert!(pane.in_hub);
         assert_eq!(pane.sessions, BTreeSet::from([SessionId(1)]));

@@ -18,7 +18,13 @@ use super::Socket;
 pub(crate) const HUB_NAME: &str = "_llmux";
 
 /// Variables that must not reach the tmux server when our client starts it: every pane would inherit them.
-const PRIVATE_ENV: &[&str] = &["LLMUX_TOKEN", "LLMUX_PASSPHRASE", "LLMUX_SERVER", "LLMUX_SOCKET", "LLMUX_LOG"];
+const PRIVATE_ENV: &[&str] = &[
+    "LLMUX_TOKEN",
+    "LLMUX_PASSPHRASE",
+    "LLMUX_SERVER",
+    "LLMUX_SOCKET",
+    "LLMUX_LOG",
+];
 
 /// Where things are that starting a client needs.
 #[derive(Debug, Clone)]
@@ -40,13 +46,15 @@ impl Spawner {
     pub(super) fn start() -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let runtime = Handle::current();
-        thread::Builder::new().name("tmux-spawner".into()).spawn(move || {
-            let _context = runtime.enter();
-            for (mut command, reply) in inbox {
-                // A caller that went away drops the child, which kills it.
-                let _ = reply.send(command.spawn());
-            }
-        })?;
+        thread::Builder::new()
+            .name("tmux-spawner".into())
+            .spawn(move || {
+                let _context = runtime.enter();
+                for (mut command, reply) in inbox {
+                    // A caller that went away drops the child, which kills it.
+                    let _ = reply.send(command.spawn());
+                }
+            })?;
         Ok(Self(jobs))
     }
 
@@ -69,11 +77,19 @@ pub(super) struct Client {
 pub(super) async fn start_client(spawner: &Spawner, setting: &Setting) -> io::Result<Client> {
     let alive = AliveFile::create(setting)?;
     let mut command = Command::new(&setting.exe);
-    command.arg("tmux-client").arg(std::process::id().to_string()).arg("tmux").args(hub_arguments(setting, &alive));
+    command
+        .arg("tmux-client")
+        .arg(std::process::id().to_string())
+        .arg("tmux")
+        .args(hub_arguments(setting, &alive));
     for name in PRIVATE_ENV {
         command.env_remove(name);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let child = spawner.spawn(command).await?;
     Ok(Client { child, alive })
 }
@@ -81,9 +97,26 @@ pub(super) async fn start_client(spawner: &Spawner, setting: &Setting) -> io::Re
 fn hub_arguments(setting: &Setting, alive: &AliveFile) -> Vec<OsString> {
     let mut arguments = setting.socket.args();
     arguments.extend(
-        ["-u", "-C", "new-session", "-s", HUB_NAME, "-n", "llmux", "-x", "80", "-y", "24"].map(OsString::from),
+        [
+            "-u",
+            "-C",
+            "new-session",
+            "-s",
+            HUB_NAME,
+            "-n",
+            "llmux",
+            "-x",
+            "80",
+            "-y",
+            "24",
+        ]
+        .map(OsString::from),
     );
-    arguments.extend([setting.exe.clone().into(), "hub-guard".into(), alive.path.clone().into()]);
+    arguments.extend([
+        setting.exe.clone().into(),
+        "hub-guard".into(),
+        alive.path.clone().into(),
+    ]);
     arguments
 }
 
@@ -95,10 +128,16 @@ pub(super) struct AliveFile {
 
 impl AliveFile {
     fn create(setting: &Setting) -> io::Result<Self> {
-        let file = tempfile::Builder::new().prefix("hub-").suffix(".alive").tempfile_in(&setting.runtime_dir)?;
+        let file = tempfile::Builder::new()
+            .prefix("hub-")
+            .suffix(".alive")
+            .tempfile_in(&setting.runtime_dir)?;
         file.as_file().lock()?;
         let (locked, path) = file.keep().map_err(|error| error.error)?;
-        Ok(Self { path, _locked: locked })
+        Ok(Self {
+            path,
+            _locked: locked,
+        })
     }
 }
 

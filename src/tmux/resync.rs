@@ -23,11 +23,17 @@ const STATE: Format = Format::new(
 pub(super) fn capture_line(pane: PaneId, link: Option<(WindowId, SessionId)>) -> CommandLine {
     let go_on = Command::ContinuePane(pane);
     let line = match link {
-        Some((window, hub)) => CommandLine::new(Command::LinkWindow { from: WindowTarget::Id(window), hub }).then(go_on),
+        Some((window, hub)) => CommandLine::new(Command::LinkWindow {
+            from: WindowTarget::Id(window),
+            hub,
+        })
+        .then(go_on),
         None => CommandLine::new(go_on),
     };
     let parts = [
-        CapturePart::History { lines: SCROLLBACK_LINES as u32 },
+        CapturePart::History {
+            lines: SCROLLBACK_LINES as u32,
+        },
         CapturePart::Visible,
         CapturePart::Saved,
         CapturePart::Pending,
@@ -35,12 +41,17 @@ pub(super) fn capture_line(pane: PaneId, link: Option<(WindowId, SessionId)>) ->
     parts
         .into_iter()
         .fold(line, |line, part| line.then(Command::Capture { pane, part }))
-        .then(Command::Display { target: DisplayTarget::Pane(pane), format: STATE })
+        .then(Command::Display {
+            target: DisplayTarget::Pane(pane),
+            format: STATE,
+        })
 }
 
 /// Reads the replies to [`capture_line`]; `None` if they are not that.
 pub(super) fn read_capture(replies: &[Reply]) -> Option<Capture> {
-    let [.., history, visible, saved, pending, state] = replies else { return None };
+    let [.., history, visible, saved, pending, state] = replies else {
+        return None;
+    };
     let text = state.text();
     let mut fields = text.splitn(23, '\t');
     let mut number = || fields.next()?.parse::<u16>().ok();
@@ -52,7 +63,12 @@ pub(super) fn read_capture(replies: &[Reply]) -> Option<Capture> {
     let mut pair = || Some((number().unwrap_or(0), number()?));
     let (cursor, saved_cursor) = (pair()?, pair().unwrap_or_default());
     let mut flag = || Some(number()? != 0);
-    let mut state = TerminalState { alternate, cursor, saved_cursor, ..TerminalState::default() };
+    let mut state = TerminalState {
+        alternate,
+        cursor,
+        saved_cursor,
+        ..TerminalState::default()
+    };
     state.cursor_visible = flag()?;
     state.insert = flag()?;
     state.app_cursor = flag()?;
@@ -70,7 +86,11 @@ pub(super) fn read_capture(replies: &[Reply]) -> Option<Capture> {
     state.title = fields.next()?.to_owned();
     Some(Capture {
         size,
-        history: if has_history { history.body.clone() } else { Vec::new() },
+        history: if has_history {
+            history.body.clone()
+        } else {
+            Vec::new()
+        },
         visible: visible.body.clone(),
         saved: alternate.then(|| saved.body.clone()),
         pending: pending.body.first().cloned().unwrap_or_else(Bytes::new),

@@ -84,14 +84,24 @@ impl Supervisor {
     }
 
     async fn serve(&mut self, attached: Attached, routes: &mut Routes) -> String {
-        let Attached { client, pipes, hub, server, demux } = attached;
+        let Attached {
+            client,
+            pipes,
+            hub,
+            server,
+            demux,
+        } = attached;
         let Client { mut child, alive } = client;
         if self.model.borrow().server != server {
             // Another server reuses the ids: whoever holds one of the old must hear that it is gone.
             routes.close_all();
-            self.model.send_replace(Arc::new(Model { server, ..Model::default() }));
+            self.model.send_replace(Arc::new(Model {
+                server,
+                ..Model::default()
+            }));
         }
-        self.model.send_modify(|model| Arc::make_mut(model).hub = Some(hub));
+        self.model
+            .send_modify(|model| Arc::make_mut(model).hub = Some(hub));
         let link = Link::new((server, hub, demux), routes, &self.model);
         let ended = tokio::select! {
             ended = link.run(pipes, &mut self.requests) => ended.to_string(),
@@ -106,20 +116,34 @@ impl Supervisor {
     }
 
     async fn attach(&self) -> Result<Attached, String> {
-        let mut client =
-            process::start_client(&self.spawner, &self.setting).await.map_err(|error| format!("cannot start tmux: {error}"))?;
+        let mut client = process::start_client(&self.spawner, &self.setting)
+            .await
+            .map_err(|error| format!("cannot start tmux: {error}"))?;
         let (Some(stdin), Some(stdout)) = (client.child.stdin.take(), client.child.stdout.take()) else {
             return Err("the tmux client has no pipes".into());
         };
-        let mut talk = Handshake { pipes: Pipes { stdin, stdout }, demux: Demux::new(), replies: Vec::new() };
+        let mut talk = Handshake {
+            pipes: Pipes { stdin, stdout },
+            demux: Demux::new(),
+            replies: Vec::new(),
+        };
         match timeout(HANDSHAKE_DEADLINE, talk.run(&self.status)).await {
             Ok(Ok((hub, server))) => {
                 let client_pid = client.child.id().unwrap_or_default();
                 self.status.send_modify(|status| status.up(server, client_pid));
-                Ok(Attached { client, pipes: talk.pipes, hub, server, demux: talk.demux })
+                Ok(Attached {
+                    client,
+                    pipes: talk.pipes,
+                    hub,
+                    server,
+                    demux: talk.demux,
+                })
             }
             Ok(Err(error)) => Err(with_stderr(client, error).await),
-            Err(_) => Err(format!("tmux did not attach within {} s", HANDSHAKE_DEADLINE.as_secs())),
+            Err(_) => Err(format!(
+                "tmux did not attach within {} s",
+                HANDSHAKE_DEADLINE.as_secs()
+            )),
         }
     }
 }
@@ -152,15 +176,34 @@ impl Handshake {
         if !created.ok {
             return Err(Ended::Exit(Some(created.text())));
         }
-        let identity = Command::Display { target: DisplayTarget::None, format: IDENTITY };
+        let identity = Command::Display {
+            target: DisplayTarget::None,
+            format: IDENTITY,
+        };
         let text = self.ask(identity.into()).await?;
-        let Identity { hub, server, version, socket } = read_identity(&text).ok_or(Ended::Garbage("an unreadable identity"))?;
-        let defaults = CommandLine::new(Command::KeepSessionUnattached { session: SessionTarget::Id(hub) })
-            .then(Command::DetachOnDestroy { session: hub })
-            .then(Command::HideStatus { session: hub })
-            .then(Command::PauseAfter { secs: PAUSE_AFTER_SECS });
+        let Identity {
+            hub,
+            server,
+            version,
+            socket,
+        } = read_identity(&text).ok_or(Ended::Garbage("an unreadable identity"))?;
+        let defaults = CommandLine::new(Command::KeepSessionUnattached {
+            session: SessionTarget::Id(hub),
+        })
+        .then(Command::DetachOnDestroy { session: hub })
+        .then(Command::HideStatus { session: hub })
+        .then(Command::PauseAfter {
+            secs: PAUSE_AFTER_SECS,
+        });
         self.ask(defaults).await?;
-        let exits = self.ask(Command::ShowServerOption { name: "exit-unattached" }.into()).await?;
+        let exits = self
+            .ask(
+                Command::ShowServerOption {
+                    name: "exit-unattached",
+                }
+                .into(),
+            )
+            .await?;
         status.send_modify(|status| {
             status.server_version = version;
             status.socket = socket;
@@ -216,7 +259,15 @@ struct Identity {
 fn read_identity(text: &str) -> Option<Identity> {
     let mut fields = text.split('\t');
     let hub = fields.next()?.parse().ok()?;
-    let server = ServerId { pid: fields.next()?.parse().ok()?, started: fields.next()?.parse().ok()? };
+    let server = ServerId {
+        pid: fields.next()?.parse().ok()?,
+        started: fields.next()?.parse().ok()?,
+    };
     let version = fields.next()?.to_owned();
-    Some(Identity { hub, server, version, socket: fields.next()?.to_owned() })
+    Some(Identity {
+        hub,
+        server,
+        version,
+        socket: fields.next()?.to_owned(),
+    })
 }

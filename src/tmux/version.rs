@@ -44,10 +44,16 @@ impl Unusable {
 impl Version {
     /// Reads `tmux 3.3a`, `tmux next-3.8` or `3.3a`.
     fn read(text: &str) -> Option<Self> {
-        let digits = text.trim().trim_start_matches("tmux ").trim_start_matches("next-");
+        let digits = text
+            .trim()
+            .trim_start_matches("tmux ")
+            .trim_start_matches("next-");
         let (major, rest) = digits.split_once('.')?;
         let minor = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-        Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+        Some(Self {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+        })
     }
 
     /// Whether `new-session -x -y` does nothing for a control client.
@@ -66,7 +72,11 @@ impl Version {
             .iter()
             .filter(|(fixed, _)| self < *fixed)
             .map(|(fixed, text)| {
-                if fixed.major == u32::MAX { (*text).to_owned() } else { format!("{text} (fixed in tmux {fixed})") }
+                if fixed.major == u32::MAX {
+                    (*text).to_owned()
+                } else {
+                    format!("{text} (fixed in tmux {fixed})")
+                }
             })
             .collect()
     }
@@ -74,20 +84,35 @@ impl Version {
 
 /// Faults of tmux and the first version without them; see the tmux issues named.
 const FAULTS: &[(Version, &str)] = &[
-    (Version { major: 3, minor: 3 }, "new sessions ignore the size asked for; llmux resizes them"),
-    (Version { major: 3, minor: 7 }, "a control client slows a flooding pane about threefold"),
+    (
+        Version { major: 3, minor: 3 },
+        "new sessions ignore the size asked for; llmux resizes them",
+    ),
+    (
+        Version { major: 3, minor: 7 },
+        "a control client slows a flooding pane about threefold",
+    ),
     (
         Version { major: 3, minor: 7 },
         "the last output of a program that ends is often lost; llmux's wrapper lingers so that it is not",
     ),
-    (Version { major: 3, minor: 7 }, "`refresh-client -A %P:off` kills the server (tmux#5054); llmux never sends it"),
-    (Version { major: 3, minor: 8 }, "`respawn-pane` can kill the server (tmux#5499); llmux never sends it"),
+    (
+        Version { major: 3, minor: 7 },
+        "`refresh-client -A %P:off` kills the server (tmux#5054); llmux never sends it",
+    ),
+    (
+        Version { major: 3, minor: 8 },
+        "`respawn-pane` can kill the server (tmux#5499); llmux never sends it",
+    ),
     (
         Version { major: 3, minor: 8 },
         "`kill-server` hangs while a dead control client has a backlog; llmux kills its client with itself",
     ),
     (
-        Version { major: u32::MAX, minor: 0 },
+        Version {
+            major: u32::MAX,
+            minor: 0,
+        },
         "`destroy-unattached` on a control client's session can kill the server (tmux#5497); llmux never sets it",
     ),
 ];
@@ -103,12 +128,15 @@ impl fmt::Display for Version {
 /// # Errors
 /// When there is none, when it is older than 3.2, or when its answer can't be read.
 pub(crate) async fn installed() -> Result<Version, Unusable> {
-    let output = tokio::process::Command::new("tmux").arg("-V").stdin(Stdio::null()).output().await.map_err(
-        |error| match error.kind() {
+    let output = tokio::process::Command::new("tmux")
+        .arg("-V")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Unusable::Missing,
             _ => Unusable::Io(error),
-        },
-    )?;
+        })?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     match Version::read(&said) {
         None => Err(Unusable::Unreadable(said)),

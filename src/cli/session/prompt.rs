@@ -87,10 +87,9 @@ pub(super) async fn broadcast(args: &Broadcast, context: &Context) -> Result<(),
         .sent
         .iter()
         .try_for_each(|name| out.line(&plain(&format!("sent → {name}"))))?;
-    reply
-        .failed
-        .iter()
-        .for_each(|(name, why)| say(&plain(&format!("send to {name} failed: {why}"))));
+    for (name, why) in &reply.failed {
+        say(&plain(&format!("send to {name} failed: {why}")));
+    }
     out.line(&plain(&format!(
         "broadcast to {}/{} {} sessions",
         reply.sent.len(),

@@ -66,9 +66,9 @@ pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> 
         Some((_, failure)) if total == 1 => Err(failure),
         Some(last) => {
             failures.push(last);
-            failures
-                .iter()
-                .for_each(|(agent, failure)| say(&format!("start {agent} failed: {}", failure.message())));
+            for (agent, failure) in &failures {
+                say(&format!("start {agent} failed: {}", failure.message()));
+            }
             Err(Failure::failed(format!(
                 "{} of {total} start calls failed",
                 failures.len()

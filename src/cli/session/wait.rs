@@ -43,9 +43,9 @@ pub(super) async fn run(args: &Wait, context: &Context) -> Result<(), Failure> {
     .await?;
     let mut out = Out::new();
     if args.json {
-        out.json(&outcome)?
+        out.json(&outcome)?;
     } else {
-        out.line(&plain(&outcome.evidence))?
+        out.line(&plain(&outcome.evidence))?;
     }
     out.finish()
 }
