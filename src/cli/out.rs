@@ -28,6 +28,14 @@ impl<W: Write> Out<W> {
         self.0.write_all(text.as_bytes()).map_err(|e| broken(&e))
     }
 
+    /// Writes bytes and lets them be seen.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.0
+            .write_all(bytes)
+            .and_then(|()| self.0.flush())
+            .map_err(|e| broken(&e))
+    }
+
     /// Writes a value as JSON, indented by two spaces.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(Failure::internal)?;

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Method, Request, StatusCode, client::conn::http1, header};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use llmux_protocol::api::{ApiError, ErrorCode};
 use serde::{Serialize, de::DeserializeOwned};
@@ -88,6 +88,20 @@ impl Client {
         self.request(Method::PATCH, path, Some(encode(body)?)).await
     }
 
+    /// Asks for `path` and returns its body as it comes.
+    pub async fn stream(&mut self, path: &str) -> Result<Stream, ClientError> {
+        let answer = self.send(Method::GET, path, None).await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(Stream(answer.into_body()));
+        }
+        let body = read_all(answer.into_body()).await?;
+        match decode::<serde::de::IgnoredAny>(status, &body) {
+            Err(error) => Err(error),
+            Ok(_) => Err(ClientError::Protocol(format!("{path} answered {status}"))),
+        }
+    }
+
     /// Waits until the daemon has closed the connection, as it does when it ends.
     pub async fn closed(self) {
         // Kept until the end: dropping it would close the connection from this side.
@@ -101,6 +115,17 @@ impl Client {
         path: &str,
         body: Option<Bytes>,
     ) -> Result<T, ClientError> {
+        let answer = self.send(method, path, body).await?;
+        let status = answer.status();
+        decode(status, &read_all(answer.into_body()).await?)
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>, ClientError> {
         if self.sender.ready().await.is_err() {
             // Closed while idle: nothing of this request was sent, so it is safe to begin anew.
             *self = Self::connect(&self.socket).await?;
@@ -115,16 +140,29 @@ impl Client {
         let request = request
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|e| ClientError::Protocol(format!("{path} is no request path: {e}")))?;
-        let answer = self
-            .sender
-            .send_request(request)
-            .await
-            .map_err(ClientError::Broken)?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|e| ClientError::Protocol(e.to_string()))?.to_bytes();
-        decode(status, &body)
+        self.sender.send_request(request).await.map_err(ClientError::Broken)
     }
+}
+
+/// A body that comes bit by bit.
+#[derive(Debug)]
+pub struct Stream(Incoming);
+
+impl Stream {
+    /// Waits for the next piece; `None` at the end. Cancel safe.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        while let Some(frame) = self.0.frame().await {
+            if let Ok(data) = frame.map_err(ClientError::Broken)?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn read_all(body: Incoming) -> Result<Bytes, ClientError> {
+    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+    Ok(body.map_err(|error| ClientError::Protocol(error.to_string()))?.to_bytes())
 }
 
 /// A path under `/api/sessions`, with the name encoded: old state files hold names with any character.

@@ -5,6 +5,7 @@ mod body;
 mod daemon;
 mod error;
 pub(crate) mod listen;
+mod output;
 mod sessions;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/sessions/{name}/kill", post(sessions::kill))
         .route("/api/sessions/{name}/respawn", post(sessions::respawn))
         .route("/api/sessions/{name}/screen", get(sessions::screen))
+        .route("/api/sessions/{name}/output", get(output::output))
         .route("/api/sessions/{name}/wait", post(sessions::wait))
         .route("/api/broadcast", post(sessions::broadcast))
         .fallback(no_such_route)

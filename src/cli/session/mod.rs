@@ -9,6 +9,7 @@ mod start;
 mod stop;
 mod target;
 mod wait;
+mod watch;
 
 use clap::Subcommand;
 
@@ -46,6 +47,8 @@ pub(super) enum Verb {
     Attach(Attach),
     /// Print what a session's screen shows
     Screen(screen::Screen),
+    /// Print what a session's terminal shows, live, without touching it
+    Watch(watch::Watch),
     /// Wait for a session to become idle, quiet, to show a text or to end
     Wait(wait::Wait),
 }
@@ -61,6 +64,7 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
         Verb::Broadcast(args) => prompt::broadcast(&args, &context).await,
         Verb::Attach(args) => attach::run(&args, &context).await,
         Verb::Screen(args) => screen::run(&args, &context).await,
+        Verb::Watch(args) => watch::run(&args, &context).await,
         Verb::Wait(args) => wait::run(&args, &context).await,
     }
 }
