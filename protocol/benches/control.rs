@@ -1,10 +1,12 @@
 //! How fast control mode is read. Throughput counts decoded bytes: what the panes printed, not what tmux wrote.
 //!
 //! Each stream comes in lines of 2730 bytes (one busy pane) and of 69 (twenty busy panes), and is fed in bulk, as
-//! 4 KiB reads and in 69-byte pieces. `memchr` only splits the same bytes into lines and is the speed limit beside it.
+//! 4 KiB reads and in 69-byte pieces. `memchr` only splits the same bytes into lines and `memchr and keep` also copies
+//! them where items live: the two limits beside it.
 
-use std::{fmt::Write, hint::black_box};
+use std::{fmt::Write, hint::black_box, time::Duration};
 
+use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use llmux_protocol::control::{Demux, Item};
 
@@ -89,6 +91,22 @@ fn split(lines: &[u8]) -> usize {
     bytes
 }
 
+/// What reading can't do without: each line copied into an allocation that its neighbours share.
+fn split_and_keep(lines: &[u8], chunk_bytes: usize) -> usize {
+    let mut arena = BytesMut::new();
+    let mut bytes = 0;
+    for chunk in lines.chunks(chunk_bytes) {
+        arena.reserve(chunk.len());
+        let mut rest = chunk;
+        while let Some(at) = memchr::memchr(b'\n', rest) {
+            arena.extend_from_slice(&rest[..at]);
+            bytes += black_box(arena.split().freeze()).len();
+            rest = &rest[at + 1..];
+        }
+    }
+    bytes
+}
+
 fn control(criterion: &mut Criterion) {
     for (name, printed) in [("text", text()), ("cup+sgr", cup_sgr()), ("vim", vim())] {
         for line_bytes in [2730, 69] {
@@ -96,6 +114,9 @@ fn control(criterion: &mut Criterion) {
             let mut group = criterion.benchmark_group(format!("{name} in lines of {line_bytes} B"));
             group.throughput(Throughput::Bytes(printed.len() as u64));
             group.bench_function("memchr", |bench| bench.iter(|| split(black_box(&lines))));
+            group.bench_function("memchr and keep", |bench| {
+                bench.iter(|| split_and_keep(black_box(&lines), 64 << 10));
+            });
             for (size, chunk_bytes) in [("bulk", 64 << 10), ("4 KiB", 4 << 10), ("69 B", 69)] {
                 let id = BenchmarkId::new("demux", size);
                 group.bench_function(id, |bench| bench.iter(|| demux(black_box(&lines), chunk_bytes)));
@@ -107,7 +128,7 @@ fn control(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(1)).warm_up_time(std::time::Duration::from_millis(300));
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(300));
     targets = control
 }
 criterion_main!(benches);

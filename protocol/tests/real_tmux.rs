@@ -2,24 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use std::{
-    env, fs,
-    io::{Read, Write},
-    path::PathBuf,
-    process::{Child, ChildStdin, Command as Process, Stdio},
-    sync::{
-        atomic::{AtomicU32, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread,
-    time::Duration,
-};
+use std::{fs, io::Write};
 
 use llmux_protocol::{
     PaneId, SessionId, SessionName, WindowId,
     control::{
-        BufferName, CapturePart, Command, CommandLine, Demux, DisplayTarget, Format, Item, Notice,
-        PaneTarget, Reply, SessionTarget, Size, WindowTarget,
+        BufferName, CapturePart, Command, CommandLine, DisplayTarget, Format, PaneTarget, SessionTarget,
+        Size, WindowTarget,
     },
 };
 use proptest::{
@@ -29,8 +18,10 @@ use proptest::{
     test_runner::TestRunner,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
-const SYNC: Format = Format::new("llmux-test-sync");
+mod private_tmux;
+
+use private_tmux::PrivateTmux;
+
 const HUB: SessionId = SessionId(0);
 
 /// Texts that mean something to tmux, to its formats or to a shell.
@@ -72,175 +63,6 @@ const NASTY: &[&str] = &[
     "!",
 ];
 
-/// A tmux server of our own with a control client attached to the session `hub`.
-struct PrivateTmux {
-    socket: String,
-    home: PathBuf,
-    client: Child,
-    stdin: ChildStdin,
-    items: Receiver<Item>,
-}
-
-impl PrivateTmux {
-    fn start() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let socket = format!(
-            "llmux-test-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let home = env::temp_dir().join(&socket);
-        fs::create_dir_all(&home).unwrap();
-        let mut client = tmux(&socket, &home)
-            .args([
-                "-f",
-                "/dev/null",
-                "-u",
-                "-C",
-                "new-session",
-                "-s",
-                "hub",
-                "exec cat",
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (stdin, stdout) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
-        let (sender, items) = channel();
-        thread::spawn(move || read(stdout, &sender));
-        let mut tmux = Self {
-            socket,
-            home,
-            client,
-            stdin,
-            items,
-        };
-        tmux.wait("the first session", |item| {
-            matches!(item, Item::Notice(Notice::SessionChanged { .. }))
-        });
-        tmux
-    }
-
-    fn wait(&mut self, what: &str, wanted: impl Fn(&Item) -> bool) -> Item {
-        loop {
-            let item = self
-                .items
-                .recv_timeout(PATIENCE)
-                .unwrap_or_else(|e| panic!("no {what}: {e}"));
-            assert!(
-                !matches!(item, Item::Notice(Notice::Exit { .. })),
-                "tmux left while waiting for {what}"
-            );
-            if wanted(&item) {
-                return item;
-            }
-        }
-    }
-
-    /// Sends a line and gives all replies to it, found by the reply to another line behind it.
-    fn replies(&mut self, line: impl Into<CommandLine>) -> Vec<Reply> {
-        let sync = CommandLine::new(Command::Display {
-            target: DisplayTarget::None,
-            format: SYNC,
-        });
-        self.stdin
-            .write_all(&[line.into().encode(), sync.encode()].concat())
-            .unwrap();
-        let mut replies = Vec::new();
-        loop {
-            let Item::Reply(reply) = self.wait("reply", |item| matches!(item, Item::Reply(r) if r.is_ours()))
-            else {
-                unreachable!("waited for a reply")
-            };
-            if reply.body == [SYNC_TEXT] {
-                return replies;
-            }
-            replies.push(reply);
-        }
-    }
-
-    /// Sends a line whose commands must all go well, each with one reply; gives the text of the last.
-    fn ok(&mut self, line: impl Into<CommandLine>) -> String {
-        let line = line.into();
-        let replies = self.replies(line.clone());
-        assert!(replies.iter().all(|reply| reply.ok), "{line:?}: {replies:?}");
-        assert_eq!(replies.len(), line.replies(), "{line:?}: {replies:?}");
-        replies.last().map(Reply::text).unwrap_or_default()
-    }
-
-    /// Sends a line that may fail, which gives less replies, but never more.
-    fn at_most(&mut self, line: impl Into<CommandLine>) {
-        let line = line.into();
-        let replies = self.replies(line.clone());
-        assert!(
-            (1..=line.replies()).contains(&replies.len()),
-            "{line:?}: {replies:?}"
-        );
-        let failed = replies.iter().position(|reply| !reply.ok);
-        assert!(failed.is_none_or(|at| at + 1 == replies.len()), "{replies:?}");
-    }
-
-    /// A buffer's bytes, by another client: `show-buffer` here would encode them.
-    fn saved(&self, buffer: BufferName) -> Vec<u8> {
-        let save = ["save-buffer", "-b", &buffer.to_string(), "-"];
-        tmux(&self.socket, &self.home).args(save).output().unwrap().stdout
-    }
-
-    /// What the pane prints until `end`.
-    fn printed(&mut self, pane: PaneId, end: &[u8]) -> Vec<u8> {
-        let mut printed = Vec::new();
-        while !printed.ends_with(end) {
-            if let Item::Output { data, .. } = self.wait(
-                "output",
-                |item| matches!(item, Item::Output { pane: from, .. } if *from == pane),
-            ) {
-                printed.extend_from_slice(&data);
-            }
-        }
-        printed
-    }
-}
-
-const SYNC_TEXT: &str = "llmux-test-sync";
-
-fn tmux(socket: &str, home: &PathBuf) -> Process {
-    let mut process = Process::new(env::var_os("LLMUX_TEST_TMUX").unwrap_or_else(|| "tmux".into()));
-    process
-        .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_default())
-        .env("LC_ALL", "C.UTF-8");
-    process
-        .env("HOME", home)
-        .env("TMUX_TMPDIR", home)
-        .env("SHELL", "/bin/sh")
-        .current_dir(home);
-    process.args(["-L", socket]);
-    process
-}
-
-fn read(mut stdout: impl Read, sender: &Sender<Item>) {
-    let mut demux = Demux::new();
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = stdout.read(&mut buffer) {
-        demux.feed(&buffer[..count], &mut |item| drop(sender.send(item)));
-    }
-}
-
-impl Drop for PrivateTmux {
-    fn drop(&mut self) {
-        drop(
-            tmux(&self.socket, &self.home)
-                .arg("kill-server")
-                .stderr(Stdio::null())
-                .status(),
-        );
-        drop(self.client.kill());
-        drop(self.client.wait());
-        drop(fs::remove_dir_all(&self.home));
-    }
-}
-
 fn name(text: &str) -> SessionName {
     text.parse().unwrap()
 }
@@ -258,6 +80,12 @@ fn new_session(session: &str, argv: &[&str]) -> Command {
         env: vec![],
         argv: words(argv),
     }
+}
+
+fn one_line(commands: impl IntoIterator<Item = Command>) -> CommandLine {
+    let mut commands = commands.into_iter();
+    let first = CommandLine::new(commands.next().unwrap());
+    commands.fold(first, CommandLine::then)
 }
 
 fn agent(tmux: &mut PrivateTmux) -> (SessionId, WindowId, PaneId) {
@@ -406,7 +234,7 @@ fn a_program_gets_its_words_and_variables_as_they_are() {
         .write_all(&CommandLine::new(command).then(link).encode())
         .unwrap();
     let printed = tmux.printed(PaneId(1), b"END");
-    let expected: String = nasty.iter().map(|word| format!("<{word}>")).collect();
+    let expected: String = "<".to_owned() + &nasty.join("><") + ">";
     assert_eq!(
         String::from_utf8_lossy(&printed),
         expected + "<a=#{pid};\" $HOME ~>END"
@@ -429,7 +257,7 @@ fn every_command_answers_once() {
         bracketed,
         verbatim: false,
     };
-    let fill = Command::SetBuffer {
+    let filled = Command::SetBuffer {
         buffer,
         data: b"x".to_vec(),
     };
@@ -452,11 +280,11 @@ fn every_command_answers_once() {
         },
         Command::ResizeWindow { window, size },
         Command::UnpinWindowSize { window },
-        fill.clone(),
+        filled.clone(),
         paste(true),
-        fill.clone(),
+        filled.clone(),
         paste(false),
-        fill,
+        filled,
         Command::DeleteBuffer { buffer },
         Command::LoadBuffer { buffer, path },
         Command::LeaveMode { pane },
@@ -499,16 +327,7 @@ fn every_command_answers_once() {
             name: "destroy-unattached",
         },
     ];
-    let parts = [
-        CapturePart::Visible,
-        CapturePart::History { lines: 5 },
-        CapturePart::Saved,
-        CapturePart::Pending,
-    ];
-    let captures = parts.map(|part| Command::Capture { pane, part });
-    let mut all = commands.into_iter().chain(captures);
-    let first = CommandLine::new(all.next().unwrap());
-    tmux.ok(all.clone().fold(first, CommandLine::then));
+    tmux.ok(one_line(commands));
     assert_eq!(tmux.saved(buffer), b"from a file");
     tmux.ok(Command::UnlinkWindow { window, hub: HUB });
     tmux.ok(new_session("second", &["cat", "-"]));
@@ -516,6 +335,19 @@ fn every_command_answers_once() {
     tmux.ok(Command::KillPane(PaneId(2)));
     tmux.ok(new_session("third", &["cat", "-"]));
     tmux.ok(Command::KillWindow(WindowId(3)));
+}
+
+#[test]
+fn every_part_of_a_pane_can_be_captured() {
+    let mut tmux = PrivateTmux::start();
+    let (_, _, pane) = agent(&mut tmux);
+    let parts = [
+        CapturePart::Visible,
+        CapturePart::History { lines: 5 },
+        CapturePart::Saved,
+        CapturePart::Pending,
+    ];
+    tmux.ok(one_line(parts.map(|part| Command::Capture { pane, part })));
 }
 
 #[test]

@@ -10,19 +10,41 @@ use llmux_protocol::{
 #[path = "../../tests/tokenizer/mod.rs"]
 mod tokenizer;
 
-type Texts = (Vec<u8>, String, String, Option<String>, Vec<(String, String)>, Vec<String>);
+type Texts = (
+    Vec<u8>,
+    String,
+    String,
+    Option<String>,
+    Vec<(String, String)>,
+    Vec<String>,
+);
 
 fuzz_target!(|texts: Texts| {
     let (data, text, path, cwd, env, argv) = texts;
     let (buffer, pane, session) = (BufferName(1), PaneId(5), SessionId(6));
     let word: Vec<u8> = data.iter().copied().filter(|byte| *byte != 0).collect();
     let line = CommandLine::new(Command::SetBuffer { buffer, data })
-        .then(Command::PasteBuffer { buffer, pane, bracketed: true, verbatim: true })
+        .then(Command::PasteBuffer {
+            buffer,
+            pane,
+            bracketed: true,
+            verbatim: true,
+        })
         .then(Command::LoadBuffer { buffer, path })
-        .then(Command::TagPane { pane: PaneTarget::Id(pane), tag: text.clone() })
-        .then(Command::SetEnvironment { session, name: "A", value: text.clone() })
+        .then(Command::TagPane {
+            pane: PaneTarget::Id(pane),
+            tag: text.clone(),
+        })
+        .then(Command::SetEnvironment {
+            session,
+            name: "A",
+            value: text.clone(),
+        })
         .then(Command::DetachClient { client: text.clone() })
-        .then(Command::SwitchClient { client: text, session })
+        .then(Command::SwitchClient {
+            client: text,
+            session,
+        })
         .then(Command::NewSession {
             name: "n".parse().expect("a name"),
             size: Size { cols: 80, rows: 24 },
