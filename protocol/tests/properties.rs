@@ -73,7 +73,7 @@ proptest! {
     #[test]
     fn no_line_is_lost(lines in vec("[a-z%@$ 0-9-]{0,20}", 0..10)) {
         prop_assume!(!lines.iter().any(|line| line.starts_with("%begin ")));
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
         prop_assert_eq!(items([text.as_bytes()]).len(), lines.len());
     }
 }

@@ -370,6 +370,7 @@ pub struct Format(pub(super) &'static str);
 
 impl Format {
     /// Takes a format, tmux(1) section FORMATS. Put values that may contain the separator last.
+    /// [`Command::Display`] expands `%` as strftime(3) does: write `%%` there.
     ///
     /// # Panics
     /// If it runs a program (`#(`) or breaks the line. In a `const`, where formats belong, that is a compile error.
