@@ -15,8 +15,8 @@ use super::{NoSync, Size, terminal::Terminal};
 
 /// What tmux tells about a pane in one turn.
 ///
-/// The lines are those of `capture-pane -p -e -J`: SGR carries over from one line to the next, wrapped rows are
-/// joined into one line, trailing blanks are kept.
+/// The lines are those of `capture-pane -p -e -J`, one such command for each list: SGR carries over from one line
+/// to the next, wrapped rows are joined into one line, trailing blanks are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     /// The pane's size.
@@ -132,6 +132,7 @@ impl Painter<'_> {
 
     /// Draws the lines of one screen, from the top.
     fn screen(&mut self, lines: &[Bytes]) {
+        self.terminal.grid_mut().cursor.template = Cell::default();
         self.terminal.place(0, 0);
         for (index, line) in lines.iter().enumerate() {
             if index > 0 {

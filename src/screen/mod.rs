@@ -169,7 +169,7 @@ impl Screen {
     /// The title the program set, or the empty text.
     #[must_use]
     pub fn title(&self) -> &str {
-        &self.terminal.title
+        self.terminal.title.as_deref().unwrap_or_default()
     }
 
     /// Writes the screen as escape sequences that reproduce it in a fresh (or reset) terminal of the same size.

@@ -47,7 +47,7 @@ pub(super) fn write(terminal: &Terminal) -> Vec<u8> {
     writer.cursor(grid, &grid.cursor, origin);
     writer.charsets(&grid.cursor, terminal.charset);
     writer.modes(terminal);
-    writer.title(&terminal.title);
+    writer.titles(terminal);
     writer.out
 }
 
@@ -80,10 +80,12 @@ impl Pen {
         }
     }
 
-    /// Whether a blank drawn with this pen looks like one that erasing leaves.
-    fn erases(&self) -> bool {
-        let seen = Flags::INVERSE | Flags::ALL_UNDERLINES | Flags::STRIKEOUT;
-        !self.flags.intersects(seen) && self.link.is_none()
+    /// The pen that erasing with a background draws blanks with.
+    fn erasing(bg: Color) -> Self {
+        Self {
+            bg,
+            ..Self::default()
+        }
     }
 }
 
@@ -128,7 +130,7 @@ impl Writer {
     fn row(&mut self, grid: &Grid<Cell>, line: Line, continued: bool, wraps: bool) {
         let row: Vec<Seen<'_>> = cells::seen(&grid[line]).collect();
         let mut drawn = row.len();
-        let mut tail = Pen::default();
+        let tail = Pen::erasing(row.last().map_or(self.pen.bg, |last| last.cell.bg));
         if wraps {
             let wide_did_not_fit = row.last().is_some_and(|seen| {
                 seen.cell.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER)
@@ -138,10 +140,9 @@ impl Writer {
             });
             drawn -= usize::from(wide_did_not_fit);
         } else {
-            tail.bg = row.last().map_or(tail.bg, |last| last.cell.bg);
             drawn = row
                 .iter()
-                .rposition(|seen| !is_erased(seen, tail.bg))
+                .rposition(|seen| !is_erased(seen, &tail))
                 .map_or(0, |last| last + 1);
             // Only a drawn cell makes the row above wrap.
             drawn = drawn.max(usize::from(continued));
@@ -302,11 +303,18 @@ impl Writer {
         }
     }
 
-    fn title(&mut self, title: &str) {
-        if !title.is_empty() {
-            let title: String = title.chars().filter(|c| !c.is_control()).collect();
-            self.put(&format!("\x1b]2;{title}\x1b\\"));
+    fn titles(&mut self, terminal: &Terminal) {
+        for title in &terminal.titles {
+            self.title(title.as_deref());
+            self.put("\x1b[22t");
         }
+        self.title(terminal.title.as_deref());
+    }
+
+    fn title(&mut self, title: Option<&str>) {
+        let Some(title) = title else { return };
+        let title: String = title.chars().filter(|c| !c.is_control()).collect();
+        self.put(&format!("\x1b]2;{title}\x1b\\"));
     }
 
     fn csi(&mut self, rest: std::fmt::Arguments<'_>) {
@@ -373,9 +381,9 @@ const ATTRIBUTES: [(Flags, &str); 12] = [
     (Flags::STRIKEOUT, ";9"),
 ];
 
-/// Whether erasing with the background `bg` leaves a cell that looks like this one.
-fn is_erased(seen: &Seen<'_>, bg: Color) -> bool {
-    seen.char() == ' ' && seen.marks().is_empty() && seen.cell.bg == bg && Pen::of(seen.cell).erases()
+/// Whether a cell is what erasing with that pen leaves.
+fn is_erased(seen: &Seen<'_>, pen: &Pen) -> bool {
+    seen.char() == ' ' && seen.marks().is_empty() && Pen::of(seen.cell) == *pen
 }
 
 /// The designators of the character sets that draw lines.

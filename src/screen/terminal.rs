@@ -56,8 +56,10 @@ pub(super) struct Terminal {
     pub(super) saved_origin: bool,
     pub(super) mouse_utf8: bool,
     pub(super) mouse_sgr: bool,
-    pub(super) title: String,
-    titles: Vec<String>,
+    /// None as long as no program has set one.
+    pub(super) title: Option<String>,
+    /// The titles that `CSI 22 t` has put aside.
+    pub(super) titles: Vec<Option<String>>,
     /// Whether the history already has the room it may grow to; see [`Terminal::trim`].
     history_has_room: bool,
 }
@@ -78,7 +80,7 @@ impl Terminal {
             saved_origin: false,
             mouse_utf8: false,
             mouse_sgr: false,
-            title: String::new(),
+            title: None,
             titles: Vec::new(),
             history_has_room: false,
         }
@@ -449,6 +451,8 @@ impl Handler for Terminal {
                 }
                 return;
             }
+            // All of the screen, however it is said, scrolls into the history.
+            ClearMode::Below if self.point() == (0, 0) => return self.term.clear_screen(ClearMode::All),
             _ => {}
         }
         self.term.clear_screen(mode);
@@ -555,9 +559,7 @@ impl Handler for Terminal {
     }
 
     fn set_title(&mut self, title: Option<String>) {
-        let mut title = title.unwrap_or_default();
-        title.truncate(title.floor_char_boundary(TITLE_LIMIT));
-        self.title = title;
+        self.title = title.map(|title| title[..title.floor_char_boundary(TITLE_LIMIT)].trim().to_owned());
     }
 
     fn push_title(&mut self) {

@@ -1,0 +1,418 @@
+//! Recordings of real agents, shown by our screen and by a real tmux: both must show the same.
+//!
+//! The tmux is the one in `LLMUX_TEST_TMUX`, else the one in `PATH`, on a private server.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use llmux::screen::{Capture, Filter, Modes, Mouse, Screen, Size, TerminalState};
+
+/// How many places each recording is cut at; the last one is its end.
+const CUTS: usize = 8;
+const SIZE: Size = Size { cols: 120, rows: 40 };
+
+#[test]
+fn the_screen_shows_what_tmux_shows() {
+    let tmux = PrivateTmux::start();
+    for (name, recording) in recordings() {
+        for (cut, screen) in cuts(&recording) {
+            let pane = tmux.pane(&recording[..cut]);
+            let at = format!("{name} cut at {cut}");
+            let capture = tmux.capture(&pane);
+            assert_eq!(screen.rows(), tmux.rows(&pane), "rows of {at}");
+            assert_state(&screen, &capture.state, &at);
+            tmux.kill(&pane);
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_shows_the_same_in_tmux() {
+    let tmux = PrivateTmux::start();
+    for (name, recording) in recordings() {
+        for (cut, screen) in cuts(&recording) {
+            let at = format!("{name} cut at {cut}");
+            let original = tmux.pane(&recording[..cut]);
+            let replayed = tmux.pane(&screen.snapshot());
+            assert_same_cells(&tmux.cells(&replayed), &tmux.cells(&original), &at);
+            assert_eq!(tmux.state(&replayed), tmux.state(&original), "state of {at}");
+            tmux.kill(&original);
+            tmux.kill(&replayed);
+        }
+    }
+}
+
+#[test]
+fn a_restored_screen_shows_what_tmux_shows() {
+    let tmux = PrivateTmux::start();
+    for (name, recording) in recordings() {
+        for (cut, fed) in cuts(&recording) {
+            let at = format!("{name} cut at {cut}");
+            let original = tmux.pane(&recording[..cut]);
+            let mut screen = Screen::new(Size::new(10, 10));
+            screen.feed(b"what was here before");
+            let capture = tmux.capture(&original);
+            screen.restore(&capture);
+            assert_eq!(screen.rows(), tmux.rows(&original), "rows of {at}");
+            assert_state(&screen, &capture.state, &at);
+            assert_eq!(screen.scrollback(), fed.scrollback(), "scrollback of {at}");
+            let replayed = tmux.pane(&screen.snapshot());
+            assert_same_cells(&tmux.cells(&replayed), &tmux.cells(&original), &at);
+            tmux.kill(&original);
+            tmux.kill(&replayed);
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_shows_the_same_in_a_second_screen_and_continues() {
+    for (name, recording) in recordings() {
+        for (cut, mut screen) in cuts(&recording) {
+            let mut copy = Screen::new(SIZE);
+            copy.feed(&screen.snapshot());
+            for rest in [&b""[..], &recording[cut..]] {
+                let rest = Filter::new().push(Bytes::copy_from_slice(rest), &mut Vec::new());
+                screen.feed(&rest);
+                copy.feed(&rest);
+                assert_eq!(copy.rows(), screen.rows(), "{name} cut at {cut}");
+                assert_eq!(copy.scrollback(), screen.scrollback(), "{name} cut at {cut}");
+                assert_eq!(copy.cursor(), screen.cursor(), "{name} cut at {cut}");
+                assert_eq!(copy.modes(), screen.modes(), "{name} cut at {cut}");
+                assert_eq!(copy.snapshot(), screen.snapshot(), "{name} cut at {cut}");
+            }
+        }
+    }
+}
+
+/// The recordings: what each agent wrote to its pane of 120x40.
+fn recordings() -> Vec<(String, Vec<u8>)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recordings");
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.retain(|path| path.extension() == Some(OsStr::new("raw")));
+    paths.sort();
+    assert!(paths.len() >= 15);
+    paths
+        .iter()
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into(),
+                fs::read(path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// The screen at some places of a recording, each outside of any sequence and character.
+fn cuts(recording: &[u8]) -> Vec<(usize, Screen)> {
+    let mut cuts = Vec::new();
+    for nth in 1..=CUTS {
+        let mut filter = Filter::new();
+        let mut end = recording.len() * nth / CUTS;
+        let mut out = filter
+            .push(Bytes::copy_from_slice(&recording[..end]), &mut Vec::new())
+            .to_vec();
+        let between = |filter: &Filter, end: usize| {
+            !filter.is_waiting() && recording.get(end).is_none_or(|byte| byte & 0xc0 != 0x80)
+        };
+        while !between(&filter, end) {
+            out.extend(filter.push(Bytes::copy_from_slice(&recording[end..=end]), &mut Vec::new()));
+            end += 1;
+        }
+        let mut screen = Screen::new(SIZE);
+        // In pieces, as output comes.
+        out.chunks(69).for_each(|piece| screen.feed(piece));
+        cuts.push((end, screen));
+    }
+    cuts
+}
+
+fn assert_state(screen: &Screen, state: &TerminalState, at: &str) {
+    let mouse = match () {
+        () if state.mouse_any => Mouse::Motion,
+        () if state.mouse_button => Mouse::Drag,
+        () if state.mouse_standard => Mouse::Click,
+        () => Mouse::Off,
+    };
+    let told = Modes {
+        alternate: state.alternate,
+        app_cursor: state.app_cursor,
+        app_keypad: state.app_keypad,
+        wrap: state.wrap,
+        insert: state.insert,
+        origin: state.origin,
+        mouse,
+        mouse_sgr: state.mouse_sgr,
+        mouse_utf8: state.mouse_utf8,
+        // tmux does not tell about the others, or not in every version.
+        ..screen.modes()
+    };
+    assert_eq!(screen.modes(), told, "modes of {at}");
+    let cursor = screen.cursor();
+    let (x, y) = state.cursor;
+    assert_eq!(
+        (cursor.col, cursor.row),
+        (x.min(SIZE.cols - 1), y),
+        "cursor of {at}"
+    );
+    assert_eq!(cursor.visible, state.cursor_visible, "cursor of {at}");
+    // Without a title from the program tmux shows the host's name.
+    if !screen.title().is_empty() {
+        assert_eq!(screen.title(), state.title.trim(), "title of {at}");
+    }
+}
+
+fn assert_same_cells(left: &[Vec<Cell>], right: &[Vec<Cell>], at: &str) {
+    for (row, (left, right)) in left.iter().zip(right).enumerate() {
+        assert_eq!(left, right, "row {row} of {at}");
+    }
+    assert_eq!(left.len(), right.len(), "{at}");
+}
+
+/// A character with the attributes that tmux says it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cell(char, Pen);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Pen {
+    attributes: BTreeSet<String>,
+    fg: String,
+    bg: String,
+    underline: String,
+}
+
+impl Pen {
+    /// Reads what tmux writes, with a reader that has nothing to do with the screen's.
+    fn sgr(&mut self, parameters: &str) {
+        let mut parts = parameters.split(';');
+        while let Some(part) = parts.next() {
+            match part {
+                "" | "0" => *self = Self::default(),
+                "39" => self.fg.clear(),
+                "49" => self.bg.clear(),
+                "38" | "48" | "58" => {
+                    let count = if parts.next() == Some("2") { 3 } else { 1 };
+                    let color: Vec<&str> = parts.by_ref().take(count).collect();
+                    *self.color(part) = color.join(";");
+                }
+                color if color.starts_with(['3', '9']) && color.len() == 2 => color.clone_into(&mut self.fg),
+                color if color.starts_with("10") || color.starts_with('4') && color.len() == 2 => {
+                    color.clone_into(&mut self.bg);
+                }
+                attribute => drop(self.attributes.insert(attribute.to_owned())),
+            }
+        }
+    }
+
+    fn color(&mut self, parameter: &str) -> &mut String {
+        match parameter {
+            "38" => &mut self.fg,
+            "48" => &mut self.bg,
+            _ => &mut self.underline,
+        }
+    }
+}
+
+/// Reads a capture with attributes. Blanks at the end of a row are left out: `capture-pane` tells of those that
+/// were written, but not of those that an erase coloured, so they say nothing about what is seen.
+fn cells(capture: &str) -> Vec<Vec<Cell>> {
+    let mut pen = Pen::default();
+    let row = |line: &str| {
+        let mut row = Vec::new();
+        let mut rest = line;
+        while let Some(c) = rest.chars().next() {
+            if let Some(sequence) = rest.strip_prefix("\x1b[") {
+                let end = sequence.find('m').expect("tmux writes SGR only");
+                pen.sgr(&sequence[..end]);
+                rest = &sequence[end + 1..];
+            } else {
+                row.push(Cell(c, pen.clone()));
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+        row.truncate(
+            row.iter()
+                .rposition(|cell| cell.0 != ' ')
+                .map_or(0, |last| last + 1),
+        );
+        row
+    };
+    capture.lines().map(row).collect()
+}
+
+/// A tmux server of our own, which dies with it.
+struct PrivateTmux {
+    program: String,
+    name: String,
+    home: tempfile::TempDir,
+    panes: AtomicU32,
+}
+
+const STATE: &str = "#{alternate_on} #{insert_flag} #{keypad_cursor_flag} #{keypad_flag} #{wrap_flag} \
+    #{origin_flag} #{mouse_all_flag} #{mouse_button_flag} #{mouse_standard_flag} #{mouse_sgr_flag} \
+    #{mouse_utf8_flag} #{cursor_flag} #{cursor_x} #{cursor_y} #{scroll_region_upper} #{scroll_region_lower} \
+    #{?alternate_on,#{alternate_saved_x},0} #{?alternate_on,#{alternate_saved_y},0} #{s/ *$//:pane_title}";
+
+impl PrivateTmux {
+    fn start() -> Self {
+        static SERVERS: AtomicU32 = AtomicU32::new(0);
+        let nth = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let tmux = Self {
+            program: std::env::var("LLMUX_TEST_TMUX").unwrap_or_else(|_| "tmux".into()),
+            name: format!("llmux-test-{}-{nth}", std::process::id()),
+            home: tempfile::tempdir().unwrap(),
+            panes: AtomicU32::new(0),
+        };
+        tmux.run(&["new-session", "-d", "-s", "keep", "exec sleep 1000"]);
+        // The end of a pane's output is told by a window name, which is no part of the screen.
+        tmux.run(&["set-option", "-wg", "allow-rename", "on"]);
+        tmux
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["-u", "-L", &self.name, "-f", "/dev/null"])
+            .args(arguments)
+            .env_clear();
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("LC_ALL", "C.UTF-8");
+        command
+            .env("HOME", self.home.path())
+            .env("TMUX_TMPDIR", self.home.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A pane that has shown the bytes; its id.
+    fn pane(&self, bytes: &[u8]) -> String {
+        let nth = self.panes.fetch_add(1, Ordering::Relaxed);
+        let file = self.home.path().join(nth.to_string());
+        fs::write(&file, bytes).unwrap();
+        let program = format!(
+            "stty raw -echo; cat '{}'; printf '\\033kshown-{nth}\\033\\\\'; exec sleep 1000",
+            file.display()
+        );
+        let (cols, rows) = (SIZE.cols.to_string(), SIZE.rows.to_string());
+        let new = [
+            "new-session",
+            "-d",
+            "-P",
+            "-F",
+            "#{pane_id}",
+            "-x",
+            &cols,
+            "-y",
+            &rows,
+            &program,
+        ];
+        let pane = self.run(&new).trim().to_owned();
+        let shown = format!("shown-{nth}");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self
+            .run(&["display-message", "-p", "-t", &pane, "#{window_name}"])
+            .trim()
+            != shown
+        {
+            assert!(Instant::now() < deadline, "tmux does not show all of the output");
+            std::thread::yield_now();
+        }
+        pane
+    }
+
+    fn kill(&self, pane: &str) {
+        self.run(&["kill-pane", "-t", pane]);
+    }
+
+    fn state(&self, pane: &str) -> String {
+        self.run(&["display-message", "-p", "-t", pane, STATE])
+    }
+
+    /// The visible rows, as text without trailing blanks.
+    fn rows(&self, pane: &str) -> Vec<String> {
+        let capture = self.run(&["capture-pane", "-p", "-t", pane]);
+        capture
+            .lines()
+            .map(|line| line.trim_end_matches(' ').to_owned())
+            .collect()
+    }
+
+    fn cells(&self, pane: &str) -> Vec<Vec<Cell>> {
+        cells(&self.run(&["capture-pane", "-p", "-e", "-t", pane]))
+    }
+
+    fn lines(&self, pane: &str, more: &[&str]) -> Vec<Bytes> {
+        let capture = self.run(&[&["capture-pane", "-p", "-e", "-J", "-t", pane], more].concat());
+        capture
+            .lines()
+            .map(|line| Bytes::copy_from_slice(line.as_bytes()))
+            .collect()
+    }
+
+    /// What the daemon would ask for.
+    fn capture(&self, pane: &str) -> Capture {
+        let answer = self.state(pane);
+        let mut words = answer.trim_end_matches('\n').splitn(19, ' ');
+        let mut number = || words.next().unwrap().parse::<u32>().unwrap_or(0) as u16;
+        let mut flag = || number() == 1;
+        let state = TerminalState {
+            alternate: flag(),
+            insert: flag(),
+            app_cursor: flag(),
+            app_keypad: flag(),
+            wrap: flag(),
+            origin: flag(),
+            mouse_any: flag(),
+            mouse_button: flag(),
+            mouse_standard: flag(),
+            mouse_sgr: flag(),
+            mouse_utf8: flag(),
+            cursor_visible: flag(),
+            cursor: (number(), number()),
+            scroll_region: (number(), number()),
+            saved_cursor: (number(), number()),
+            title: words.next().unwrap().to_owned(),
+            bracketed_paste: None,
+        };
+        let history = self.run(&["display-message", "-p", "-t", pane, "#{history_size}"]);
+        let history = match history.trim() {
+            "0" => Vec::new(),
+            _ => self.lines(pane, &["-S", "-100", "-E", "-1"]),
+        };
+        let saved = state.alternate.then(|| self.lines(pane, &["-a"]));
+        Capture {
+            size: SIZE,
+            history,
+            visible: self.lines(pane, &[]),
+            saved,
+            pending: Bytes::new(),
+            state,
+        }
+    }
+}
+
+impl Drop for PrivateTmux {
+    fn drop(&mut self) {
+        drop(self.command(&["kill-server"]).output());
+    }
+}
