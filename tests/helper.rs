@@ -1,4 +1,5 @@
 //! The small processes around tmux, on a real private server.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod panes;
 
@@ -32,9 +33,12 @@ fn fifty_programs_that_print_and_exit_lose_nothing() {
         assert_eq!(end, format!("code={round}\x07"));
         // On a busy machine the program may print before the wrapper says that it started.
         let started = format!("\x1b]7777;llmux;started;pid={}\x07", started_pid(text));
-        let expected: String = (1..=4000).map(|line| format!("{line}\r\n")).collect();
+        let expected = (1..=4000)
+            .map(|line| line.to_string())
+            .collect::<Vec<_>>()
+            .join("\r\n");
         assert!(
-            text.replace(&started, "") == format!("{expected}LAST-{round}."),
+            text.replace(&started, "") == format!("{expected}\r\nLAST-{round}."),
             "round {round}: {text}"
         );
         tmux.run(&["kill-pane", "-t", &pane]);

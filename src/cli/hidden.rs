@@ -12,11 +12,11 @@ use super::{
 use crate::{
     config::Environment,
     daemon::{self, Options, Ready},
+    demo::{self, DemoArgs},
     tmux::helper::{client, guard, stage, terminal, wrapper},
 };
 
 #[derive(Debug, Subcommand)]
-#[command(disable_help_flag = true)]
 pub(super) enum Hidden {
     /// The daemon, started in the background by the first command
     #[command(hide = true)]
@@ -61,11 +61,7 @@ pub(super) enum Hidden {
     },
     /// The built-in agent
     #[command(hide = true)]
-    DemoAgent {
-        /// Its arguments
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
+    DemoAgent(DemoArgs),
 }
 
 impl Hidden {
@@ -77,7 +73,7 @@ impl Hidden {
 pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
     match command {
         Hidden::Daemon => background(env, global),
-        Hidden::Run { cwd, argv } => wrapper::run(argv, cwd),
+        Hidden::Run { cwd, argv } => wrapper::run(&argv, cwd.as_deref()),
         Hidden::Stage { argv } => stage::run(&argv),
         Hidden::ReturnTty { group, modes } => terminal::return_tty(group, &modes),
         Hidden::HubGuard { alive } => guard::run(&alive),
@@ -87,7 +83,7 @@ pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> Ex
                 .report()
                 .into()
         }
-        Hidden::DemoAgent { .. } => ExitCode::FAILURE,
+        Hidden::DemoAgent(args) => demo::run(args),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) use self::{
     life::{End, Life},
     subscription::{Subscription, Update},
-    wait::{Condition, Seen, Test, WaitError},
+    wait::{Condition, Seen, WaitError},
 };
 use self::{
     ring::Ring,

@@ -142,7 +142,8 @@ impl Batch {
     fn take(&mut self) -> Option<Bytes> {
         match std::mem::take(self) {
             Self::Empty => None,
-            Self::One(data) => Some(data),
+            // A slice of what was read: kept as it is, a few bytes would keep the whole read alive in the ring.
+            Self::One(data) => Some(Bytes::copy_from_slice(&data)),
             Self::Many(data) => Some(data.freeze()),
         }
     }
@@ -350,7 +351,6 @@ impl<'a> Link<'a> {
                 tracing::error!(bytes, "tmux sent a line over the limit");
                 self.ended = Some(Ended::Garbage("a line without end"));
             }
-            _ => {}
         }
     }
 

@@ -96,7 +96,7 @@ impl Tmux {
     #[track_caller]
     pub fn session(&self, name: &str, (cols, rows): (u16, u16), argv: &[&str]) -> String {
         let (x, y) = (cols.to_string(), rows.to_string());
-        let args = [
+        let start = [
             "new-session",
             "-d",
             "-P",
@@ -110,7 +110,7 @@ impl Tmux {
             &y,
             "--",
         ];
-        self.run(&[&args[..], argv].concat())
+        self.run(&[&start[..], argv].concat())
     }
 
     #[track_caller]
@@ -217,9 +217,10 @@ impl Control {
     }
 
     /// Starts `argv` in a session linked into the hub: its first byte is seen, too.
+    #[allow(clippy::unused_self, reason = "the hub is this client's")]
     pub fn session(&self, tmux: &Tmux, name: &str, argv: &[&str]) -> String {
         let source = format!("={name}:");
-        let args = [
+        let start = [
             "new-session",
             "-d",
             "-P",
@@ -234,7 +235,7 @@ impl Control {
             "--",
         ];
         let link = [";", "link-window", "-d", "-s", &source, "-t", "=hub:"];
-        tmux.run(&[&args[..], argv, &link[..]].concat())
+        tmux.run(&[&start[..], argv, &link[..]].concat())
     }
 
     /// Waits until the raw output of `pane` contains `text`; returns all of it.
@@ -291,16 +292,13 @@ fn unescape(data: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = data;
     while let Some((&byte, tail)) = rest.split_first() {
-        match (byte, tail) {
-            (b'\\', [a, b, c, tail @ ..]) => {
-                out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                rest = tail;
-            }
-            _ => {
-                out.push(byte);
-                rest = tail;
-            }
-        }
+        rest = tail;
+        let (b'\\', [a, b, c, after @ ..]) = (byte, tail) else {
+            out.push(byte);
+            continue;
+        };
+        out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+        rest = after;
     }
     out
 }

@@ -36,6 +36,7 @@ enum GuardError {
 /// shared lock is kept until the session is gone, and the file is removed under it: a next daemon
 /// that locks the same path must check afterwards that the path still names the file it locked. Keys typed into
 /// the pane do nothing; SIGHUP (the pane was killed) ends the guard at once. Blocks; not cancellable otherwise.
+#[must_use]
 pub fn run(alive_file: &Path) -> ExitCode {
     match guard(alive_file) {
         Ok(()) => ExitCode::SUCCESS,
@@ -139,6 +140,7 @@ impl Own {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -20,8 +20,9 @@ use super::terminal::{Terminal, own_program, say};
 ///
 /// Says `started` (see [`super::wrapper`]) just before, so that it precedes all the program's output. Returns
 /// only if the program cannot be executed.
+#[must_use]
 pub fn run(argv: &[OsString]) -> ExitCode {
-    let Some((program, args)) = argv.split_first() else {
+    let Some((program, rest)) = argv.split_first() else {
         return ExitCode::from(refuse(&Refusal::no_program()));
     };
     if io::stdin().is_terminal() {
@@ -30,7 +31,7 @@ pub fn run(argv: &[OsString]) -> ExitCode {
     }
     // A terminal that hung up already shows as SIGHUP.
     let _ = say(&message::started(getpid().as_raw_nonzero().get()));
-    let error = Command::new(program).args(args).exec();
+    let error = Command::new(program).args(rest).exec();
     ExitCode::from(refuse(&Refusal::of_program(program, &error)))
 }
 

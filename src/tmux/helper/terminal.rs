@@ -66,6 +66,7 @@ pub(super) fn own_program() -> io::Result<PathBuf> {
 ///
 /// Started by the wrapper inside the foreground group; anywhere else it does nothing and fails, because the
 /// kernel would stop it. `modes` are the four `termios(3)` flag words in hexadecimal, separated by colons.
+#[must_use]
 pub fn return_tty(group: i32, modes: &str) -> ExitCode {
     match restore(group, modes) {
         Some(()) => ExitCode::SUCCESS,
@@ -99,10 +100,10 @@ fn encode(modes: &Termios) -> String {
 fn apply(termios: &mut Termios, modes: &str) -> Option<()> {
     let mut words = modes.split(':').map(|word| u32::from_str_radix(word, 16));
     let mut next = || words.next().and_then(Result::ok);
-    termios.input_modes = InputModes::from_bits_retain(next()?.into());
-    termios.output_modes = OutputModes::from_bits_retain(next()?.into());
-    termios.control_modes = ControlModes::from_bits_retain(next()?.into());
-    termios.local_modes = LocalModes::from_bits_retain(next()?.into());
+    termios.input_modes = InputModes::from_bits_retain(next()?);
+    termios.output_modes = OutputModes::from_bits_retain(next()?);
+    termios.control_modes = ControlModes::from_bits_retain(next()?);
+    termios.local_modes = LocalModes::from_bits_retain(next()?);
     Some(())
 }
 

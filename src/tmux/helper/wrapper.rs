@@ -14,7 +14,7 @@
 //! A file that looks executable but that the kernel then refuses gives all three: `started`, `failed`, `exit`.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -50,10 +50,11 @@ const AFTER_HANGUP: [(Duration, Signal); 2] = [
 /// SIGHUP they would get from a terminal that closes.
 ///
 /// The status is the program's, 128 + S after signal S, 127 if it was not found, 126 if it could not be started.
-pub fn run(argv: Vec<OsString>, cwd: Option<PathBuf>) -> ExitCode {
+#[must_use]
+pub fn run(argv: &[OsString], cwd: Option<&Path>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let code = match runtime {
-        Ok(runtime) => runtime.block_on(supervise(&argv, cwd.as_deref())),
+        Ok(runtime) => runtime.block_on(supervise(argv, cwd)),
         Err(error) => refuse(&Refusal::of_wrapper(&error)),
     };
     ExitCode::from(code)

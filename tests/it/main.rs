@@ -1,0 +1,5 @@
+//! The one integration binary: the real program, real tmux, real programs in its panes.
+
+mod architecture;
+mod lab;
+mod sessions;
