@@ -127,12 +127,9 @@ fn background(env: Environment, global: &Global) -> ExitCode {
         }
         Ok(daemon::Outcome::Left) => ExitCode::SUCCESS,
         Err(failure) => {
-            let hints = failure
-                .hints()
-                .iter()
-                .map(|hint| format!("hint: {hint}\n"))
-                .collect::<String>();
-            say_to_launcher(&format!("error: {}\n{hints}", failure.message()));
+            let mut lines = vec![format!("error: {}", failure.message())];
+            lines.extend(failure.hints().iter().map(|hint| format!("hint: {hint}")));
+            say_to_launcher(&(lines.join("\n") + "\n"));
             failure.report().into()
         }
     }

@@ -140,7 +140,10 @@ impl Client {
         let request = request
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|e| ClientError::Protocol(format!("{path} is no request path: {e}")))?;
-        self.sender.send_request(request).await.map_err(ClientError::Broken)
+        self.sender
+            .send_request(request)
+            .await
+            .map_err(ClientError::Broken)
     }
 }
 
@@ -162,7 +165,9 @@ impl Stream {
 
 async fn read_all(body: Incoming) -> Result<Bytes, ClientError> {
     let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-    Ok(body.map_err(|error| ClientError::Protocol(error.to_string()))?.to_bytes())
+    Ok(body
+        .map_err(|error| ClientError::Protocol(error.to_string()))?
+        .to_bytes())
 }
 
 /// A path under `/api/sessions`, with the name encoded: old state files hold names with any character.

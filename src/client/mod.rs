@@ -7,6 +7,6 @@ mod http;
 mod launch;
 
 pub use error::{ClientError, LaunchError};
-pub use http::{Client, Stream};
 pub(crate) use http::session_path;
+pub use http::{Client, Stream};
 pub use launch::{Launcher, connect, running};

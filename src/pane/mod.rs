@@ -37,7 +37,6 @@ pub(crate) struct PaneGone;
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) seq: u64,
-    pub(crate) size: Size,
     pub(crate) bytes: Bytes,
 }
 

@@ -14,8 +14,8 @@ use super::{
 pub(crate) enum Update {
     /// The whole screen; forget what was before.
     Snapshot(Snapshot),
-    /// Output that continues what was before; `seq` is the number of its first byte.
-    Output { seq: u64, pieces: Vec<Bytes> },
+    /// Output that continues what was before.
+    Output(Vec<Bytes>),
     /// The pane is closed.
     Closed,
 }
@@ -57,7 +57,7 @@ impl Subscription {
                 Read::Output(pieces) => {
                     let length: usize = pieces.iter().map(Bytes::len).sum();
                     self.seq = Some(seq + length as u64);
-                    return Update::Output { seq, pieces };
+                    return Update::Output(pieces);
                 }
                 Read::UpToDate if closed => return Update::Closed,
                 Read::UpToDate => {

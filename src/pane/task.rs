@@ -167,7 +167,6 @@ impl Task {
                 let bytes = self.screen.snapshot();
                 let _ = reply.send(Snapshot {
                     seq: self.ring.end(),
-                    size: self.screen.size(),
                     bytes,
                 });
             }

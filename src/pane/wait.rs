@@ -87,13 +87,11 @@ impl Waiters {
         if self.0.is_empty() {
             return;
         }
-        let rows = match self
-            .0
-            .iter()
-            .any(|waiter| matches!(waiter.condition, Condition::Screen { .. }))
-        {
-            true => view.screen.rows(),
-            false => Vec::new(),
+        let reads = |waiter: &Waiter| matches!(waiter.condition, Condition::Screen { .. });
+        let rows = if self.0.iter().any(reads) {
+            view.screen.rows()
+        } else {
+            Vec::new()
         };
         for waiter in &mut self.0 {
             waiter.look(view, &rows);

@@ -34,7 +34,7 @@ async fn pour(mut from: Subscription, mut to: Sender<Bytes>) {
     loop {
         let pieces = match from.next().await {
             Update::Snapshot(snapshot) => vec![Bytes::from_static(RESET), snapshot.bytes],
-            Update::Output { pieces, .. } => pieces,
+            Update::Output(pieces) => pieces,
             Update::Closed => return,
         };
         for piece in pieces {

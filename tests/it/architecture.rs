@@ -17,18 +17,31 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("demo", &[]),
     ("tmux", &["screen"]),
     ("pane", &["screen", "tmux"]),
-    ("session", &["agent", "config", "nearest", "pane", "screen", "store", "tmux"]),
+    (
+        "session",
+        &["agent", "config", "nearest", "pane", "screen", "store", "tmux"],
+    ),
     ("server", &["pane", "session"]),
     ("client", &["store"]),
-    ("daemon", &["agent", "client", "config", "server", "session", "store", "tmux"]),
+    (
+        "daemon",
+        &["agent", "client", "config", "server", "session", "store", "tmux"],
+    ),
     // `tmux` for attach and the small processes, `daemon` to run it: never `server`.
-    ("cli", &["agent", "client", "config", "daemon", "demo", "nearest", "store", "tmux"]),
+    (
+        "cli",
+        &[
+            "agent", "client", "config", "daemon", "demo", "nearest", "store", "tmux",
+        ],
+    ),
 ];
 
 #[test]
 fn imports_run_one_way() {
-    let allowed: BTreeMap<&str, BTreeSet<&str>> =
-        MAY_USE.iter().map(|(room, uses)| (*room, uses.iter().copied().collect())).collect();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> = MAY_USE
+        .iter()
+        .map(|(room, uses)| (*room, uses.iter().copied().collect()))
+        .collect();
     let mut wrong = Vec::new();
     for file in rust_files(Path::new("src")) {
         let room = room_of(&file);
@@ -40,7 +53,9 @@ fn imports_run_one_way() {
             continue;
         };
         let used = rooms_used(&fs::read_to_string(&file).unwrap());
-        let bad = used.iter().filter(|used| **used != room && !uses.contains(used.as_str()));
+        let bad = used
+            .iter()
+            .filter(|used| **used != room && !uses.contains(used.as_str()));
         wrong.extend(bad.map(|used| format!("{} uses {used}", file.display())));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -51,7 +66,10 @@ fn the_rules_themselves_have_no_circle() {
     let mut known = BTreeSet::new();
     for (room, uses) in MAY_USE {
         for used in *uses {
-            assert!(known.contains(used), "{room} uses {used}, which must stand before it");
+            assert!(
+                known.contains(used),
+                "{room} uses {used}, which must stand before it"
+            );
         }
         known.insert(*room);
     }
@@ -60,17 +78,40 @@ fn the_rules_themselves_have_no_circle() {
 #[test]
 fn the_protocol_does_no_io() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "-p", "llmux-protocol", "-e", "normal", "--prefix", "none"])
+        .args([
+            "tree",
+            "--offline",
+            "-p",
+            "llmux-protocol",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+        ])
         .output()
         .unwrap();
     let tree = String::from_utf8_lossy(&output.stdout);
-    assert!(tree.starts_with("llmux-protocol"), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        tree.starts_with("llmux-protocol"),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     for banned in ["tokio", "rustix", "hyper", "mio", "libc ", "socket2", "tempfile"] {
-        assert!(!tree.lines().any(|line| line.starts_with(banned)), "{banned} in:\n{tree}");
+        assert!(
+            !tree.lines().any(|line| line.starts_with(banned)),
+            "{banned} in:\n{tree}"
+        );
     }
     for file in rust_files(Path::new("protocol/src")) {
         let text = fs::read_to_string(&file).unwrap();
-        for banned in ["std::fs", "std::net", "std::process", "std::env", "std::time::Instant", "SystemTime"] {
+        for banned in [
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::env",
+            "std::time::Instant",
+            "SystemTime",
+        ] {
             assert!(!text.contains(banned), "{} names {banned}", file.display());
         }
     }
@@ -88,7 +129,12 @@ fn only_the_tmux_room_runs_tmux() {
 
 fn room_of(file: &Path) -> String {
     let inner = file.strip_prefix("src").unwrap().components().next().unwrap();
-    inner.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+    inner
+        .as_os_str()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs")
+        .to_owned()
 }
 
 /// The first names behind `crate::`, in single imports, in groups and in paths.
@@ -124,7 +170,9 @@ fn first_names(group: &str) -> Vec<String> {
 }
 
 fn word(text: &str) -> Option<String> {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
     (end > 0).then(|| text[..end].to_owned())
 }
 
@@ -145,5 +193,8 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
 fn imports_are_read_in_every_form() {
     let text = "use crate::{\n    agent::{Agent, Catalog},\n    pane,\n};\nuse crate::tmux::Tmux; crate::store::time::now()";
     let used = rooms_used(text);
-    assert_eq!(used.iter().map(String::as_str).collect::<Vec<_>>(), ["agent", "pane", "store", "tmux"]);
+    assert_eq!(
+        used.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["agent", "pane", "store", "tmux"]
+    );
 }

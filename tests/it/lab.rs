@@ -17,7 +17,9 @@ pub const LLMUX: &str = env!("CARGO_BIN_EXE_llmux");
 
 /// How long a condition may take to come true on a busy machine; `LLMUX_TEST_PATIENCE_SECS` changes it.
 fn patience() -> Duration {
-    let secs = std::env::var("LLMUX_TEST_PATIENCE_SECS").ok().and_then(|text| text.parse().ok());
+    let secs = std::env::var("LLMUX_TEST_PATIENCE_SECS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     Duration::from_secs(secs.unwrap_or(30))
 }
 
@@ -73,7 +75,11 @@ impl Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exit {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
+        write!(
+            f,
+            "exit {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }
 
@@ -82,7 +88,10 @@ impl From<std::process::Output> for Run {
         Self {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+            code: output
+                .status
+                .code()
+                .unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
         }
     }
 }
@@ -96,11 +105,17 @@ pub struct Lab {
 impl Lab {
     pub fn new() -> Self {
         // Sockets must fit in 100 bytes, whatever TMPDIR says.
-        let dir = tempfile::Builder::new().prefix("llmux-it-").tempdir_in("/tmp").expect("a directory");
+        let dir = tempfile::Builder::new()
+            .prefix("llmux-it-")
+            .tempdir_in("/tmp")
+            .expect("a directory");
         for name in ["run", "state", "work"] {
             std::fs::create_dir(dir.path().join(name)).expect("a directory");
         }
-        let lab = Self { dir, vars: Vec::new() };
+        let lab = Self {
+            dir,
+            vars: Vec::new(),
+        };
         // The user's own configuration must not matter, nor may the machine's.
         std::fs::write(lab.path("home.tmux.conf"), "").expect("a file");
         lab
@@ -128,7 +143,11 @@ impl Lab {
     /// A command in this home, with nothing else of ours in its environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let path = match std::env::var_os("LLMUX_TEST_TMUX_DIR") {
-            Some(dir) => format!("{}:{}", dir.to_string_lossy(), std::env::var("PATH").unwrap_or_default()),
+            Some(dir) => format!(
+                "{}:{}",
+                dir.to_string_lossy(),
+                std::env::var("PATH").unwrap_or_default()
+            ),
             None => std::env::var("PATH").unwrap_or_default(),
         };
         let mut command = Command::new(program);
@@ -151,13 +170,22 @@ impl Lab {
 
     /// Runs `llmux` to its end.
     pub fn llmux<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run {
-        self.command(LLMUX).args(args).stdin(Stdio::null()).output().expect("llmux runs").into()
+        self.command(LLMUX)
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .expect("llmux runs")
+            .into()
     }
 
     /// Runs `llmux` with something on its standard input.
     pub fn llmux_reads<S: AsRef<OsStr>>(&self, input: &[u8], args: impl IntoIterator<Item = S>) -> Run {
         let mut command = self.command(LLMUX);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("llmux runs");
         let mut stdin = child.stdin.take().expect("a pipe");
         let input = input.to_owned();
@@ -171,19 +199,29 @@ impl Lab {
     /// Starts `llmux` and leaves it running.
     pub fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
         let mut command = self.command(LLMUX);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.spawn().expect("llmux runs")
     }
 
     /// Runs `tmux` on this home's server to its end.
     pub fn tmux<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run {
-        self.command("tmux").args(args).stdin(Stdio::null()).output().expect("tmux runs").into()
+        self.command("tmux")
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .expect("tmux runs")
+            .into()
     }
 
     /// Starts a session and returns its name.
     #[track_caller]
     pub fn start(&self, agent: &str, name: &str, flags: &str) -> String {
-        self.llmux(["session", "start", agent, "--name", name, "--flags", flags]).ok();
+        self.llmux(["session", "start", agent, "--name", name, "--flags", flags])
+            .ok();
         name.to_owned()
     }
 
@@ -198,19 +236,30 @@ impl Lab {
     pub fn shows(&self, name: &str, regex: &str) {
         let until = format!("text={regex}");
         let run = self.llmux(["session", "wait", name, "--until", &until, "--timeout", "30s"]);
-        assert_eq!(run.code, 0, "{name} shows {regex}: {run}\n--- screen\n{}", self.screen(name));
+        assert_eq!(
+            run.code,
+            0,
+            "{name} shows {regex}: {run}\n--- screen\n{}",
+            self.screen(name)
+        );
     }
 
     /// One session as `session list --json` has it.
     pub fn session(&self, name: &str) -> Option<serde_json::Value> {
         let all = self.llmux(["session", "list", "--json"]).json();
-        all.as_array().expect("an array").iter().find(|session| session["name"] == name).cloned()
+        all.as_array()
+            .expect("an array")
+            .iter()
+            .find(|session| session["name"] == name)
+            .cloned()
     }
 
     /// Waits until a session is in this state.
     #[track_caller]
     pub fn is(&self, name: &str, state: &str) {
-        until(&format!("{name} is {state}"), || self.session(name).is_some_and(|s| s["state"] == state));
+        until(&format!("{name} is {state}"), || {
+            self.session(name).is_some_and(|s| s["state"] == state)
+        });
     }
 
     /// The daemon's process, if one runs.
@@ -255,10 +304,14 @@ impl Drop for Lab {
 /// Whether a process is there and no zombie.
 pub fn lives(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// Sends a signal.
 pub fn signal(pid: u32, name: &str) {
-    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().expect("kill runs");
+    Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .expect("kill runs");
 }

@@ -6,7 +6,8 @@ use crate::lab::Lab;
 fn a_session_is_started_prompted_seen_listed_and_stopped() {
     let lab = Lab::new();
     lab.start("shell", "one", "");
-    lab.llmux(["session", "prompt", "one", "echo hello $((1+2))"]).ok();
+    lab.llmux(["session", "prompt", "one", "echo hello $((1+2))"])
+        .ok();
     lab.shows("one", "^hello 3$");
     assert_eq!(lab.session("one").unwrap()["state"], "running");
     assert_eq!(lab.llmux(["session", "stop", "one"]).ok(), "killed one\n");
