@@ -98,9 +98,10 @@ impl SessionError {
     /// What the user can do.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { near: Some(near), .. } => Some(format!("did you mean {near:?}?")),
             Self::NotFound { near: None, .. } => Some("`llmux session list` shows all".into()),
-            Self::UnknownAgent { near: Some(near), .. } => Some(format!("did you mean {near:?}?")),
+            Self::NotFound { near: Some(near), .. } | Self::UnknownAgent { near: Some(near), .. } => {
+                Some(format!("did you mean {near:?}?"))
+            }
             Self::UnknownAgent { near: None, .. } => Some("`llmux agent list --all` shows all".into()),
             Self::Exists(name) => Some(format!(
                 "choose another with --name, or `llmux session restart {name}` if it has exited"

@@ -102,7 +102,7 @@ fn all_processes() -> Vec<Stat> {
         .collect()
 }
 
-/// Reads `/proc/PID/stat`, proc_pid_stat(5). The program's name stands in parentheses and may hold some itself.
+/// Reads `/proc/PID/stat`, `proc_pid_stat(5)`. The program's name stands in parentheses and may hold some itself.
 #[cfg(target_os = "linux")]
 fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read(format!("/proc/{pid}/stat")).ok()?;

@@ -40,11 +40,11 @@ pub(crate) struct Setting {
 type Job = (Command, oneshot::Sender<io::Result<Child>>);
 
 /// The thread that starts clients.
-pub(super) struct Spawner(mpsc::Sender<Job>);
+pub(super) struct Spawner(mpsc::SyncSender<Job>);
 
 impl Spawner {
     pub(super) fn start() -> io::Result<Self> {
-        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (jobs, inbox) = mpsc::sync_channel::<Job>(1);
         let runtime = Handle::current();
         thread::Builder::new()
             .name("tmux-spawner".into())

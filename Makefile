@@ -1,0 +1,48 @@
+# Two commands are all a newcomer needs: `make run` and `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+TMUX_NEW := target/tmux-3.5a/bin/tmux
+
+help:
+	@echo "make run        start a daemon and a demo session that another terminal can prompt"
+	@echo "make test       format, lints, all tests"
+	@echo "make test-tmux  the tests that need tmux, against tmux 3.5a built from source"
+	@echo "make bench      all benchmarks, each beside its baseline"
+	@echo "make fuzz       each fuzz target for 30 s (needs cargo-fuzz)"
+
+# What a fresh Debian machine lacks. Elsewhere: install tmux 3.2 or newer and a C compiler.
+setup:
+	@.ci/setup
+
+run: setup
+	cargo build --release
+	@echo "In another terminal: target/release/llmux session prompt demo \"hello\""
+	@echo "To see it:           target/release/llmux session attach demo    (Ctrl-b d leaves)"
+	@target/release/llmux session start demo || true
+	target/release/llmux server start
+
+test: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+ifdef NEXTEST
+	cargo nextest run --workspace --locked
+	cargo test --workspace --locked --doc
+else
+	cargo test --workspace --locked
+endif
+
+test-tmux: setup
+	.ci/build-tmux
+	LLMUX_TEST_TMUX=$(CURDIR)/$(TMUX_NEW) LLMUX_TEST_TMUX_DIR=$(CURDIR)/$(dir $(TMUX_NEW)) cargo test --workspace --locked
+
+bench: setup
+	cargo bench --workspace --locked
+
+fuzz:
+	cd protocol/fuzz && for target in demux unescape layout command; do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$target -- -max_total_time=30 || exit 1; done
+
+.PHONY: help setup run test test-tmux bench fuzz
