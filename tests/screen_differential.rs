@@ -2,6 +2,8 @@
 //!
 //! The tmux is the one in `LLMUX_TEST_TMUX`, else the one in `PATH`, on a private server.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
@@ -17,6 +19,9 @@ use llmux::screen::{Capture, Filter, Modes, Mouse, Screen, Size, TerminalState};
 
 /// How many places each recording is cut at; the last one is its end.
 const CUTS: usize = 8;
+/// The known differences: titles with a character that is newer than the C library's tables (here U+1FABF, a
+/// goose), so that tmux takes them for invalid and keeps the title before.
+const TITLES_TMUX_REFUSES: [&str; 1] = ["🪿 demo-project"];
 const SIZE: Size = Size { cols: 120, rows: 40 };
 
 #[test]
@@ -167,7 +172,7 @@ fn assert_state(screen: &Screen, state: &TerminalState, at: &str) {
     );
     assert_eq!(cursor.visible, state.cursor_visible, "cursor of {at}");
     // Without a title from the program tmux shows the host's name.
-    if !screen.title().is_empty() {
+    if !screen.title().is_empty() && !TITLES_TMUX_REFUSES.contains(&screen.title()) {
         assert_eq!(screen.title(), state.title.trim(), "title of {at}");
     }
 }

@@ -5,13 +5,14 @@ use std::mem;
 use alacritty_terminal::{
     grid::Cursor,
     term::{TermMode, cell::Cell},
-    vte::ansi::{
-        CharsetIndex, CursorShape, Handler, NamedMode, NamedPrivateMode, Processor, StandardCharset,
+    vte::{
+        Parser,
+        ansi::{CharsetIndex, CursorShape, Handler, NamedMode, NamedPrivateMode, StandardCharset},
     },
 };
 use bytes::Bytes;
 
-use super::{NoSync, Size, terminal::Terminal};
+use super::{Size, dispatch::Dispatch, terminal::Terminal};
 
 /// What tmux tells about a pane in one turn.
 ///
@@ -76,10 +77,10 @@ pub struct TerminalState {
 }
 
 /// Builds the terminal a capture describes; what tmux cannot tell comes from `before`.
-pub(super) fn terminal(capture: &Capture, before: &Terminal, parser: &mut Processor<NoSync>) -> Terminal {
+pub(super) fn terminal(capture: &Capture, before: &Terminal) -> Terminal {
     let mut painter = Painter {
         terminal: Terminal::new(capture.size.clamped()),
-        parser,
+        parser: Parser::new(),
     };
     // A captured line marks line drawing by shifting to G1.
     painter
@@ -110,12 +111,12 @@ pub(super) fn terminal(capture: &Capture, before: &Terminal, parser: &mut Proces
 }
 
 /// Draws captured lines.
-struct Painter<'a> {
+struct Painter {
     terminal: Terminal,
-    parser: &'a mut Processor<NoSync>,
+    parser: Parser,
 }
 
-impl Painter<'_> {
+impl Painter {
     /// Draws each line at the top of a blank screen and scrolls it out.
     ///
     /// So nothing scrolls while a line's background is set, which would colour the row scrolled in.
@@ -146,7 +147,11 @@ impl Painter<'_> {
     }
 
     fn line(&mut self, line: &[u8]) {
-        self.parser.advance(&mut self.terminal, line);
+        let mut dispatch = Dispatch {
+            terminal: &mut self.terminal,
+            last: &mut None,
+        };
+        self.parser.advance(&mut dispatch, line);
     }
 
     /// Runs something with the default pen and takes the pen up again: captured lines count on it.

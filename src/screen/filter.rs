@@ -104,6 +104,10 @@ impl Filter {
     /// Takes the next output; gives what a viewer may get of it and adds what it said to `signals`.
     ///
     /// The result is the chunk itself, or a part of it, where nothing had to be cut out of its middle.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a handle, and most callers are done with it"
+    )]
     pub fn push(&mut self, chunk: Bytes, signals: &mut Vec<Signal>) -> Bytes {
         let mut cut = Cut {
             chunk: &chunk,
@@ -138,12 +142,13 @@ impl Filter {
                 }
             }
             State::Osc => return self.osc(cut, at),
-            State::OscEscape | State::IgnoredEscape if byte == b'\\' => self.finish(cut, at + 1, b""),
+            State::OscEscape | State::IgnoredEscape | State::DcsEscape if byte == b'\\' => {
+                self.finish(cut, at + 1, b"");
+            }
             State::OscEscape | State::IgnoredEscape => return self.string_without_end(cut, at),
             State::Ignored => return self.ignored(cut, at),
             State::DcsEntry => self.dcs_entry(cut, at, byte),
             State::Dcs => return self.skip_to(cut, at, State::DcsEscape),
-            State::DcsEscape if byte == b'\\' => self.finish(cut, at + 1, b""),
             State::DcsEscape => self.state = State::Dcs,
         }
         at + 1

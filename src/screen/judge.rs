@@ -27,6 +27,7 @@ pub(super) fn sequence(sequence: &[u8], signals: &mut Vec<Signal>) -> Verdict {
 }
 
 /// Whether a control sequence, given without `CSI` and its last byte, must not reach a viewer.
+#[allow(clippy::match_same_arms, reason = "a table with a comment for each row")]
 fn is_unwanted_csi(body: &[u8], last: u8) -> bool {
     let marker = body.first().copied().filter(|byte| (b'<'..=b'?').contains(byte));
     let intermediate = body.last().copied().filter(|byte| (0x20..=0x2f).contains(byte));

@@ -6,26 +6,25 @@
 
 mod capture;
 mod cells;
+mod colors;
+mod dispatch;
 mod filter;
 mod judge;
 mod modes;
+mod sgr;
 mod snapshot;
 mod tabs;
 mod terminal;
 
-use alacritty_terminal::{
-    grid::Dimensions,
-    index::Line,
-    vte::ansi::{Processor, Timeout},
-};
+use alacritty_terminal::{grid::Dimensions, index::Line, vte::Parser};
 use bytes::Bytes;
 
-use self::terminal::Terminal;
 pub use self::{
     capture::{Capture, TerminalState},
     filter::{Filter, Signal},
     modes::{Cursor, CursorShape, Modes, Mouse},
 };
+use self::{dispatch::Dispatch, terminal::Terminal};
 
 /// How many rows of history a screen keeps. Deep history is tmux's.
 pub const SCROLLBACK_LINES: usize = 100;
@@ -55,28 +54,15 @@ impl Size {
     }
 }
 
-/// Shows synchronised updates (mode 2026) as they come: holding them back would hide text for ever if the end
-/// of the update never came.
-#[derive(Default)]
-struct NoSync;
-
-impl Timeout for NoSync {
-    fn set_timeout(&mut self, _: std::time::Duration) {}
-
-    fn clear_timeout(&mut self) {}
-
-    fn pending_timeout(&self) -> bool {
-        false
-    }
-}
-
 /// A terminal's screen, as tmux would show it.
 ///
 /// It never answers: tmux has answered the program's queries already. Memory is bounded: about 0.6 MB at
 /// 120x40 with a full scrollback.
 pub struct Screen {
-    parser: Processor<NoSync>,
+    parser: Parser,
     terminal: Terminal,
+    /// The character that REP repeats.
+    last: Option<char>,
     /// The bytes of a character that was cut at the end of the last feed.
     cut: Vec<u8>,
 }
@@ -85,9 +71,14 @@ impl Screen {
     /// Makes a blank screen with a scrollback of [`SCROLLBACK_LINES`].
     #[must_use]
     pub fn new(size: Size) -> Self {
+        Self::showing(Terminal::new(size.clamped()))
+    }
+
+    fn showing(terminal: Terminal) -> Self {
         Self {
-            parser: Processor::new(),
-            terminal: Terminal::new(size.clamped()),
+            parser: Parser::new(),
+            terminal,
+            last: None,
             cut: Vec::new(),
         }
     }
@@ -105,7 +96,11 @@ impl Screen {
     /// The parser gets whole characters only: given a cut one, vte 0.15 can lose the character after it.
     fn feed_joined(&mut self, bytes: &[u8]) {
         let (whole, cut) = bytes.split_at(bytes.len() - cut_character(bytes));
-        self.parser.advance(&mut self.terminal, whole);
+        let mut dispatch = Dispatch {
+            terminal: &mut self.terminal,
+            last: &mut self.last,
+        };
+        self.parser.advance(&mut dispatch, whole);
         self.cut.extend_from_slice(cut);
         self.terminal.trim();
     }
@@ -190,10 +185,7 @@ impl Screen {
     /// paste before 3.7) or is lost (pen, character sets, tab stops, colours). [`Capture::pending`] is not fed:
     /// it belongs into the [`Filter`], reset before, ahead of the output that follows the capture.
     pub fn restore(&mut self, capture: &Capture) {
-        // CAN takes the parser out of any sequence.
-        self.cut.clear();
-        self.parser.advance(&mut self.terminal, b"\x18");
-        self.terminal = capture::terminal(capture, &self.terminal, &mut self.parser);
+        *self = Self::showing(capture::terminal(capture, &self.terminal));
     }
 }
 

@@ -84,7 +84,8 @@ fn nothing_sets_the_memory_on_fire() {
     }
     assert_eq!(screen.title().len(), 1024);
     screen.feed(&[&b"\x1b]8;;http://"[..], &b"u".repeat(60_000), b"\x07x"].concat());
-    assert!(screen.snapshot().len() < 3000);
+    // Sixteen titles are the most of it.
+    assert!(screen.snapshot().len() < 18 * 1024);
 }
 
 #[test]
