@@ -66,10 +66,10 @@ impl Demo {
 
     #[track_caller]
     fn exits(&self, status: &str) {
-        eventually("the agent exits", || {
-            self.tmux.format(&self.pane, "#{pane_dead}") == "1"
-        });
-        assert_eq!(self.tmux.format(&self.pane, "#{pane_dead_status}"), status);
+        // tmux knows that the pane is dead a little before it knows how.
+        let told = || self.tmux.format(&self.pane, "#{pane_dead_status}");
+        eventually("the agent exits", || !told().is_empty());
+        assert_eq!(told(), status);
     }
 
     fn transcripts(&self) -> Vec<PathBuf> {
