@@ -1,12 +1,20 @@
 //! The `llmux` binary: parse, telemetry, run, exit code.
 
-use std::{io, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
-use llmux::cli::{self, Cli};
+use llmux::{
+    cli::{self, Cli},
+    tmux::helper,
+};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match cli::parse(std::env::args_os()) {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // What stands between tmux and an agent starts before anything else is set up.
+    if let Some(exit) = helper::dispatch(args.get(1..).unwrap_or_default()) {
+        return exit;
+    }
+    match cli::parse(args) {
         Ok(cli) => {
             telemetry(&cli);
             cli::run(cli)

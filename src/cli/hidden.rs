@@ -1,19 +1,18 @@
-//! The processes llmux is made of, as subcommands that nobody types.
+//! The daemon and the built-in agent, as subcommands that nobody types.
 
-use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 use clap::Subcommand;
 
 use super::{
     args::Global,
-    failure::{Exit, Failure, tell},
+    failure::{Failure, tell},
     server,
 };
 use crate::{
     config::Environment,
     daemon::{self, Options, Ready},
     demo::{self, DemoArgs},
-    tmux::helper::{client, guard, stage, terminal, wrapper},
 };
 
 #[derive(Debug, Subcommand)]
@@ -21,47 +20,9 @@ pub(super) enum Hidden {
     /// The daemon, started in the background by the first command
     #[command(hide = true)]
     Daemon,
-    /// Runs an agent in its pane and reports how it ended
-    #[command(hide = true)]
-    Run {
-        /// The working directory
-        #[arg(long)]
-        cwd: Option<PathBuf>,
-        /// The program and its arguments
-        #[arg(last = true, required = true)]
-        argv: Vec<OsString>,
-    },
-    /// Becomes an agent's program in the pane's foreground
-    #[command(hide = true)]
-    Stage {
-        /// The program and its arguments
-        #[arg(last = true, required = true)]
-        argv: Vec<OsString>,
-    },
-    /// Gives the pane's terminal back to the wrapper
-    #[command(hide = true)]
-    ReturnTty {
-        /// The process group
-        group: i32,
-        /// The terminal's modes
-        modes: String,
-    },
-    /// Holds the hub session and removes it when the daemon is gone
-    #[command(hide = true)]
-    HubGuard {
-        /// The file the daemon keeps locked
-        alive: PathBuf,
-    },
-    /// Becomes the tmux client
-    #[command(hide = true)]
-    TmuxClient {
-        /// The parent's process id, then tmux's arguments
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
     /// The built-in agent
     #[command(hide = true)]
-    DemoAgent(DemoArgs),
+    DemoAgent(Box<DemoArgs>),
 }
 
 impl Hidden {
@@ -73,17 +34,7 @@ impl Hidden {
 pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
     match command {
         Hidden::Daemon => background(env, global),
-        Hidden::Run { cwd, argv } => wrapper::run(&argv, cwd.as_deref()),
-        Hidden::Stage { argv } => stage::run(&argv),
-        Hidden::ReturnTty { group, modes } => terminal::return_tty(group, &modes),
-        Hidden::HubGuard { alive } => guard::run(&alive),
-        Hidden::TmuxClient { args } => {
-            let error = client::exec(&args);
-            Failure::new(Exit::Unavailable, format!("cannot run tmux: {error}"))
-                .report()
-                .into()
-        }
-        Hidden::DemoAgent(args) => demo::run(args),
+        Hidden::DemoAgent(args) => demo::run(*args),
     }
 }
 

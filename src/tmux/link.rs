@@ -167,6 +167,10 @@ impl Routes {
         }
     }
 
+    fn is_live(&self, pane: PaneId) -> bool {
+        self.0.get(&pane).is_some_and(|route| route.phase == Phase::Live)
+    }
+
     fn close(&mut self, pane: PaneId) {
         if let Some(mut route) = self.0.remove(&pane) {
             if let Some(data) = route.batch.take() {
@@ -397,16 +401,7 @@ impl<'a> Link<'a> {
             self.dirty();
         }
         match notice {
-            Notice::Pause(pane) => {
-                if self
-                    .routes
-                    .0
-                    .get(&pane)
-                    .is_some_and(|route| route.phase == Phase::Live)
-                {
-                    self.resync(pane, None);
-                }
-            }
+            Notice::Pause(pane) if self.routes.is_live(pane) => self.resync(pane, None),
             Notice::LayoutChange { layout, .. } => self.resized(&layout),
             Notice::ClientSessionChanged { client, session, .. } if session == self.hub => {
                 self.show_out(&String::from_utf8_lossy(&client));

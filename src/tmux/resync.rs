@@ -83,7 +83,7 @@ pub(super) fn read_capture(replies: &[Reply]) -> Option<Capture> {
     state.scroll_region = (number()?, number()?);
     // Empty before tmux 3.7.
     state.bracketed_paste = fields.next()?.parse::<u8>().ok().map(|on| on != 0);
-    state.title = fields.next()?.to_owned();
+    fields.next()?.clone_into(&mut state.title);
     Some(Capture {
         size,
         history: if has_history {

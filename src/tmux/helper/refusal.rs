@@ -17,6 +17,11 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// The refusal as the daemon reads it.
+    pub(super) fn message(&self) -> String {
+        message::failed(self.code, &self.reason)
+    }
+
     pub(super) fn no_program() -> Self {
         Self {
             code: 126,
@@ -54,7 +59,7 @@ impl Refusal {
 pub(super) fn refuse(refusal: &Refusal) -> u8 {
     let human = format!("llmux: cannot start {}\r\n", refusal.reason);
     // A terminal that hung up already shows as SIGHUP.
-    let _ = say(&(human + &message::failed(refusal.code, &refusal.reason)));
+    let _ = say(&(human + &refusal.message()));
     refusal.code
 }
 

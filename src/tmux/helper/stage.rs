@@ -35,22 +35,21 @@ pub fn run(argv: &[OsString]) -> ExitCode {
     ExitCode::from(refuse(&Refusal::of_program(program, &error)))
 }
 
-/// Starts `argv` in a process group of its own, in the foreground of `terminal`.
-pub(super) fn start(argv: &[OsString], cwd: Option<&Path>, terminal: Option<&Terminal>) -> io::Result<Pid> {
+/// Starts `argv` in a process group of its own, stopped if there is a terminal.
+pub(super) fn start(argv: &[OsString], cwd: Option<&Path>) -> io::Result<Pid> {
     let mut command = Command::new(own_program()?);
     command.arg("stage").arg("--").args(argv).process_group(0);
     if let Some(cwd) = cwd {
         command.current_dir(cwd);
     }
-    let pid = Pid::from_child(&command.spawn()?);
-    if io::stdin().is_terminal() {
-        release(pid, terminal)?;
-    }
-    Ok(pid)
+    Ok(Pid::from_child(&command.spawn()?))
 }
 
 /// Waits for the stage to stop, lends it the terminal and lets it go on.
-fn release(pid: Pid, terminal: Option<&Terminal>) -> io::Result<()> {
+pub(super) fn release(pid: Pid, terminal: Option<&Terminal>) -> io::Result<()> {
+    if !io::stdin().is_terminal() {
+        return Ok(());
+    }
     let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(pid), options)?;
     if let Some(terminal) = terminal {

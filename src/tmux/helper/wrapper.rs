@@ -14,6 +14,7 @@
 //! A file that looks executable but that the kernel then refuses gives all three: `started`, `failed`, `exit`.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,6 +27,10 @@ use super::refusal::{self, Refusal, refuse};
 use super::signals::{Notice, Signals};
 use super::stage;
 use super::terminal::{Terminal, say};
+
+/// How often the last message is said again while nobody acknowledges it: the daemon drops what a pane prints in the
+/// instant in which it captures it.
+const REPEAT: Duration = Duration::from_millis(100);
 
 /// Longest wait for the daemon to kill the pane after the last message.
 const LINGER: Duration = Duration::from_millis(500);
@@ -46,38 +51,40 @@ const AFTER_HANGUP: [(Duration, Signal); 2] = [
 /// The program is executed directly (no shell) with this environment, in a foreground process group of its own, so
 /// tmux and `ps` name it and keys signal it alone. SIGHUP, SIGTERM, SIGINT and SIGQUIT are passed on to its group; after
 /// SIGHUP, SIGTERM follows in 3 s and SIGKILL in 5 s. A stopped program is continued: nobody could type `fg`. After the
-/// program's end it stays for at most 500 ms, or until SIGHUP. Processes that the program left behind in its group get the
+/// program's end it stays on its terminal for at most 500 ms, or until a signal. Processes that the program left behind in its group get the
 /// SIGHUP they would get from a terminal that closes.
 ///
 /// The status is the program's, 128 + S after signal S, 127 if it was not found, 126 if it could not be started.
 #[must_use]
 pub fn run(argv: &[OsString], cwd: Option<&Path>) -> ExitCode {
+    // The stage comes up while this process gets ready; the program itself waits for `release`.
+    let program = Program::start(argv, cwd);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let code = match runtime {
-        Ok(runtime) => runtime.block_on(supervise(argv, cwd)),
+        Ok(runtime) => runtime.block_on(supervise(program)),
         Err(error) => refuse(&Refusal::of_wrapper(&error)),
     };
     ExitCode::from(code)
 }
 
-async fn supervise(argv: &[OsString], cwd: Option<&Path>) -> u8 {
+async fn supervise(program: Result<Program, Refusal>) -> u8 {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return refuse(&Refusal::of_wrapper(&error)),
     };
     let terminal = Terminal::find();
-    let program = match Program::start(argv, cwd, terminal.as_ref()) {
+    let program = match program.and_then(|program| program.release(terminal.as_ref())) {
         Ok(program) => program,
         Err(refusal) => {
             let code = refuse(&refusal);
-            linger(&mut signals).await;
+            linger(&mut signals, &refusal.message()).await;
             return code;
         }
     };
     let (end, hung_up) = program.attend(&mut signals).await;
     if !hung_up {
         announce(end, terminal.as_ref());
-        linger(&mut signals).await;
+        linger(&mut signals, &message::ended(end)).await;
     }
     program.signal(Signal::HUP);
     end.code()
@@ -96,8 +103,18 @@ fn announce(end: End, terminal: Option<&Terminal>) {
 }
 
 /// Waits until the pane is killed, which is how the daemon acknowledges the last message.
-async fn linger(signals: &mut Signals) {
-    let acknowledged = async { while signals.next().await == Notice::Child {} };
+async fn linger(signals: &mut Signals, last: &str) {
+    if !io::stdout().is_terminal() {
+        return;
+    }
+    let acknowledged = async {
+        loop {
+            tokio::select! {
+                notice = signals.next() => if notice != Notice::Child { return },
+                () = sleep(REPEAT) => drop(say(last)),
+            }
+        }
+    };
     let _ = tokio::time::timeout(LINGER, acknowledged).await;
 }
 
@@ -107,11 +124,16 @@ struct Program {
 }
 
 impl Program {
-    fn start(argv: &[OsString], cwd: Option<&Path>, terminal: Option<&Terminal>) -> Result<Self, Refusal> {
+    fn start(argv: &[OsString], cwd: Option<&Path>) -> Result<Self, Refusal> {
         let program = argv.first().ok_or_else(Refusal::no_program)?;
         refusal::check(program, cwd, std::env::var_os("PATH").as_deref())?;
-        let pid = stage::start(argv, cwd, terminal).map_err(|error| Refusal::of_wrapper(&error))?;
+        let pid = stage::start(argv, cwd).map_err(|error| Refusal::of_wrapper(&error))?;
         Ok(Self { pid })
+    }
+
+    fn release(self, terminal: Option<&Terminal>) -> Result<Self, Refusal> {
+        stage::release(self.pid, terminal).map_err(|error| Refusal::of_wrapper(&error))?;
+        Ok(self)
     }
 
     /// Cares for the program until it ends; tells how, and whether the pane was killed before.
