@@ -17,7 +17,9 @@ use super::{Size, dispatch::Dispatch, terminal::Terminal};
 /// What tmux tells about a pane in one turn.
 ///
 /// The lines are those of `capture-pane -p -e -J`, one such command for each list: SGR carries over from one line
-/// to the next, wrapped rows are joined into one line, trailing blanks are kept.
+/// to the next, wrapped rows are joined into one line, trailing blanks are kept. With `-N` in place of `-J` each row
+/// is a line: the place of each is certain then (tmux also joins a row that wrapped and was shortened since), but
+/// the rows no longer reflow together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     /// The pane's size.

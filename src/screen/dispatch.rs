@@ -63,7 +63,6 @@ impl Perform for Dispatch<'_> {
             ([], 't') if first == 23 => self.terminal.pop_title(),
             ([], 's') => self.terminal.save_cursor_position(),
             ([], 'u') => self.terminal.restore_cursor_position(),
-            ([], 'I') => self.terminal.move_forward_tabs(first.max(1)),
             ([], 'Z') => self.terminal.move_backward_tabs(first.max(1)),
             ([], _) => self.edit(action, first, second),
             _ => {}

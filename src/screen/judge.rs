@@ -38,6 +38,8 @@ fn is_unwanted_csi(body: &[u8], last: u8) -> bool {
         (Some(b'>'), None, b'q') | (Some(b'?'), None, b'u' | b'm' | b'S') => true,
         // DECRQM, DECRQPSR, DECRQTSR, DECRQCRA, DECRQLP.
         (_, Some(b'$'), b'p' | b'w' | b'u') | (_, Some(b'*'), b'y') | (_, Some(b'\''), b'|') => true,
+        // CHT, which tmux does not know.
+        (None, None, b'I') => true,
         // Window operations move and resize windows and report about them; 22 and 23 keep titles.
         (_, None, b't') => !matches!(first_parameter(body), Some(22 | 23)),
         _ => false,

@@ -191,9 +191,6 @@ impl Writer {
             cursor.point.line.0 + 1,
             cursor.point.column.0 + 1
         ));
-        if cursor.input_needs_wrap {
-            self.put(" ");
-        }
         self.pen(&Pen::of(&cursor.template));
         self.charsets(cursor, terminal.saved_charset);
         self.put("\x1b7");

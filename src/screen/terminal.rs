@@ -156,6 +156,8 @@ impl Terminal {
         let alternate = self.grid();
         grid.saved_cursor = alternate.saved_cursor.clone();
         grid.cursor.charsets = alternate.cursor.charsets;
+        // A cursor that waited to wrap waits no more.
+        grid.cursor.input_needs_wrap = false;
         if !cursor_comes_back {
             grid.cursor.point = alternate.cursor.point;
             grid.cursor.input_needs_wrap = alternate.cursor.input_needs_wrap;

@@ -147,6 +147,7 @@ fn strings_of_no_use_to_a_viewer_are_taken_out() {
         b"\x1bXstart\x1b\\",
         b"\x1b[5i",
         b"\x1b[8;10;10t",
+        b"\x1b[2I",
     ] {
         assert_eq!(
             filtered(&[b"a", string, b"b"].concat()),

@@ -48,11 +48,15 @@ impl Handler for Terminal {
     #[inline]
     fn input(&mut self, c: char) {
         let (point, last) = (self.grid().cursor.point, Column(self.cols() - 1));
+        let at_end = point.column.0 + 1 >= last.0;
         // In tmux a row stays one that wrapped when its end is overwritten; alacritty forgets it.
-        let wrapped = point.column.0 + 1 >= last.0 && self.row_wraps(point.line) && !self.wrap_pending();
+        let wrapped = at_end && self.row_wraps(point.line) && !self.wrap_pending();
         self.term.input(c);
         if wrapped && self.grid().cursor.point.line == point.line {
             self.grid_mut()[point.line][last].flags.insert(Flags::WRAPLINE);
+        }
+        if at_end && !self.mode(TermMode::LINE_WRAP) {
+            self.grid_mut().cursor.input_needs_wrap = false;
         }
         // Nothing below U+0300 combines.
         if c >= '\u{300}' {
@@ -178,6 +182,8 @@ impl Handler for Terminal {
         self.saved_charset = self.charset;
         self.saved_origin = self.mode(TermMode::ORIGIN);
         self.term.save_cursor_position();
+        // In tmux a cursor that waits to wrap comes back to the last column and waits no more.
+        self.grid_mut().saved_cursor.input_needs_wrap = false;
     }
 
     fn restore_cursor_position(&mut self) {
