@@ -1,6 +1,6 @@
 //! The task behind a pane: the only one that touches its screen and writes its ring.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -19,6 +19,9 @@ use crate::{
     tmux::{FeedItem, FeedReader},
 };
 
+/// How long tmux waits for the end of an unfinished escape sequence before it forgets it.
+const UNFINISHED: Duration = Duration::from_secs(5);
+
 pub(super) enum Request {
     Snapshot(oneshot::Sender<Snapshot>),
     Look(oneshot::Sender<Look>),
@@ -35,6 +38,8 @@ pub(super) struct Task {
     size: watch::Sender<Size>,
     waiters: Waiters,
     last_output: Instant,
+    /// Since when the filter has waited for the end of a sequence.
+    waiting: Option<Instant>,
     /// Output that is newer than the capture that is awaited.
     held: Option<Vec<Bytes>>,
     /// Whether the screen is known; before the first capture of a pane that was found it is not.
@@ -63,6 +68,7 @@ impl Task {
             size,
             waiters: Waiters::default(),
             last_output: Instant::now(),
+            waiting: None,
             held: None,
             known,
             early: Vec::new(),
@@ -87,6 +93,10 @@ impl Task {
                     None => return,
                 },
                 () = until(self.waiters.deadline()) => self.check(),
+                () = until(self.waiting.map(|since| since + UNFINISHED)) => {
+                    self.filter.reset();
+                    self.waiting = None;
+                }
             }
         }
     }
@@ -101,10 +111,12 @@ impl Task {
             FeedItem::Capture(capture) => {
                 self.filter.reset();
                 self.screen.restore(&capture);
+                let pending = capture.pending.clone();
                 self.size
                     .send_if_modified(|size| std::mem::replace(size, capture.size) != capture.size);
                 self.ring.discontinue();
-                for data in self.held.take().unwrap_or_default() {
+                let held = self.held.take().unwrap_or_default();
+                for data in std::iter::once(pending).chain(held) {
                     self.output(data);
                 }
                 self.known = true;
@@ -122,6 +134,10 @@ impl Task {
         self.screen.feed(&data);
         self.ring.push(data);
         self.last_output = Instant::now();
+        self.waiting = self
+            .filter
+            .is_waiting()
+            .then(|| self.waiting.unwrap_or_else(Instant::now));
         for signal in signals {
             if let Signal::Wrapper(message) = signal
                 && let Some(life) = Life::read(&message)

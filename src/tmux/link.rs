@@ -3,13 +3,9 @@
 //! It awaits nobody but tmux. A pane's queue that is full is emptied and the pane captured again; a caller that went
 //! away is skipped; a command that gets no reply ends the connection, because a wedged queue never recovers.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use llmux_protocol::{
     PaneId, SessionId, WindowId,
     control::{Command, CommandLine, Demux, Item, Layout, Notice, PaneGeometry, Reply},
@@ -17,15 +13,17 @@ use llmux_protocol::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{ChildStdin, ChildStdout},
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::Instant,
 };
 
 use super::{
     RunError,
-    feed::{Feed, FeedItem},
+    feed::FeedItem,
     model::{self, Model, ServerId},
+    request::{Answer, Request, What},
     resync,
+    routes::{Batch, Phase, Route, Routes},
 };
 use crate::screen::Size;
 
@@ -42,36 +40,6 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Output of panes that are just being made, kept until their ids are known.
 const STASH_LIMIT_BYTES: usize = 1 << 20;
 
-/// Takes the result of a line.
-pub(super) type Answer = oneshot::Sender<Result<Vec<Reply>, RunError>>;
-
-/// What the rest of the program asks of the connection, and of which server: ids mean nothing on another.
-pub(super) struct Request {
-    pub(super) server: ServerId,
-    pub(super) what: What,
-}
-
-pub(super) enum What {
-    /// Runs a line of commands.
-    Run { line: CommandLine, reply: Answer },
-    /// Runs a line that makes a pane, whose id is the third word of the first reply, and routes its output from the
-    /// first byte on.
-    Create {
-        line: CommandLine,
-        size: Size,
-        feed: Arc<Feed>,
-        reply: Answer,
-    },
-    /// Looks at all panes soon.
-    Look,
-    /// Routes a pane that exists, from a capture on.
-    Adopt {
-        pane: PaneId,
-        link: Option<WindowId>,
-        feed: Arc<Feed>,
-    },
-}
-
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
@@ -87,109 +55,6 @@ pub(super) enum Ended {
     Garbage(&'static str),
     #[error("cannot talk to the tmux client: {0}")]
     Io(#[from] std::io::Error),
-}
-
-/// Panes with a reader. Routes outlive a connection; their phases do not.
-#[derive(Default)]
-pub(super) struct Routes(HashMap<PaneId, Route>);
-
-struct Route {
-    feed: Arc<Feed>,
-    phase: Phase,
-    /// As the reader knows it.
-    size: Option<Size>,
-    /// Output of the present read, so that a pane's many short lines become one piece.
-    batch: Batch,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Output goes to the reader.
-    Live,
-    /// Output is dropped until tmux confirms the pause.
-    Pausing,
-    /// Output is newer than the capture that is on its way, and goes to the reader, who holds it back.
-    Capturing,
-    /// The capture failed; the next look at all panes says why and starts another.
-    Failed,
-}
-
-#[derive(Default)]
-enum Batch {
-    #[default]
-    Empty,
-    One(Bytes),
-    Many(BytesMut),
-}
-
-impl Batch {
-    fn push(&mut self, data: Bytes) {
-        *self = match std::mem::take(self) {
-            Self::Empty => Self::One(data),
-            Self::One(first) => {
-                let mut many = BytesMut::with_capacity((first.len() + data.len()).next_power_of_two());
-                many.extend_from_slice(&first);
-                many.extend_from_slice(&data);
-                Self::Many(many)
-            }
-            Self::Many(mut many) => {
-                many.extend_from_slice(&data);
-                Self::Many(many)
-            }
-        }
-    }
-
-    fn take(&mut self) -> Option<Bytes> {
-        match std::mem::take(self) {
-            Self::Empty => None,
-            // A slice of what was read: kept as it is, a few bytes would keep the whole read alive in the ring.
-            Self::One(data) => Some(Bytes::copy_from_slice(&data)),
-            Self::Many(data) => Some(data.freeze()),
-        }
-    }
-}
-
-impl Routes {
-    /// Tells every reader that output is being lost, and forgets who reads no more.
-    pub(super) fn disconnected(&mut self) {
-        self.0.retain(|_, route| !route.feed.is_abandoned());
-        for route in self.0.values_mut() {
-            route.batch = Batch::Empty;
-            route.phase = Phase::Failed;
-            route.feed.push(FeedItem::Resync);
-        }
-    }
-
-    /// Tells every reader that its pane is closed: the server it lived on is gone.
-    pub(super) fn close_all(&mut self) {
-        for pane in self.0.keys().copied().collect::<Vec<_>>() {
-            self.close(pane);
-        }
-    }
-
-    fn is_live(&self, pane: PaneId) -> bool {
-        self.0.get(&pane).is_some_and(|route| route.phase == Phase::Live)
-    }
-
-    fn close(&mut self, pane: PaneId) {
-        if let Some(mut route) = self.0.remove(&pane) {
-            if let Some(data) = route.batch.take() {
-                route.feed.output(data);
-            }
-            route.feed.push(FeedItem::Gone);
-        }
-    }
-}
-
-impl Route {
-    fn new(feed: Arc<Feed>, phase: Phase, size: Option<Size>) -> Self {
-        Self {
-            feed,
-            phase,
-            size,
-            batch: Batch::Empty,
-        }
-    }
 }
 
 /// What to do with the reply to a line.
@@ -317,7 +182,7 @@ impl<'a> Link<'a> {
             What::Look => self.dirty(),
             What::Adopt { pane, link, feed } => {
                 feed.push(FeedItem::Resync);
-                self.routes.0.insert(pane, Route::new(feed, Phase::Pausing, None));
+                self.routes.insert(pane, Route::new(feed, Phase::Pausing, None));
                 self.pause(pane, link);
             }
         }
@@ -359,7 +224,7 @@ impl<'a> Link<'a> {
     }
 
     fn output(&mut self, pane: PaneId, data: Bytes) {
-        let Some(route) = self.routes.0.get_mut(&pane) else {
+        let Some(route) = self.routes.get_mut(&pane) else {
             self.keep_for_later(pane, data);
             return;
         };
@@ -385,7 +250,7 @@ impl<'a> Link<'a> {
     }
 
     fn flush(&mut self, pane: PaneId) {
-        let Some(route) = self.routes.0.get_mut(&pane) else {
+        let Some(route) = self.routes.get_mut(&pane) else {
             return;
         };
         if let Some(data) = route.batch.take()
@@ -436,7 +301,6 @@ impl<'a> Link<'a> {
             let size = Some(Size::new(cols, rows));
             if self
                 .routes
-                .0
                 .get(&pane)
                 .is_some_and(|route| route.size != size && route.phase != Phase::Pausing)
             {
@@ -499,7 +363,7 @@ impl<'a> Link<'a> {
         else {
             return;
         };
-        self.routes.0.insert(pane, route);
+        self.routes.insert(pane, route);
         for (_, data) in self
             .stash
             .extract_if(.., |(owner, _)| *owner == pane)
@@ -523,7 +387,7 @@ impl<'a> Link<'a> {
     // === Resynchronisation: pause, wait, then continue and capture in one line ===
 
     fn resync(&mut self, pane: PaneId, link: Option<WindowId>) {
-        let Some(route) = self.routes.0.get_mut(&pane) else {
+        let Some(route) = self.routes.get_mut(&pane) else {
             return;
         };
         route.batch = Batch::Empty;
@@ -537,7 +401,7 @@ impl<'a> Link<'a> {
     }
 
     fn paused(&mut self, pane: PaneId, link: Option<WindowId>, result: &Result<Vec<Reply>, RunError>) {
-        let Some(route) = self.routes.0.get_mut(&pane) else {
+        let Some(route) = self.routes.get_mut(&pane) else {
             return;
         };
         if let Err(error) = result {
@@ -552,7 +416,7 @@ impl<'a> Link<'a> {
     }
 
     fn captured(&mut self, pane: PaneId, result: &Result<Vec<Reply>, RunError>) {
-        let Some(route) = self.routes.0.get_mut(&pane) else {
+        let Some(route) = self.routes.get_mut(&pane) else {
             return;
         };
         match result.as_ref().map(|replies| resync::read_capture(replies)) {
@@ -600,10 +464,9 @@ impl<'a> Link<'a> {
 
     /// Closes the routes of closed panes, follows windows that left the hub, and retries failed captures.
     fn reconcile(&mut self, model: &Model) {
-        self.routes.0.retain(|_, route| !route.feed.is_abandoned());
+        self.routes.retain(|_, route| !route.feed.is_abandoned());
         let gone = self
             .routes
-            .0
             .keys()
             .filter(|pane| !model.panes.contains_key(pane))
             .copied()
@@ -612,7 +475,7 @@ impl<'a> Link<'a> {
             self.routes.close(pane);
         }
         let mut again = Vec::new();
-        for (&pane, route) in &self.routes.0 {
+        for (&pane, route) in self.routes.iter() {
             let Some(row) = model.panes.get(&pane) else {
                 continue;
             };

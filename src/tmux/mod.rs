@@ -9,7 +9,9 @@ pub mod helper;
 mod link;
 mod model;
 mod process;
+mod request;
 mod resync;
+mod routes;
 mod socket;
 mod supervisor;
 mod version;
@@ -31,8 +33,8 @@ use crate::screen::Size;
 
 use self::{
     feed::Feed,
-    link::{Request, What},
     process::Spawner,
+    request::{Request, What},
     supervisor::Supervisor,
 };
 pub(crate) use self::{

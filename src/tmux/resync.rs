@@ -2,10 +2,9 @@
 //!
 //! All commands of a line run with no pane output read in between, so the parts belong to one moment.
 
-use bytes::Bytes;
 use llmux_protocol::{
     PaneId, SessionId, WindowId,
-    control::{CapturePart, Command, CommandLine, DisplayTarget, Format, Reply, WindowTarget},
+    control::{CapturePart, Command, CommandLine, DisplayTarget, Format, Reply, WindowTarget, unescape},
 };
 
 use crate::screen::{Capture, SCROLLBACK_LINES, Size, TerminalState};
@@ -93,7 +92,11 @@ pub(super) fn read_capture(replies: &[Reply]) -> Option<Capture> {
         },
         visible: visible.body.clone(),
         saved: alternate.then(|| saved.body.clone()),
-        pending: pending.body.first().cloned().unwrap_or_else(Bytes::new),
+        pending: pending
+            .body
+            .first()
+            .map(|escaped| unescape(escaped))
+            .unwrap_or_default(),
         state,
     })
 }

@@ -15,9 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Status,
-    link::{Ended, Link, Pipes, Request, Routes},
+    link::{Ended, Link, Pipes},
     model::{Model, ServerId},
     process::{self, Client, Setting, Spawner},
+    request::Request,
+    routes::Routes,
 };
 
 /// How long a client may take to attach; starting a tmux server reads the user's configuration.

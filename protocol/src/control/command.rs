@@ -350,7 +350,7 @@ pub enum DisplayTarget {
 /// A part of a pane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CapturePart {
-    /// The screen. Wrapped lines are joined, trailing blanks kept.
+    /// The screen, row by row. Joined, a row that wrapped and was shortened since would shift all below it.
     Visible,
     /// So many lines of history, and of the screen nothing; without any history, the screen's first line. Blocks the
     /// tmux server for about 5 µs a line.

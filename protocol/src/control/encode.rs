@@ -212,9 +212,9 @@ fn write_program<'w>(
 
 fn write_part(part: CapturePart, w: &mut Words) -> &mut Words {
     match part {
-        CapturePart::Visible => w.flags("-p -e -J"),
+        CapturePart::Visible => w.flags("-p -e -N"),
         CapturePart::History { lines } => w.flags("-p -e -J -E -1 -S").shown(format_args!("-{lines}")),
-        CapturePart::Saved => w.flags("-p -e -J -a -q"),
+        CapturePart::Saved => w.flags("-p -e -N -a -q"),
         CapturePart::Pending => w.flags("-p -P -C"),
     }
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdin, Command as Process, Stdio},
     sync::{
         atomic::{AtomicU32, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
     time::Duration,
@@ -58,7 +58,7 @@ impl PrivateTmux {
             .spawn()
             .unwrap();
         let (stdin, stdout) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
-        let (sender, items) = channel();
+        let (sender, items) = sync_channel(1024);
         thread::spawn(move || read(stdout, &sender));
         let mut tmux = Self {
             socket,
@@ -168,7 +168,7 @@ fn tmux(socket: &str, home: &Path) -> Process {
     process
 }
 
-fn read(mut stdout: impl Read, sender: &Sender<Item>) {
+fn read(mut stdout: impl Read, sender: &SyncSender<Item>) {
     let mut demux = Demux::new();
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = stdout.read(&mut buffer) {

@@ -1,13 +1,10 @@
 //! The small processes around tmux, on a real private server.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod panes;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use panes::{Control, LLMUX, Tmux, alive, eventually, ps, write_script};
+use crate::panes::{Control, LLMUX, Tmux, alive, eventually, ps, write_script};
 
 /// Starts `program args..` under the wrapper in a streamed pane.
 fn wrapped(control: &Control, tmux: &Tmux, name: &str, argv: &[&str]) -> String {
@@ -30,7 +27,8 @@ fn fifty_programs_that_print_and_exit_lose_nothing() {
         let pane = wrapped(&control, &tmux, &format!("a{round}"), &["sh", "-c", &script]);
         let output = control.wait_for(&pane, "7777;llmux;exit;");
         let (text, end) = output.split_once("\x1b]7777;llmux;exit;").unwrap();
-        assert_eq!(end, format!("code={round}\x07"));
+        // The message is repeated until somebody acknowledges it.
+        assert!(end.starts_with(&format!("code={round}\x07")), "{end:?}");
         // On a busy machine the program may print before the wrapper says that it started.
         let started = format!("\x1b]7777;llmux;started;pid={}\x07", started_pid(text));
         let expected = (1..=4000)

@@ -1,14 +1,11 @@
 //! The demo agent in a real pane: what it does well, and each way in which it misbehaves on request.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod panes;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use panes::{LLMUX, Tmux, eventually};
+use crate::panes::{Control, LLMUX, Tmux, eventually};
 use serde_json::Value;
 
 const MARKER: &str = "<<LLMUX_DONE_0badf00d>>";
@@ -529,7 +526,7 @@ fn a_resize_repaints_the_live_rows_only() {
 fn a_resize_prints_old_replies_again_on_request() {
     for (flags, times) in [(&[][..], 1), (&["--repaint-old-on-resize"][..], 2)] {
         let tmux = Tmux::new();
-        let control = panes::Control::attach(&tmux);
+        let control = Control::attach(&tmux);
         let pane = control.session(&tmux, "demo", &demo_argv(flags));
         tmux.wait_for(&pane, "to exit");
         tmux.paste(&pane, &format!("old {MARKER}"));
@@ -560,7 +557,7 @@ fn a_tiny_terminal_does_no_harm() {
 #[test]
 fn title_and_osc_tell_the_state() {
     let tmux = Tmux::new();
-    let control = panes::Control::attach(&tmux);
+    let control = Control::attach(&tmux);
     let pane = control.session(&tmux, "demo", &demo_argv(&["--osc-status", "--title"]));
     control.wait_for(&pane, "\x1b]7501;state=idle:app=llmux-demo\x1b\\");
     eventually("the title says ready", || {

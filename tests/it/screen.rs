@@ -2,8 +2,6 @@
 //!
 //! The tmux is the one in `LLMUX_TEST_TMUX`, else the one in `PATH`, on a private server.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::{
     collections::BTreeSet,
     ffi::OsStr,

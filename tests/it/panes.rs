@@ -1,10 +1,4 @@
 //! A private tmux server and a control client on it, for tests that need the real thing.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "shared by test binaries, of which each uses its part"
-)]
-
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
