@@ -7,7 +7,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,11 @@ use super::{
 
 const VERSION: u64 = 1;
 
-/// The Node program truncates the file and then writes it. A file that can't be parsed is looked at again this often
-/// and this many times before it counts as corrupt; it writes within a millisecond or two.
-const SETTLE: (u32, Duration) = (20, Duration::from_millis(10));
+/// The Node program truncates the file and then writes it, which takes it a millisecond or two. A file that can't be
+/// parsed counts as corrupt only if nobody touched it for this long.
+const SETTLED: Duration = Duration::from_millis(150);
+/// How often an unparsable file is looked at meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// One session as it is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -180,7 +182,11 @@ impl Registry {
     }
 
     fn read(&self) -> Result<(Document, Option<PathBuf>), RegistryError> {
-        for attempt in 0..=SETTLE.0 {
+        let mut torn: Option<(SystemTime, Instant)> = None;
+        loop {
+            let touched = fs::metadata(&self.path)
+                .and_then(|found| found.modified())
+                .unwrap_or(SystemTime::UNIX_EPOCH);
             let Some(content) = file::read(&self.path)? else {
                 return Ok((Document::empty(), None));
             };
@@ -196,9 +202,14 @@ impl Registry {
                     Some(document) => return Ok((document, None)),
                     None => break,
                 },
-                Err(_) if attempt < SETTLE.0 => thread::sleep(SETTLE.1),
-                Ok(_) | Err(_) => break,
+                Ok(_) => break,
+                Err(_) => match &torn {
+                    Some((before, since)) if *before == touched && since.elapsed() >= SETTLED => break,
+                    Some((before, _)) if *before == touched => {}
+                    _ => torn = Some((touched, Instant::now())),
+                },
             }
+            thread::sleep(LOOK_EVERY);
         }
         let aside = set_aside(&self.path)?;
         Ok((Document::empty(), Some(aside)))

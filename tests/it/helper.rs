@@ -280,29 +280,18 @@ fn the_agent_keeps_its_environment_and_directory() {
     );
 }
 
-/// Holds the lock of `LLMUX_TEST_LOCK` until it is killed: the daemon's part, in a process of its own.
-#[test]
-#[ignore = "run by the guard's test"]
-fn hold_the_lock() {
-    let Some(path) = std::env::var_os("LLMUX_TEST_LOCK") else {
-        return;
-    };
-    let file = File::create(path).unwrap();
-    file.lock().unwrap();
-    println!("\nlocked");
-    let _ = std::io::stdin().read(&mut [0]);
-}
-
+/// Holds a file's lock until it is killed, as the daemon does; flock(1) takes the same lock as `File::lock`.
 fn lock_holder(path: &std::path::Path) -> Child {
-    let mut holder = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "hold_the_lock", "--ignored", "--nocapture"])
-        .env("LLMUX_TEST_LOCK", path)
+    let mut holder = Command::new("flock")
+        .arg("--close")
+        .arg(path)
+        .args(["-c", "echo locked; exec cat"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(holder.stdout.take().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line == "locked"));
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "locked");
     holder
 }
 
