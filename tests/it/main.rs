@@ -2,4 +2,8 @@
 
 mod architecture;
 mod lab;
+mod life;
+mod outside;
+mod recovery;
 mod sessions;
+mod traps;
