@@ -19,6 +19,9 @@ use crate::{
     tmux::{FeedItem, FeedReader},
 };
 
+/// Output that is read through before anybody else gets a turn; a screen takes 1 ms for it.
+const TURN_BYTES: usize = 64 << 10;
+
 pub(super) enum Request {
     Snapshot(oneshot::Sender<Snapshot>),
     Look(oneshot::Sender<Look>),
@@ -76,9 +79,15 @@ impl Task {
         loop {
             tokio::select! {
                 () = self.feed.next(&mut items), if open => {
+                    let mut turn = 0;
                     for item in items.drain(..) {
                         open &= !matches!(item, FeedItem::Gone);
+                        turn += item.size();
                         self.item(item);
+                        if turn > TURN_BYTES {
+                            turn = 0;
+                            self.rest().await;
+                        }
                     }
                     self.check();
                 }
@@ -88,6 +97,14 @@ impl Task {
                 },
                 () = until(self.waiters.deadline()) => self.check(),
             }
+        }
+    }
+
+    /// Lets others have their turn in the middle of a flood, and answers who asks.
+    async fn rest(&mut self) {
+        tokio::task::yield_now().await;
+        while let Ok(request) = self.requests.try_recv() {
+            self.request(request);
         }
     }
 
