@@ -40,7 +40,8 @@ impl Lab {
     /// Types a prompt.
     #[track_caller]
     pub(crate) fn prompt(&self, name: &str, text: &str) {
-        self.llmux_reads(text.as_bytes(), ["session", "prompt", name, "-"]).ok();
+        self.llmux_reads(text.as_bytes(), ["session", "prompt", name, "-"])
+            .ok();
     }
 
     /// What tmux itself shows of a session, blank ends of rows and of the screen cut off.
@@ -61,26 +62,40 @@ impl Lab {
             seen.0 == seen.1
         };
         // What is on its way may arrive; what is lost never does.
-        let agreed = (0..400).any(|_| agree() || { std::thread::yield_now(); false });
+        let agreed = (0..400).any(|_| {
+            agree() || {
+                std::thread::yield_now();
+                false
+            }
+        });
         assert!(agreed, "--- tmux\n{}\n--- llmux\n{}", seen.0, seen.1);
     }
 
     /// A tmux format, expanded for a target.
     #[track_caller]
     pub(crate) fn format(&self, target: &str, format: &str) -> String {
-        self.tmux(["display-message", "-p", "-t", target, format]).ok().trim_end().to_owned()
+        self.tmux(["display-message", "-p", "-t", target, format])
+            .ok()
+            .trim_end()
+            .to_owned()
     }
 
     /// The process in a session's pane.
     #[track_caller]
     pub(crate) fn pane_pid(&self, name: &str) -> u32 {
-        self.format(&format!("={name}:"), "#{pane_pid}").parse().expect("a pid")
+        self.format(&format!("={name}:"), "#{pane_pid}")
+            .parse()
+            .expect("a pid")
     }
 
     /// The tmux server's process.
     #[track_caller]
     pub(crate) fn server_pid(&self) -> u32 {
-        self.tmux(["display-message", "-p", "#{pid}"]).ok().trim().parse().expect("a pid")
+        self.tmux(["display-message", "-p", "#{pid}"])
+            .ok()
+            .trim()
+            .parse()
+            .expect("a pid")
     }
 
     /// The tmux commands the server remembers, oldest first; not those of this harness.
@@ -90,7 +105,11 @@ impl Lab {
         let client = self.status()["tmux"]["clientPid"].as_u64().expect("a pid");
         let marks = [format!("client-{client} command: "), "command: ".to_owned()];
         log.lines()
-            .filter_map(|line| marks.iter().find_map(|mark| Some(line.split_once(mark.as_str())?.1)))
+            .filter_map(|line| {
+                marks
+                    .iter()
+                    .find_map(|mark| Some(line.split_once(mark.as_str())?.1))
+            })
             .map(str::to_owned)
             .collect()
     }
@@ -112,7 +131,9 @@ impl Lab {
         let file = self.path(format!("watch-{name}"));
         let mut command = self.command(crate::lab::LLMUX);
         command.args(["session", "watch", name]);
-        command.stdin(std::process::Stdio::null()).stdout(fs::File::create(&file).expect("a file"));
+        command
+            .stdin(std::process::Stdio::null())
+            .stdout(fs::File::create(&file).expect("a file"));
         let child = command.spawn().expect("llmux runs");
         let watch = Watch { child, file };
         until("the watcher sees something", || !watch.bytes().is_empty());
@@ -145,7 +166,9 @@ impl Watch {
     /// Waits until it has printed a text.
     #[track_caller]
     pub(crate) fn sees(&self, text: &str) {
-        until(&format!("the watcher sees {text:?}"), || self.text().contains(text));
+        until(&format!("the watcher sees {text:?}"), || {
+            self.text().contains(text)
+        });
     }
 }
 
@@ -167,13 +190,27 @@ impl<'a> Human<'a> {
     #[track_caller]
     pub(crate) fn attaches(lab: &'a Lab, target: &str, (cols, rows): (u16, u16)) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let label = format!("llmux-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let label = format!(
+            "llmux-test-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let human = Self { lab, label };
         let conf = lab.path("human.conf");
         fs::write(&conf, "set -g status off\nset -g remain-on-exit on\n").expect("a file");
         let attach = format!("env -u TMUX tmux attach -t '{target}'");
         let (conf, cols, rows) = (conf.to_string_lossy(), cols.to_string(), rows.to_string());
-        human.tmux(&["-f", &conf, "new-session", "-d", "-x", &cols, "-y", &rows, &attach]);
+        human.tmux(&[
+            "-f",
+            &conf,
+            "new-session",
+            "-d",
+            "-x",
+            &cols,
+            "-y",
+            &rows,
+            &attach,
+        ]);
         human
     }
 
@@ -181,7 +218,9 @@ impl<'a> Human<'a> {
     #[track_caller]
     pub(crate) fn sits_at(lab: &'a Lab, name: &str, size: (u16, u16)) -> Self {
         let human = Self::attaches(lab, &format!("={name}"), size);
-        until("the human is attached", || lab.session(name).is_some_and(|session| session["attached"] == 1));
+        until("the human is attached", || {
+            lab.session(name).is_some_and(|session| session["attached"] == 1)
+        });
         human
     }
 
@@ -217,7 +256,8 @@ impl Drop for Human<'_> {
 pub(crate) fn rss_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(0)
 }
 
 /// A process that stands still until the value goes away.

@@ -9,10 +9,17 @@ use crate::{
 
 #[track_caller]
 fn holds(file: &Path, bytes: &[u8]) {
-    until("all of it arrived", || fs::metadata(file).is_ok_and(|meta| meta.len() >= bytes.len() as u64));
+    until("all of it arrived", || {
+        fs::metadata(file).is_ok_and(|meta| meta.len() >= bytes.len() as u64)
+    });
     let got = fs::read(file).unwrap();
     let first = got.iter().zip(bytes).position(|(a, b)| a != b);
-    assert!(got == bytes, "{} bytes for {}, first difference at {first:?}", got.len(), bytes.len());
+    assert!(
+        got == bytes,
+        "{} bytes for {}, first difference at {first:?}",
+        got.len(),
+        bytes.len()
+    );
 }
 
 /// Trap 1: text sent as keys obeys a copy mode's key table, and `f` there blocks the connection for ever.
@@ -98,7 +105,10 @@ const HOSTILE: &[&str] = &[
 
 /// What of a prompt reaches the program: no control characters but tab and line feed.
 fn typed(text: &str) -> Vec<u8> {
-    let kept: String = text.chars().filter(|&c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
+    let kept: String = text
+        .chars()
+        .filter(|&c| matches!(c, '\n' | '\t') || !c.is_control())
+        .collect();
     let mut bytes = kept.into_bytes();
     bytes.push(b'\r');
     bytes
@@ -132,7 +142,11 @@ fn a_hostile_prompt_arrives_as_it_is_and_runs_nothing() {
     let names = ["r0", "r1", "r2", "r3"];
     let readers = names.map(|name| lab.reader(name));
     let random: Vec<String> = (0..48).map(random_text).collect();
-    let texts: Vec<&str> = HOSTILE.iter().copied().chain(random.iter().map(String::as_str)).collect();
+    let texts: Vec<&str> = HOSTILE
+        .iter()
+        .copied()
+        .chain(random.iter().map(String::as_str))
+        .collect();
     std::thread::scope(|scope| {
         for (at, (name, file)) in names.into_iter().zip(&readers).enumerate() {
             let mine: Vec<&str> = texts.iter().copied().skip(at).step_by(names.len()).collect();
@@ -179,7 +193,10 @@ const SAID: &[&str] = &[
 fn a_prompt_of_one_mebibyte_arrives_whole_and_stays_out_of_the_message_log() {
     let lab = Lab::new();
     let got = lab.reader("one");
-    let mut text: String = (0_u32..).map(|n| format!("secret-{n} ünïcödé\n")).take(60_000).collect();
+    let mut text: String = (0_u32..)
+        .map(|n| format!("secret-{n} ünïcödé\n"))
+        .take(60_000)
+        .collect();
     let mut end = (1 << 20) - 1;
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -193,8 +210,17 @@ fn a_prompt_of_one_mebibyte_arrives_whole_and_stays_out_of_the_message_log() {
     assert!(!log.contains("secret-"), "{log}");
     assert_eq!(lab.tmux(["list-buffers"]).ok(), "");
     let run = lab.path("run/llmux");
-    let left: Vec<_> = fs::read_dir(run).unwrap().flatten().map(|entry| entry.file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("paste-")), "{left:?}");
+    let left: Vec<_> = fs::read_dir(run)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
+    assert!(
+        !left
+            .iter()
+            .any(|name| name.to_string_lossy().starts_with("paste-")),
+        "{left:?}"
+    );
 }
 
 /// Four senders and one pane: what they send stands one after the other.
@@ -204,18 +230,30 @@ fn two_senders_never_mix_inside_one_prompt() {
     let got = lab.reader("one");
     let senders = ["a", "b", "c", "d"];
     // Small ones travel in the command, large ones in a file.
-    let text = |sender: &str, at: usize| sender.repeat(if at % 2 == 0 { 100 } else { 9000 }) + &at.to_string();
+    let text =
+        |sender: &str, at: usize| sender.repeat(if at % 2 == 0 { 100 } else { 9000 }) + &at.to_string();
     std::thread::scope(|scope| {
         for sender in senders {
             let lab = &lab;
             scope.spawn(move || (0..6).for_each(|at| lab.prompt("one", &text(sender, at))));
         }
     });
-    let total: usize = senders.iter().flat_map(|s| (0..6).map(|at| text(s, at).len() + 1)).sum();
-    until("all arrived", || fs::metadata(&got).unwrap().len() as usize >= total);
+    let total: usize = senders
+        .iter()
+        .flat_map(|s| (0..6).map(|at| text(s, at).len() + 1))
+        .sum();
+    until("all arrived", || {
+        fs::metadata(&got).unwrap().len() as usize >= total
+    });
     let got = String::from_utf8(fs::read(&got).unwrap()).unwrap();
     let mut lines: Vec<String> = got.split_terminator('\r').map(str::to_owned).collect();
-    let of = |sender: &str| lines.iter().filter(|line| line.starts_with(sender)).cloned().collect::<Vec<_>>();
+    let of = |sender: &str| {
+        lines
+            .iter()
+            .filter(|line| line.starts_with(sender))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     for sender in senders {
         assert_eq!(of(sender), (0..6).map(|at| text(sender, at)).collect::<Vec<_>>());
     }

@@ -12,13 +12,19 @@ const FLOOD: &str = "exec seq 1 1000000000";
 
 /// The newest number on a session's screen.
 fn progress(lab: &Lab, name: &str) -> u64 {
-    lab.screen(name).lines().rev().find_map(|line| line.trim().parse().ok()).unwrap_or(0)
+    lab.screen(name)
+        .lines()
+        .rev()
+        .find_map(|line| line.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 /// Waits until a flood is so many lines further.
 #[track_caller]
 fn goes_on(lab: &Lab, name: &str, lines: u64) {
-    let before = eventually("a number is shown", || Some(progress(lab, name)).filter(|&n| n > 0));
+    let before = eventually("a number is shown", || {
+        Some(progress(lab, name)).filter(|&n| n > 0)
+    });
     until("the flood goes on", || progress(lab, name) > before + lines);
 }
 
@@ -32,8 +38,13 @@ fn a_killed_session_ends_its_program_and_leaves_nothing_in_the_hub() {
     lab.tmux(["kill-session", "-t", "=one"]).ok();
     until("its program is gone", || !lives(pid));
     lab.is("one", "exited");
-    let windows = || lab.tmux(["list-windows", "-t", "=_llmux", "-F", "#{window_id}"]).ok();
-    until("the hub holds its placeholder only", || windows().lines().count() == 1);
+    let windows = || {
+        lab.tmux(["list-windows", "-t", "=_llmux", "-F", "#{window_id}"])
+            .ok()
+    };
+    until("the hub holds its placeholder only", || {
+        windows().lines().count() == 1
+    });
     assert_eq!(lab.tmux_sessions(), ["_llmux"]);
     assert_eq!(lab.reconnects(), 0);
 }
@@ -42,10 +53,22 @@ fn a_killed_session_ends_its_program_and_leaves_nothing_in_the_hub() {
 #[test]
 fn a_flooding_pane_is_followed_wherever_a_human_puts_it() {
     let lab = Lab::new();
-    lab.tmux(["new-session", "-d", "-s", "other", "-x", "120", "-y", "40", "sleep 10000"]).ok();
+    lab.tmux([
+        "new-session",
+        "-d",
+        "-s",
+        "other",
+        "-x",
+        "120",
+        "-y",
+        "40",
+        "sleep 10000",
+    ])
+    .ok();
     lab.script("one", FLOOD);
     let pane = lab.format("=one:", "#{pane_id}");
-    lab.tmux(["split-window", "-d", "-t", "=one:", "sleep 10000"]).ok();
+    lab.tmux(["split-window", "-d", "-t", "=one:", "sleep 10000"])
+        .ok();
     goes_on(&lab, "one", 100_000);
     let server = lab.server_pid();
     let before = rss_kib(server);
@@ -53,7 +76,7 @@ fn a_flooding_pane_is_followed_wherever_a_human_puts_it() {
     let moves: [&[&str]; 5] = [
         &["break-pane", "-d", "-s", &pane, "-t", "=one:7"],
         &["swap-window", "-d", "-s", "=one:7", "-t", "=other:0"],
-        &["swap-window", "-d", "-s", "=one:7", "-t", &pane],
+        &["swap-window", "-d", "-s", "=one:7", "-t", "=other:0"],
         &["join-pane", "-d", "-s", &pane, "-t", &window],
         &["break-pane", "-d", "-s", &pane, "-t", "=one:9"],
     ];
@@ -73,12 +96,17 @@ fn a_window_follows_the_human_and_keeps_the_last_size_after_him() {
     let lab = Lab::new();
     lab.script("one", "echo up; read x");
     let size = || lab.session("one").unwrap()["size"].to_string();
-    let pinned = || lab.tmux(["show-options", "-wv", "-t", "=one:", "window-size"]).ok();
+    let pinned = || {
+        lab.tmux(["show-options", "-wv", "-t", "=one:", "window-size"])
+            .ok()
+    };
     assert_eq!((size().as_str(), pinned().as_str()), ("[120,40]", ""));
     let human = Human::sits_at(&lab, "one", (90, 25));
     until("the pane has the human's size", || size() == "[90,24]");
     drop(human);
-    until("the human has left", || lab.session("one").unwrap()["attached"] == 0);
+    until("the human has left", || {
+        lab.session("one").unwrap()["attached"] == 0
+    });
     assert_eq!((size().as_str(), pinned().as_str()), ("[90,24]", ""));
     let _other = Human::sits_at(&lab, "one", (150, 45));
     until("the next human has his own size", || size() == "[150,44]");
@@ -97,8 +125,12 @@ fn a_human_who_enters_the_hub_is_shown_out_and_agents_keep_their_size() {
     until("he is shown out", || human.is_out());
     for name in ["one", "two"] {
         until("the agent has its size", || size(name) == "120x40");
-        until("llmux knows", || lab.session(name).unwrap()["size"].to_string() == "[120,40]");
-        let pinned = lab.tmux(["show-options", "-wv", "-t", &format!("={name}:"), "window-size"]).ok();
+        until("llmux knows", || {
+            lab.session(name).unwrap()["size"].to_string() == "[120,40]"
+        });
+        let pinned = lab
+            .tmux(["show-options", "-wv", "-t", &format!("={name}:"), "window-size"])
+            .ok();
         assert_eq!(pinned, "");
     }
     assert_eq!(lab.reconnects(), 0);
@@ -126,7 +158,12 @@ fn nothing_is_captured_or_polled_while_agents_work() {
         std::thread::sleep(Duration::from_millis(500));
         Some(lab.commands()).filter(|after| looks(after) > looks(&before))
     });
-    let own = |commands: &[String]| commands.iter().filter(|c| !c.starts_with("show-messages")).count();
+    let own = |commands: &[String]| {
+        commands
+            .iter()
+            .filter(|c| !c.starts_with("show-messages"))
+            .count()
+    };
     let (new, secs) = (own(&after) - own(&before), begun.elapsed().as_secs());
     assert!(new as u64 <= 1 + secs / 5, "{new} commands in {secs} s");
     assert_eq!(captures(&after), 0);
