@@ -21,6 +21,8 @@ use crate::{
 
 /// How long tmux waits for the end of an unfinished escape sequence before it forgets it.
 const UNFINISHED: Duration = Duration::from_secs(5);
+/// Output that is read through before anybody else gets a turn; a screen takes 1 ms for it.
+const TURN_BYTES: usize = 64 << 10;
 
 pub(super) enum Request {
     Snapshot(oneshot::Sender<Snapshot>),
@@ -82,9 +84,15 @@ impl Task {
         loop {
             tokio::select! {
                 () = self.feed.next(&mut items), if open => {
+                    let mut turn = 0;
                     for item in items.drain(..) {
                         open &= !matches!(item, FeedItem::Gone);
+                        turn += item.size();
                         self.item(item);
+                        if turn > TURN_BYTES {
+                            turn = 0;
+                            self.rest().await;
+                        }
                     }
                     self.check();
                 }
@@ -98,6 +106,14 @@ impl Task {
                     self.waiting = None;
                 }
             }
+        }
+    }
+
+    /// Lets others have their turn in the middle of a flood, and answers who asks.
+    async fn rest(&mut self) {
+        tokio::task::yield_now().await;
+        while let Ok(request) = self.requests.try_recv() {
+            self.request(request);
         }
     }
 

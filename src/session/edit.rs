@@ -77,7 +77,9 @@ impl Sessions {
         if self.0.records.all().await?.contains_key(new.as_str()) {
             return Err(SessionError::Exists(new.to_string()));
         }
-        if let Ok(live) = self.running(old) {
+        if let Ok(live) = self.running(old)
+            && live.home
+        {
             let rename = Command::RenameSession {
                 session: live.session,
                 name: new.clone(),
@@ -123,20 +125,18 @@ impl Sessions {
             live
         };
         if let Some(live) = live.filter(Live::runs) {
-            let tag = Command::TagPane {
+            let mut line = CommandLine::new(Command::TagPane {
                 pane: PaneTarget::Id(live.id),
                 tag: self.tag(new.as_str()),
-            };
-            let value = new.to_string();
-            let say = Command::SetEnvironment {
-                session: live.session,
-                name: "LLMUX_SESSION",
-                value,
-            };
-            self.0
-                .tmux
-                .run(live.server, CommandLine::new(tag).then(say))
-                .await?;
+            });
+            if live.home {
+                line = line.then(Command::SetEnvironment {
+                    session: live.session,
+                    name: "LLMUX_SESSION",
+                    value: new.to_string(),
+                });
+            }
+            self.0.tmux.run(live.server, line).await?;
         }
         Ok(())
     }

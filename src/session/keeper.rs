@@ -98,7 +98,8 @@ impl Keeper {
     /// Takes over a pane that an earlier daemon started.
     async fn adopt(&self, model: &Model, id: PaneId, row: &PaneRow, name: &str) {
         let sessions = &self.sessions;
-        let Some(&session) = row.sessions.first() else {
+        let is_named = |id: &&SessionId| model.sessions.get(id).is_some_and(|session| session.name == name);
+        let Some(&session) = row.sessions.iter().find(is_named).or(row.sessions.first()) else {
             // Its session was killed while no daemon looked.
             let _ = sessions
                 .0
@@ -133,6 +134,7 @@ impl Keeper {
         let ids = Ids {
             server: model.server,
             session,
+            home: self.is_home(model.server, session, name).await,
             window: row.window,
             id,
             pid: row.pid,
@@ -144,17 +146,7 @@ impl Keeper {
 
     /// Makes a new record for a running session whose record was lost.
     async fn remember(&self, server: ServerId, session: SessionId, name: &str) -> Option<SessionRecord> {
-        let ask = Command::ShowEnvironment {
-            session,
-            name: "LLMUX_AGENT",
-        };
-        let replies = self.sessions.0.tmux.run(server, ask).await.ok()?;
-        let agent = replies
-            .first()?
-            .text()
-            .trim()
-            .strip_prefix("LLMUX_AGENT=")?
-            .to_owned();
+        let agent = self.environment(server, session, "LLMUX_AGENT").await?;
         let cwd = self
             .sessions
             .0
@@ -206,18 +198,39 @@ impl Keeper {
         else {
             return;
         };
+        let mut home = live.home;
+        if session != live.session {
+            home = self.is_home(live.server, session, name).await;
+        }
         if (session, row.window, row.pid) != (live.session, live.window, live.pid) {
             let mut all = lock(&self.sessions.0.live);
             if let Some(known) = all.get_mut(name).filter(|known| known.is(live.server, live.id)) {
-                (known.session, known.window, known.pid) = (session, row.window, row.pid);
+                (known.session, known.home) = (session, home);
+                (known.window, known.pid) = (row.window, row.pid);
             }
         }
         let Some(now) = model.sessions.get(&session).map(|session| session.name.as_str()) else {
             return;
         };
-        if now != name {
+        if now != name && home {
             self.renamed(name, now).await;
         }
+    }
+
+    /// Whether a tmux session was made for the session of this name. Only such a one gives it a new name, and ends
+    /// with it; a human's own session that he moved the pane into stays his.
+    async fn is_home(&self, server: ServerId, session: SessionId, name: &str) -> bool {
+        self.environment(server, session, "LLMUX_SESSION")
+            .await
+            .is_some_and(|value| value == name)
+    }
+
+    /// A variable of a session's own environment.
+    async fn environment(&self, server: ServerId, session: SessionId, name: &'static str) -> Option<String> {
+        let ask = Command::ShowEnvironment { session, name };
+        let replies = self.sessions.0.tmux.run(server, ask).await.ok()?;
+        let said = replies.first().map(Reply::text)?;
+        Some(said.trim().strip_prefix(name)?.strip_prefix('=')?.to_owned())
     }
 
     /// A human renamed the tmux session: the name he sees is the name that works.
@@ -280,19 +293,8 @@ impl Keeper {
             {
                 continue;
             }
-            let tmux = &self.sessions.0.tmux;
-            let ask = Command::ShowEnvironment {
-                session,
-                name: "LLMUX_SESSION",
-            };
-            let Ok(replies) = tmux.run(model.server, ask).await else {
-                continue;
-            };
-            if replies
-                .first()
-                .map(Reply::text)
-                .is_some_and(|text| text.trim() == format!("LLMUX_SESSION={}", row.name))
-            {
+            if self.is_home(model.server, session, &row.name).await {
+                let tmux = &self.sessions.0.tmux;
                 let tag = self.sessions.tag(&row.name);
                 let _ = tmux
                     .run(

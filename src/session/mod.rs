@@ -81,6 +81,8 @@ struct Inner {
 struct Live {
     server: ServerId,
     session: SessionId,
+    /// Whether that is the session llmux made for it, and not one of a human's, who moved the pane there.
+    home: bool,
     window: WindowId,
     id: PaneId,
     /// The process tmux started in the pane.

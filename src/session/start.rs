@@ -232,6 +232,7 @@ impl Sessions {
         let Ids {
             server,
             session,
+            home,
             window,
             id,
             pid,
@@ -247,6 +248,7 @@ impl Sessions {
         let live = Live {
             server,
             session,
+            home,
             window,
             id,
             pid,
@@ -300,6 +302,7 @@ impl Sessions {
 pub(super) struct Ids {
     pub(super) server: ServerId,
     pub(super) session: llmux_protocol::SessionId,
+    pub(super) home: bool,
     pub(super) window: llmux_protocol::WindowId,
     pub(super) id: llmux_protocol::PaneId,
     pub(super) pid: u32,
@@ -315,6 +318,7 @@ impl Ids {
         Some(Self {
             server,
             session,
+            home: true,
             window,
             id,
             pid,

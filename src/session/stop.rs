@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use llmux_protocol::{
     api::{SessionView, State, Stopped},
-    control::{Command, CommandLine},
+    control::Command,
 };
 use rustix::process::Signal;
 
@@ -134,20 +134,24 @@ impl Sessions {
             let agent = processes.get(1..).unwrap_or_default();
             tree::wait_gone(agent, TERM_PATIENCE).await;
         }
-        let line = CommandLine::new(Command::KillSession(live.session));
-        // A session that is gone already is what is wanted; the same for the window, which outlives its session
-        // because it is linked into the hub.
-        let _ = self.0.tmux.run(live.server, line).await;
-        let _ = self
-            .0
-            .tmux
-            .run(live.server, Command::KillWindow(live.window))
-            .await;
+        self.close_pane(live).await;
         tree::signal(&processes, &[Signal::KILL]);
         if !tree::wait_gone(&processes, KILL_PATIENCE).await {
             tracing::warn!(pane = %live.id, "processes of an ended session do not go away");
         }
         self.wait_pane_gone(live).await;
+    }
+
+    /// Takes a pane away from tmux. What is gone already is what is wanted.
+    async fn close_pane(&self, live: &Live) {
+        let run = |command: Command| self.0.tmux.run(live.server, command);
+        if live.home {
+            let _ = run(Command::KillSession(live.session)).await;
+            // It outlives its session, because it is linked into the hub.
+            let _ = run(Command::KillWindow(live.window)).await;
+        } else {
+            let _ = run(Command::KillPane(live.id)).await;
+        }
     }
 
     /// Waits until the model lacks the pane: else its name would look taken.

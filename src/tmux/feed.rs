@@ -27,6 +27,16 @@ pub(crate) enum FeedItem {
     Gone,
 }
 
+impl FeedItem {
+    /// How much output it holds, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Output(data) => data.len(),
+            Self::Resync | Self::Capture(_) | Self::Gone => 0,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Queue {
     items: VecDeque<FeedItem>,

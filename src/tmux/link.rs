@@ -134,7 +134,14 @@ impl<'a> Link<'a> {
             tokio::select! {
                 read = stdout.read(&mut chunk) => match read {
                     Ok(0) => break Ended::Closed,
-                    Ok(n) => self.read(&chunk[..n]),
+                    Ok(n) => {
+                        self.read(&chunk[..n]);
+                        // In a flood this task is always ready. The runtime looks for new connections when nobody is,
+                        // or after 61 turns, so a turn must be short.
+                        if n == chunk.len() {
+                            tokio::task::yield_now().await;
+                        }
+                    }
                     Err(error) => break error.into(),
                 },
                 permit = writer.reserve(), if !self.outgoing.is_empty() => match permit {

@@ -1,0 +1,170 @@
+//! People who use tmux as they always did: they kill, move, resize and wander, and nothing of that hurts.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    lab::{Lab, eventually, lives, until},
+    outside::{Human, rss_kib},
+};
+
+/// Prints numbers as fast as it can.
+const FLOOD: &str = "exec seq 1 1000000000";
+
+/// The newest number on a session's screen.
+fn progress(lab: &Lab, name: &str) -> u64 {
+    lab.screen(name)
+        .lines()
+        .rev()
+        .find_map(|line| line.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+/// Waits until a flood is so many lines further.
+#[track_caller]
+fn goes_on(lab: &Lab, name: &str, lines: u64) {
+    let before = eventually("a number is shown", || {
+        Some(progress(lab, name)).filter(|&n| n > 0)
+    });
+    until("the flood goes on", || progress(lab, name) > before + lines);
+}
+
+/// Trap 5: the window of a killed session lives on in the hub, where nobody sees it.
+#[test]
+fn a_killed_session_ends_its_program_and_leaves_nothing_in_the_hub() {
+    let lab = Lab::new();
+    // It does not care about the end of its terminal.
+    lab.script("one", "trap '' HUP; echo up; while :; do sleep 1; done");
+    let pid = lab.pane_pid("one");
+    lab.tmux(["kill-session", "-t", "=one"]).ok();
+    until("its program is gone", || !lives(pid));
+    lab.is("one", "exited");
+    let windows = || {
+        lab.tmux(["list-windows", "-t", "=_llmux", "-F", "#{window_id}"])
+            .ok()
+    };
+    until("the hub holds its placeholder only", || {
+        windows().lines().count() == 1
+    });
+    assert_eq!(lab.tmux_sessions(), ["_llmux"]);
+    assert_eq!(lab.reconnects(), 0);
+}
+
+/// Trap 6: a pane that leaves the hub while it prints fills the server's memory, and all of it comes again later.
+#[test]
+fn a_flooding_pane_is_followed_wherever_a_human_puts_it() {
+    let lab = Lab::new();
+    lab.tmux([
+        "new-session",
+        "-d",
+        "-s",
+        "other",
+        "-x",
+        "120",
+        "-y",
+        "40",
+        "sleep 10000",
+    ])
+    .ok();
+    lab.script("one", FLOOD);
+    let pane = lab.format("=one:", "#{pane_id}");
+    lab.tmux(["split-window", "-d", "-t", "=one:", "sleep 10000"])
+        .ok();
+    goes_on(&lab, "one", 100_000);
+    let server = lab.server_pid();
+    let before = rss_kib(server);
+    let window = lab.format(&pane, "#{window_id}");
+    let moves: [&[&str]; 5] = [
+        &["break-pane", "-d", "-s", &pane, "-t", "=one:7"],
+        &["swap-window", "-d", "-s", "=one:7", "-t", "=other:0"],
+        &["swap-window", "-d", "-s", "=one:7", "-t", "=other:0"],
+        &["join-pane", "-d", "-s", &pane, "-t", &window],
+        &["break-pane", "-d", "-s", &pane, "-t", "=one:9"],
+    ];
+    for step in moves {
+        lab.tmux(step).ok();
+        goes_on(&lab, "one", 500_000);
+    }
+    let grown = rss_kib(server).saturating_sub(before);
+    assert!(grown < 24 << 10, "the server grew by {grown} KiB");
+    assert_eq!(lab.reconnects(), 0);
+    assert_eq!(lab.session("one").unwrap()["pane"], pane);
+}
+
+/// Trap 16: a window that llmux ever resized would keep that size under every human.
+#[test]
+fn a_window_follows_the_human_and_keeps_the_last_size_after_him() {
+    let lab = Lab::new();
+    lab.script("one", "echo up; read x");
+    let size = || lab.session("one").unwrap()["size"].to_string();
+    let pinned = || {
+        lab.tmux(["show-options", "-wv", "-t", "=one:", "window-size"])
+            .ok()
+    };
+    assert_eq!((size().as_str(), pinned().as_str()), ("[120,40]", ""));
+    let human = Human::sits_at(&lab, "one", (90, 25));
+    until("the pane has the human's size", || size() == "[90,24]");
+    drop(human);
+    until("the human has left", || {
+        lab.session("one").unwrap()["attached"] == 0
+    });
+    assert_eq!((size().as_str(), pinned().as_str()), ("[90,24]", ""));
+    let _other = Human::sits_at(&lab, "one", (150, 45));
+    until("the next human has his own size", || size() == "[150,44]");
+    lab.agrees("one");
+}
+
+/// Trap 22: all windows are in the hub, so a human in there would give all of them the size of his terminal.
+#[test]
+fn a_human_who_enters_the_hub_is_shown_out_and_agents_keep_their_size() {
+    let lab = Lab::new();
+    for name in ["one", "two"] {
+        lab.script(name, "echo up; read x");
+    }
+    let size = |name: &str| lab.format(&format!("={name}:"), "#{window_width}x#{window_height}");
+    let human = Human::attaches(&lab, "=_llmux", (60, 20));
+    until("he is shown out", || human.is_out());
+    for name in ["one", "two"] {
+        until("the agent has its size", || size(name) == "120x40");
+        until("llmux knows", || {
+            lab.session(name).unwrap()["size"].to_string() == "[120,40]"
+        });
+        let pinned = lab
+            .tmux(["show-options", "-wv", "-t", &format!("={name}:"), "window-size"])
+            .ok();
+        assert_eq!(pinned, "");
+    }
+    assert_eq!(lab.reconnects(), 0);
+}
+
+/// Trap 21: a capture blocks the server for all; an idle daemon asks one cheap question now and then.
+#[test]
+fn nothing_is_captured_or_polled_while_agents_work() {
+    let lab = Lab::new();
+    for name in ["one", "two", "three"] {
+        lab.waiting(name, "while read x; do echo \"heard $x\"; done");
+    }
+    let _watches = ["one", "two"].map(|name| lab.watch(name));
+    for n in 0..10 {
+        lab.prompt("one", &format!("word {n}"));
+    }
+    lab.shows("one", "heard word 9");
+    let captures = |commands: &[String]| commands.iter().filter(|c| c.starts_with("capture-pane")).count();
+    let looks = |commands: &[String]| commands.iter().filter(|c| c.starts_with("list-panes")).count();
+    let before = lab.commands();
+    assert_eq!(captures(&before), 0);
+    let begun = Instant::now();
+    // Looked at seldom, for every look is itself a command.
+    let after = eventually("the heartbeat comes", || {
+        std::thread::sleep(Duration::from_millis(500));
+        Some(lab.commands()).filter(|after| looks(after) > looks(&before))
+    });
+    let own = |commands: &[String]| {
+        commands
+            .iter()
+            .filter(|c| !c.starts_with("show-messages"))
+            .count()
+    };
+    let (new, secs) = (own(&after) - own(&before), begun.elapsed().as_secs());
+    assert!(new as u64 <= 1 + secs / 5, "{new} commands in {secs} s");
+    assert_eq!(captures(&after), 0);
+}
