@@ -1,7 +1,6 @@
 //! The small processes around tmux, on a real private server.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use crate::panes::{Control, LLMUX, Tmux, alive, eventually, ps, write_script};
