@@ -1,6 +1,9 @@
 //! The `llmux` binary: parse, telemetry, run, exit code.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use llmux::cli::{self, Cli};
 use tracing_subscriber::EnvFilter;
@@ -26,5 +29,6 @@ fn telemetry(cli: &Cli) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
 }

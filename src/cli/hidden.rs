@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{
     args::Global,
-    failure::{Exit, Failure, tell},
+    failure::{Exit, Failure, one_line, tell},
     server,
 };
 use crate::{
@@ -130,7 +130,7 @@ fn background(env: Environment, global: &Global) -> ExitCode {
             let hints = failure
                 .hints()
                 .iter()
-                .map(|hint| format!("hint: {hint}\n"))
+                .map(|hint| format!("hint: {}\n", one_line(hint)))
                 .collect::<String>();
             say_to_launcher(&format!("error: {}\n{hints}", failure.message()));
             failure.report().into()
