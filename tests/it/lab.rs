@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fmt,
     io::Write,
-    os::unix::process::ExitStatusExt,
+    os::unix::{net::UnixStream, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -17,7 +17,9 @@ pub const LLMUX: &str = env!("CARGO_BIN_EXE_llmux");
 
 /// How long a condition may take to come true on a busy machine; `LLMUX_TEST_PATIENCE_SECS` changes it.
 fn patience() -> Duration {
-    let secs = std::env::var("LLMUX_TEST_PATIENCE_SECS").ok().and_then(|text| text.parse().ok());
+    let secs = std::env::var("LLMUX_TEST_PATIENCE_SECS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     Duration::from_secs(secs.unwrap_or(30))
 }
 
@@ -73,7 +75,11 @@ impl Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exit {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
+        write!(
+            f,
+            "exit {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }
 
@@ -82,7 +88,10 @@ impl From<std::process::Output> for Run {
         Self {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+            code: output
+                .status
+                .code()
+                .unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
         }
     }
 }
@@ -96,11 +105,17 @@ pub struct Lab {
 impl Lab {
     pub fn new() -> Self {
         // Sockets must fit in 100 bytes, whatever TMPDIR says.
-        let dir = tempfile::Builder::new().prefix("llmux-it-").tempdir_in("/tmp").expect("a directory");
+        let dir = tempfile::Builder::new()
+            .prefix("llmux-it-")
+            .tempdir_in("/tmp")
+            .expect("a directory");
         for name in ["run", "state", "work"] {
             std::fs::create_dir(dir.path().join(name)).expect("a directory");
         }
-        let lab = Self { dir, vars: Vec::new() };
+        let lab = Self {
+            dir,
+            vars: Vec::new(),
+        };
         // The user's own configuration must not matter, nor may the machine's.
         std::fs::write(lab.path("home.tmux.conf"), "").expect("a file");
         lab
@@ -128,7 +143,11 @@ impl Lab {
     /// A command in this home, with nothing else of ours in its environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let path = match std::env::var_os("LLMUX_TEST_TMUX_DIR") {
-            Some(dir) => format!("{}:{}", dir.to_string_lossy(), std::env::var("PATH").unwrap_or_default()),
+            Some(dir) => format!(
+                "{}:{}",
+                dir.to_string_lossy(),
+                std::env::var("PATH").unwrap_or_default()
+            ),
             None => std::env::var("PATH").unwrap_or_default(),
         };
         let mut command = Command::new(program);
@@ -151,13 +170,22 @@ impl Lab {
 
     /// Runs `llmux` to its end.
     pub fn llmux<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run {
-        self.command(LLMUX).args(args).stdin(Stdio::null()).output().expect("llmux runs").into()
+        self.command(LLMUX)
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .expect("llmux runs")
+            .into()
     }
 
     /// Runs `llmux` with something on its standard input.
     pub fn llmux_reads<S: AsRef<OsStr>>(&self, input: &[u8], args: impl IntoIterator<Item = S>) -> Run {
         let mut command = self.command(LLMUX);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("llmux runs");
         let mut stdin = child.stdin.take().expect("a pipe");
         let input = input.to_owned();
@@ -171,19 +199,29 @@ impl Lab {
     /// Starts `llmux` and leaves it running.
     pub fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
         let mut command = self.command(LLMUX);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.spawn().expect("llmux runs")
     }
 
     /// Runs `tmux` on this home's server to its end.
     pub fn tmux<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run {
-        self.command("tmux").args(args).stdin(Stdio::null()).output().expect("tmux runs").into()
+        self.command("tmux")
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .expect("tmux runs")
+            .into()
     }
 
     /// Starts a session and returns its name.
     #[track_caller]
     pub fn start(&self, agent: &str, name: &str, flags: &str) -> String {
-        self.llmux(["session", "start", agent, "--name", name, "--flags", flags]).ok();
+        self.llmux(["session", "start", agent, "--name", name, "--flags", flags])
+            .ok();
         name.to_owned()
     }
 
@@ -198,19 +236,101 @@ impl Lab {
     pub fn shows(&self, name: &str, regex: &str) {
         let until = format!("text={regex}");
         let run = self.llmux(["session", "wait", name, "--until", &until, "--timeout", "30s"]);
-        assert_eq!(run.code, 0, "{name} shows {regex}: {run}\n--- screen\n{}", self.screen(name));
+        assert_eq!(
+            run.code,
+            0,
+            "{name} shows {regex}: {run}\n--- screen\n{}",
+            self.screen(name)
+        );
     }
 
     /// One session as `session list --json` has it.
     pub fn session(&self, name: &str) -> Option<serde_json::Value> {
         let all = self.llmux(["session", "list", "--json"]).json();
-        all.as_array().expect("an array").iter().find(|session| session["name"] == name).cloned()
+        all.as_array()
+            .expect("an array")
+            .iter()
+            .find(|session| session["name"] == name)
+            .cloned()
     }
 
     /// Waits until a session is in this state.
     #[track_caller]
     pub fn is(&self, name: &str, state: &str) {
-        until(&format!("{name} is {state}"), || self.session(name).is_some_and(|s| s["state"] == state));
+        until(&format!("{name} is {state}"), || {
+            self.session(name).is_some_and(|s| s["state"] == state)
+        });
+    }
+
+    /// Writes the user's configuration.
+    pub fn config(&self, yaml: &str) {
+        let dir = self.path(".config/llmux");
+        std::fs::create_dir_all(&dir).expect("a directory");
+        std::fs::write(dir.join("config.yaml"), yaml).expect("a file");
+    }
+
+    /// Runs a shell line in which `$LLMUX` is the program.
+    pub fn sh(&self, line: &str) -> Run {
+        let mut command = self.command("sh");
+        command
+            .env("LLMUX", LLMUX)
+            .args(["-c", line])
+            .stdin(Stdio::null())
+            .output()
+            .expect("sh runs")
+            .into()
+    }
+
+    /// Types a prompt.
+    #[track_caller]
+    pub fn prompt(&self, name: &str, text: &str) {
+        self.llmux(["session", "prompt", name, "--", text]).ok();
+    }
+
+    /// Types a line by tmux itself, without a daemon.
+    #[track_caller]
+    pub fn prompt_in_tmux(&self, name: &str, text: &str) {
+        let target = format!("={name}:");
+        self.tmux(["send-keys", "-t", &target, "-l", "--", text]).ok();
+        self.tmux(["send-keys", "-t", &target, "Enter"]).ok();
+    }
+
+    /// What the user typed into the demo agent that writes its history here, one text a turn.
+    pub fn prompts_in(&self, history: impl AsRef<Path>) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut dirs = vec![self.path(history)];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    dirs.push(path)
+                } else {
+                    files.push(path)
+                }
+            }
+        }
+        let text = files
+            .iter()
+            .map(|file| std::fs::read_to_string(file).expect("UTF-8"))
+            .collect::<String>();
+        let records = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let typed = records.filter(|record| record["type"] == "user");
+        typed
+            .filter_map(|record| Some(record["text"].as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// All that a refused command must leave as it was: the registry's bytes, and each pane with its process.
+    pub fn scene(&self) -> (Option<Vec<u8>>, String) {
+        let panes = self.tmux([
+            "list-panes",
+            "-a",
+            "-F",
+            "#{session_name} #{session_id} #{pane_id} #{pane_pid}",
+        ]);
+        (std::fs::read(self.sessions_json()).ok(), panes.stdout)
     }
 
     /// The daemon's process, if one runs.
@@ -230,8 +350,10 @@ impl Lab {
     #[track_caller]
     pub fn crash(&self) {
         let pid = self.daemon().expect("a daemon runs");
+        let socket = self.status()["socket"].as_str().expect("text").to_owned();
         signal(pid, "KILL");
-        until("the daemon is gone", || !lives(pid));
+        // A process is called dead before the last of its threads has closed its sockets.
+        until("the daemon is gone", || UnixStream::connect(&socket).is_err());
     }
 
     /// Names of the tmux sessions.
@@ -244,7 +366,12 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         let _ = self.llmux(["server", "stop"]);
-        let _ = self.tmux(["kill-server"]);
+        // Without a tmux in its PATH there is none to end.
+        let _ = self
+            .command("tmux")
+            .arg("kill-server")
+            .stderr(Stdio::null())
+            .status();
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.path("state/llmuxd/daemon.log")).unwrap_or_default();
             eprintln!("--- daemon.log\n{log}");
@@ -255,10 +382,33 @@ impl Drop for Lab {
 /// Whether a process is there and no zombie.
 pub fn lives(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// The process whose id a program wrote into this file.
+#[track_caller]
+pub fn pid_in(file: &Path) -> u32 {
+    eventually("a process wrote its id", || {
+        let text = std::fs::read_to_string(file).ok()?;
+        text.strip_suffix('\n')?.parse().ok()
+    })
+}
+
+/// Whether a program can be found on this machine; a test that needs it says that it was left out.
+pub fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    if !found {
+        eprintln!("left out: {program} is not installed here");
+    }
+    found
 }
 
 /// Sends a signal.
 pub fn signal(pid: u32, name: &str) {
-    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().expect("kill runs");
+    Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .expect("kill runs");
 }
