@@ -303,9 +303,9 @@ impl Lab {
             for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
                 let path = entry.path();
                 if path.is_dir() {
-                    dirs.push(path)
+                    dirs.push(path);
                 } else {
-                    files.push(path)
+                    files.push(path);
                 }
             }
         }
