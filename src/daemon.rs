@@ -26,7 +26,7 @@ use crate::{
     server::{self, Order, Shared, listen},
     session::{self, Sessions},
     store::{
-        DirError, StateDir,
+        self, DirError, StateDir,
         file::{self, FileError, Lock},
     },
     tmux::{self, Socket, Tmux, Unusable},
@@ -34,8 +34,17 @@ use crate::{
 
 /// How long tmux may take to come up and show its sessions.
 const START_DEADLINE: Duration = Duration::from_secs(10);
+/// Who holds [`Serving::silent`] when every client has spoken: the daemon and its listener.
+const LISTENERS: usize = 2;
 /// How long open requests may take to end once the daemon leaves.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long the daemon that leaves serves on, so that those who knocked before are let in.
+const LAST_CALLS: Duration = Duration::from_millis(20);
+/// How long clients that were let in may take to send their first request: closing on them would leave them without
+/// knowing whether it was carried out.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
+/// How often a daemon that is not the only one looks whether the other one serves.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long a predecessor may take to leave after it gave its socket away.
 const SUCCESSION: Duration = Duration::from_secs(15);
 
@@ -101,6 +110,9 @@ pub enum DaemonError {
         /// Why.
         source: io::Error,
     },
+    /// Another daemon has the state directory and listens somewhere else, or not at all.
+    #[error("another daemon keeps this state directory and does not listen on {}", .0.display())]
+    Deaf(PathBuf),
     /// The other daemon does not give way.
     #[error("cannot take over from the running daemon: {0}")]
     Takeover(String),
@@ -119,10 +131,14 @@ impl DaemonError {
                 Some("another llmux daemon drives this tmux server; stop it, or use another with --tmux-socket NAME".into())
             }
             Self::NoConnection(_) => Some("see whether `tmux ls` works".into()),
+            Self::Deaf(_) => Some("is LLMUX_SOCKET or XDG_RUNTIME_DIR another one than that daemon's?".into()),
             Self::Takeover(_) => Some("`llmux server stop` ends it".into()),
             Self::Bind { .. } => Some("remove what is there, or set LLMUX_SOCKET to another path".into()),
             Self::Config(error) => Some(error.hint()),
-            Self::Directory(_) | Self::File(_) | Self::Catalog(_) | Self::Io(_) => None,
+            Self::Directory(error) => Some(error.hint()),
+            Self::File(_) => Some("see whether the state directory can be written to, and whether the disk is full".into()),
+            Self::Catalog(_) => Some("correct the configuration file; nothing was started".into()),
+            Self::Io(_) => None,
         }
     }
 }
@@ -187,7 +203,10 @@ impl Built {
     async fn bind(self) -> Result<Option<Bound>, DaemonError> {
         let (listener, lock, took_over) = match file::try_lock(&self.state.daemon())? {
             Some(lock) => (self.listen()?, lock, false),
-            None if self.options.background => return Ok(None),
+            None if self.options.background => match self.wait_for_the_other().await? {
+                Some(lock) => (self.listen()?, lock, false),
+                None => return Ok(None),
+            },
             None => {
                 let (listener, lock) = take_over(&self.state, &self.socket).await?;
                 (listener, lock, true)
@@ -202,6 +221,23 @@ impl Built {
             lock,
             took_over,
         }))
+    }
+
+    /// Waits until the daemon that holds the lock listens, or has left: it may have just begun, or be about to leave.
+    async fn wait_for_the_other(&self) -> Result<Option<Lock>, DaemonError> {
+        let deadline = Instant::now() + SUCCESSION;
+        loop {
+            if Client::connect(&self.socket).await.is_ok() {
+                return Ok(None);
+            }
+            if let Some(lock) = file::try_lock(&self.state.daemon())? {
+                return Ok(Some(lock));
+            }
+            if Instant::now() >= deadline {
+                return Err(DaemonError::Deaf(self.socket.clone()));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     fn listen(&self) -> Result<std_unix::UnixListener, DaemonError> {
@@ -281,12 +317,14 @@ impl Bound {
             status: Arc::new(move || face.status()),
             orders,
         };
-        let server = serve(listener, shared, leave.clone())?;
+        let silent = Arc::new(());
+        let server = serve(listener, silent.clone(), shared, leave.clone())?;
         Ok(Serving {
             ready,
             leave,
             inbox,
             spare,
+            silent,
             server,
             tmux_task,
             _lock: lock,
@@ -301,6 +339,8 @@ struct Serving {
     inbox: mpsc::Receiver<Order>,
     /// A second descriptor of the listening socket, for a successor.
     spare: OwnedFd,
+    /// Held by the listener, and by each connection that has not sent anything.
+    silent: Arc<()>,
     server: JoinHandle<io::Result<()>>,
     tmux_task: JoinHandle<()>,
     _lock: Lock,
@@ -339,6 +379,11 @@ impl Serving {
     }
 
     async fn drain(self) {
+        tokio::time::sleep(LAST_CALLS).await;
+        let latest = Instant::now() + FIRST_WORDS;
+        while Arc::strong_count(&self.silent) > LISTENERS && Instant::now() < latest {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         self.leave.cancel();
         if timeout(DRAIN, self.server).await.is_err() {
             tracing::warn!("some requests did not end in time");
@@ -349,11 +394,15 @@ impl Serving {
 
 fn serve(
     listener: std_unix::UnixListener,
+    silent: Arc<()>,
     shared: Shared,
     leave: CancellationToken,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     listener.set_nonblocking(true)?;
-    let listener = listen::Owned(UnixListener::from_std(listener)?);
+    let listener = listen::Owned {
+        listener: UnixListener::from_std(listener)?,
+        silent,
+    };
     let serving =
         axum::serve(listener, server::router(shared)).with_graceful_shutdown(leave.cancelled_owned());
     Ok(tokio::spawn(serving.into_future()))
@@ -405,8 +454,17 @@ impl Face {
             state_dir: self.state.path().to_string_lossy().into_owned(),
             sessions,
             running,
+            warnings: self.warnings(),
             tmux: self.tmux_status(),
         }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let aside = self.state.set_aside();
+        aside
+            .iter()
+            .map(|path| store::corrupt_registry_notice(path))
+            .collect()
     }
 
     fn tmux_status(&self) -> TmuxStatus {

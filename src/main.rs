@@ -1,6 +1,10 @@
 //! The `llmux` binary: parse, telemetry, run, exit code.
 
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use llmux::{
     cli::{self, Cli},
@@ -34,5 +38,6 @@ fn telemetry(cli: &Cli) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
 }

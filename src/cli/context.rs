@@ -31,9 +31,14 @@ impl Context {
         }
     }
 
+    /// The state directory.
+    pub(crate) fn state(&self) -> Result<StateDir, Failure> {
+        Ok(StateDir::open(&self.env)?)
+    }
+
     /// Connects to the daemon, starting one in the background if none runs.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
-        let state = StateDir::open(&self.env)?;
+        let state = self.state()?;
         let sockets = self.sockets(&state)?;
         let mut args: Vec<OsString> = vec!["daemon".into(), "--socket".into(), sockets[0].clone().into()];
         if let Some(text) = self.tmux_socket_text() {
@@ -49,7 +54,7 @@ impl Context {
 
     /// Connects to the daemon if one runs.
     pub(crate) async fn running(&self) -> Result<Client, Failure> {
-        let state = StateDir::open(&self.env)?;
+        let state = self.state()?;
         Ok(client::running(&self.sockets(&state)?).await?)
     }
 

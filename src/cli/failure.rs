@@ -105,7 +105,16 @@ impl Failure {
 
     /// The message on one line, causes included.
     pub(crate) fn message(&self) -> String {
-        format!("{:#}", self.error)
+        let causes = self.error.chain().map(ToString::to_string);
+        // Some layers repeat what they wrap.
+        let joined = causes.reduce(|said, cause| {
+            if said.contains(&cause) {
+                said
+            } else {
+                format!("{said}: {cause}")
+            }
+        });
+        one_line(&joined.unwrap_or_default())
     }
 
     /// Prints the failure, unless nobody is there to read it, and says how to end.
@@ -118,6 +127,11 @@ impl Failure {
         }
         self.kind
     }
+}
+
+/// A text without its line ends; some parsers draw pictures of their errors.
+pub(crate) fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 /// Says something to the person, on standard error.
@@ -135,9 +149,12 @@ pub(crate) fn tell(text: &str) {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
-            ClientError::NoDaemon { .. } | ClientError::Launch(LaunchError::Refused { .. }) => {
-                Exit::Unavailable
-            }
+            ClientError::NoDaemon { .. } => Exit::Unavailable,
+            ClientError::Launch(LaunchError::Refused { status, .. }) => match status.code() {
+                Some(1) => Exit::Failed,
+                Some(70) => Exit::Internal,
+                _ => Exit::Unavailable,
+            },
             ClientError::Api { error, .. } => match error.code {
                 ErrorCode::Timeout => Exit::TimedOut,
                 ErrorCode::Tmux => Exit::Unavailable,
@@ -184,10 +201,11 @@ impl From<DaemonError> for Failure {
 
 impl From<DirError> for Failure {
     fn from(error: DirError) -> Self {
+        let hint = error.hint();
         Self {
             kind: Exit::Failed,
             error: error.into(),
-            hints: Vec::new(),
+            hints: vec![hint],
         }
     }
 }

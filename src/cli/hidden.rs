@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{
     args::Global,
-    failure::{Failure, tell},
+    failure::{Failure, one_line, tell},
     server,
 };
 use crate::{
@@ -79,7 +79,12 @@ fn background(env: Environment, global: &Global) -> ExitCode {
         Ok(daemon::Outcome::Left) => ExitCode::SUCCESS,
         Err(failure) => {
             let mut lines = vec![format!("error: {}", failure.message())];
-            lines.extend(failure.hints().iter().map(|hint| format!("hint: {hint}")));
+            lines.extend(
+                failure
+                    .hints()
+                    .iter()
+                    .map(|hint| format!("hint: {}", one_line(hint))),
+            );
             say_to_launcher(&(lines.join("\n") + "\n"));
             failure.report().into()
         }

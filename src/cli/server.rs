@@ -93,6 +93,12 @@ fn render(status: &DaemonStatus) -> String {
             tmux.version, tmux.server_pid, tmux.reconnects
         ),
     ];
+    lines.extend(
+        status
+            .warnings
+            .iter()
+            .map(|warning| format!("warning   {warning}")),
+    );
     lines.extend(tmux.last_error.iter().map(|error| format!("error     {error}")));
     lines.extend(tmux.warnings.iter().map(|warning| format!("warning   {warning}")));
     lines.iter().map(|line| plain(line) + "\n").collect()

@@ -94,6 +94,8 @@ pub enum LaunchError {
         message: String,
         /// Its hints.
         hints: Vec<String>,
+        /// How it ended: its exit codes are the command line's.
+        status: ExitStatus,
     },
     /// It ended without a word.
     #[error("it ended without a word ({status})")]

@@ -91,7 +91,11 @@ impl Launcher {
         match timeout(READY_WITHIN, outcome(said)).await {
             Ok(outcome) => match outcome? {
                 Outcome::Ready => Ok(()),
-                Outcome::Refused { message, hints } => Err(LaunchError::Refused { message, hints }),
+                Outcome::Refused { message, hints } => Err(LaunchError::Refused {
+                    message,
+                    hints,
+                    status: child.wait()?,
+                }),
                 Outcome::Silent => Err(LaunchError::Died {
                     status: child.wait()?,
                     log: self.log.clone(),

@@ -9,27 +9,86 @@ use std::{
         unix::{fs::PermissionsExt, net as std_unix},
     },
     path::Path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
 };
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags,
 };
-use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{UnixListener, UnixStream, unix::SocketAddr},
+};
 
 /// A listener that serves only processes of the daemon's own user, and root.
-pub(crate) struct Owned(pub(crate) UnixListener);
+pub(crate) struct Owned {
+    pub(crate) listener: UnixListener,
+    /// Held once more by each connection that has not spoken yet.
+    pub(crate) silent: Arc<()>,
+}
+
+/// A connection, and the knowledge whether its client has said anything.
+pub(crate) struct Guest {
+    stream: UnixStream,
+    silent: Option<Arc<()>>,
+}
+
+impl AsyncRead for Guest {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        if read.is_ready() {
+            self.silent = None;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Guest {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
 
 impl axum::serve::Listener for Owned {
-    type Io = UnixStream;
+    type Io = Guest;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+    async fn accept(&mut self) -> (Guest, SocketAddr) {
         loop {
-            let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
+            let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
             let own = rustix::process::geteuid().as_raw();
             match stream.peer_cred() {
-                Ok(peer) if peer.uid() == own || peer.uid() == 0 => return (stream, address),
+                Ok(peer) if peer.uid() == own || peer.uid() == 0 => {
+                    let silent = Some(self.silent.clone());
+                    return (Guest { stream, silent }, address);
+                }
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "refused a connection from another user"),
                 Err(error) => tracing::warn!(%error, "refused a connection of unknown origin"),
             }
@@ -37,7 +96,7 @@ impl axum::serve::Listener for Owned {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 

@@ -7,6 +7,7 @@ use llmux_protocol::{
 };
 
 use super::{Live, SessionError, Sessions, lock, start};
+use crate::{store::SessionRecord, tmux::RunError};
 
 impl Sessions {
     /// Changes a session. A new name takes effect at once; anything else by a restart, which a running session gets if
@@ -26,7 +27,11 @@ impl Sessions {
         if changes_nothing && init_prompts.is_none() && !apply {
             return Err(SessionError::NothingToEdit);
         }
-        let _gate = self.gate(name).await;
+        let new: Option<SessionName> = match new_name.filter(|new| new != name) {
+            None => None,
+            Some(new) => Some(new.parse()?),
+        };
+        let _gates = self.gates(name, new.as_ref().map(SessionName::as_str)).await;
         let before = self.record(name).await?;
         let mut after = before.clone();
         if let Some(cwd) = cwd {
@@ -45,61 +50,71 @@ impl Sessions {
         }
         let moved = after.cwd != before.cwd;
         let restart = (apply || moved) && self.running(name).is_ok();
-        self.0
-            .records
-            .update(move |records| {
-                if let Some(record) = records.get_mut(&after.name) {
-                    record.cwd = after.cwd;
-                    record.flags = after.flags;
-                    record.env = after.env;
-                    record.init_prompts = after.init_prompts;
-                }
-            })
-            .await?;
-        let name = match new_name.filter(|new| new != name) {
-            None => name.to_owned(),
-            Some(new) => {
-                let new: SessionName = new.parse()?;
-                let _gate = self.gate(new.as_str()).await;
-                self.rename(name, &new).await?;
-                new.to_string()
-            }
+        let change = move |record: &mut SessionRecord| {
+            record.cwd = after.cwd;
+            record.flags = after.flags;
+            record.env = after.env;
+            record.init_prompts = after.init_prompts;
+        };
+        let name = if let Some(new) = &new {
+            self.rename(name, new, change).await?;
+            new.as_str()
+        } else {
+            let key = name.to_owned();
+            let records = &self.0.records;
+            records
+                .update(move |records| records.get_mut(&key).map(change))
+                .await?;
+            name
         };
         if restart {
-            self.respawn(&name).await
+            self.respawn(name).await
         } else {
-            self.get(&name).await
+            self.get(name).await
         }
     }
 
     /// Renames a session, in tmux first: tmux knows whether the name is free there. The caller holds both gates.
-    async fn rename(&self, old: &str, new: &SessionName) -> Result<(), SessionError> {
+    async fn rename(
+        &self,
+        old: &str,
+        new: &SessionName,
+        change: impl FnOnce(&mut SessionRecord) + Send + 'static,
+    ) -> Result<(), SessionError> {
         if self.0.records.all().await?.contains_key(new.as_str()) {
             return Err(SessionError::Exists(new.to_string()));
         }
-        if let Ok(live) = self.running(old)
-            && live.home
-        {
-            let rename = Command::RenameSession {
-                session: live.session,
-                name: new.clone(),
-            };
+        let Some(live) = self.running(old).ok().filter(|live| live.home) else {
+            return self.adopt_name(old, new, change).await;
+        };
+        let rename = |name: &SessionName| {
+            let session = live.session;
+            let name = name.clone();
             self.0
                 .tmux
-                .run(live.server, rename)
-                .await
-                .map_err(|error| match error {
-                    crate::tmux::RunError::Refused { why, .. } if why.starts_with("duplicate session") => {
-                        SessionError::Foreign(new.to_string())
-                    }
-                    other => other.into(),
-                })?;
+                .run(live.server, Command::RenameSession { session, name })
+        };
+        rename(new).await.map_err(|error| match error {
+            RunError::Refused { why, .. } if why.starts_with("duplicate session") => {
+                SessionError::Foreign(new.to_string())
+            }
+            other => other.into(),
+        })?;
+        let adopted = self.adopt_name(old, new, change).await;
+        if let (Err(SessionError::Registry(_)), Ok(old)) = (&adopted, old.parse()) {
+            // It could not be written down, so it must not be so.
+            let _ = rename(&old).await;
         }
-        self.adopt_name(old, new).await
+        adopted
     }
 
     /// Gives everything but the tmux session its new name.
-    pub(super) async fn adopt_name(&self, old: &str, new: &SessionName) -> Result<(), SessionError> {
+    pub(super) async fn adopt_name(
+        &self,
+        old: &str,
+        new: &SessionName,
+        change: impl FnOnce(&mut SessionRecord) + Send + 'static,
+    ) -> Result<(), SessionError> {
         let (from, to) = (old.to_owned(), new.to_string());
         self.0
             .records
@@ -112,6 +127,7 @@ impl Sessions {
                         child.parent = Some(to.clone());
                     }
                     record.name.clone_from(&to);
+                    change(&mut record);
                     records.insert(to, record);
                 }
             })

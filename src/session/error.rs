@@ -124,6 +124,15 @@ impl SessionError {
             }
             Self::PromptTooLarge(_) => Some("put it into a file and prompt the agent to read that".into()),
             Self::Tmux(_) => Some("`llmux server status` shows the connection".into()),
+            Self::NoCwd(_) => Some("make it, or name another with --cwd".into()),
+            Self::Name(_) => Some("for example: planner, claude-2, my_app".into()),
+            Self::EmptyPrompt => Some("line ends and control characters alone are not typed".into()),
+            Self::Registry(RegistryError::Version { .. }) => {
+                Some("use the llmux that wrote it, or move the file away".into())
+            }
+            Self::Registry(RegistryError::File(_)) | Self::Spool(_) => {
+                Some("nothing was changed; see whether the disk is full or not writable".into())
+            }
             _ => None,
         }
     }

@@ -23,7 +23,12 @@ pub(super) async fn run(sessions: Sessions) {
         server: ServerId::default(),
     };
     let mut models = keeper.sessions.0.tmux.model();
-    while models.changed().await.is_ok() {
+    let records = keeper.sessions.0.records.clone();
+    loop {
+        tokio::select! {
+            changed = models.changed() => if changed.is_err() { return },
+            () = records.lost() => {}
+        }
         let model = models.borrow_and_update().clone();
         keeper.compare(&model).await;
         if model.looked {
@@ -91,7 +96,30 @@ impl Keeper {
         match known {
             None => self.adopt(model, id, row, name).await,
             Some(live) if row.sessions.is_empty() => self.abandoned(name, live),
-            Some(live) => self.moved(model, row, name, live).await,
+            Some(live) => {
+                self.moved(model, row, name, live.clone()).await;
+                self.restore(name, &live).await;
+            }
+        }
+    }
+
+    /// Makes a new record for a session that runs and is followed, if the registry was lost meanwhile.
+    async fn restore(&self, name: &str, live: &Live) {
+        let has_record = async || {
+            let records = self.sessions.0.records.all().await;
+            records.map_or(true, |records| records.contains_key(name))
+        };
+        if has_record().await {
+            return;
+        }
+        let _gate = self.sessions.gate(name).await;
+        // It may have been stopped and forgotten before the gate opened, or have another name.
+        let followed = self
+            .sessions
+            .live(name)
+            .is_some_and(|now| now.is(live.server, live.id) && now.runs());
+        if followed && !has_record().await {
+            self.remember(live.server, live.session, name).await;
         }
     }
 
@@ -243,7 +271,7 @@ impl Keeper {
             );
             return;
         };
-        let _gates = (self.sessions.gate(old).await, self.sessions.gate(now).await);
+        let _gates = self.sessions.gates(old, Some(now)).await;
         let taken = self
             .sessions
             .0
@@ -259,7 +287,7 @@ impl Keeper {
             );
             return;
         }
-        match self.sessions.adopt_name(old, &new).await {
+        match self.sessions.adopt_name(old, &new, |_| ()).await {
             Ok(()) => tracing::info!(old, now, "a session was renamed in tmux"),
             Err(error) => tracing::error!(old, now, %error, "cannot follow a session's new name"),
         }

@@ -250,6 +250,21 @@ impl Sessions {
         gate.lock_owned().await
     }
 
+    /// Locks two names, always in the same order: two renames that swap names would wait for each other for ever.
+    async fn gates(
+        &self,
+        one: &str,
+        other: Option<&str>,
+    ) -> (OwnedMutexGuard<()>, Option<OwnedMutexGuard<()>>) {
+        match other {
+            None => (self.gate(one).await, None),
+            Some(other) => {
+                let first = self.gate(one.min(other)).await;
+                (first, Some(self.gate(one.max(other)).await))
+            }
+        }
+    }
+
     /// Forgets the locks nobody holds or waits for.
     fn sweep_gates(&self) {
         lock(&self.0.gates).retain(|_, gate| Arc::strong_count(gate) > 1);

@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use tokio::sync::Notify;
+
 use super::{SessionError, lock};
 use crate::store::{Registry, SessionRecord};
 
@@ -21,6 +23,7 @@ struct Inner {
     registry: Registry,
     path: PathBuf,
     cached: Mutex<Option<(Stamp, Arc<Map>)>>,
+    lost: Notify,
 }
 
 /// What changes whenever the file does.
@@ -37,6 +40,7 @@ impl Records {
             registry: Registry::new(path.clone()),
             path,
             cached: Mutex::default(),
+            lost: Notify::new(),
         }))
     }
 
@@ -53,6 +57,7 @@ impl Records {
         let loaded = blocking(move || this.0.registry.load()).await?;
         if let Some(aside) = &loaded.set_aside {
             tracing::error!(aside = %aside.display(), "the session registry was corrupt; it is kept aside and a new one begun");
+            self.0.lost.notify_one();
         }
         if !loaded.unreadable.is_empty() {
             tracing::warn!(names = ?loaded.unreadable, "some sessions can't be read; they stay in the file as they are");
@@ -72,6 +77,11 @@ impl Records {
         let result = blocking(move || this.0.registry.update(change)).await?;
         *lock(&self.0.cached) = None;
         Ok(result)
+    }
+
+    /// Waits until a corrupt registry was set aside. For one listener.
+    pub(super) async fn lost(&self) {
+        self.0.lost.notified().await;
     }
 
     /// How many there were at the last look.

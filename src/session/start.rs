@@ -32,8 +32,9 @@ const WATCH_START: Duration = Duration::from_millis(500);
 impl Sessions {
     /// Starts a new session. It is written down first and forgotten again if its program does not come up.
     pub(crate) async fn create(&self, request: StartRequest) -> Result<SessionView, SessionError> {
-        let name: SessionName = request.name.as_deref().unwrap_or(&request.agent).parse()?;
+        // An agent's key is the default name: a key that is no name is first of all no key.
         self.agent(&request.agent)?;
+        let name: SessionName = request.name.as_deref().unwrap_or(&request.agent).parse()?;
         let _gate = self.gate(name.as_str()).await;
         let record = self.new_record(&name, &request)?;
         self.check_startable(&record)?;

@@ -1,14 +1,21 @@
 //! Ending sessions: the whole process tree, in bounded time, and nothing that is not in it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use llmux_protocol::{
     api::{SessionView, State, Stopped},
     control::Command,
 };
 use rustix::process::Signal;
+use tokio::time::timeout;
 
-use super::{Live, SessionError, Sessions, lock, tree};
+use super::{
+    Live, SessionError, Sessions, lock,
+    tree::{self, Birthplace, Process},
+};
 use crate::{
     pane::Condition,
     store::{SessionRecord, time},
@@ -16,10 +23,14 @@ use crate::{
 
 /// How long an agent may take to leave by its own exit keys; some save their state then.
 const EXIT_KEYS_PATIENCE: Duration = Duration::from_millis(1500);
+/// How long one exit key may take before the next is typed: some agents want two, and forget the first soon.
+const KEY_PATIENCE: Duration = Duration::from_millis(250);
 /// How long processes may take after TERM.
 const TERM_PATIENCE: Duration = Duration::from_millis(1500);
 /// How long the kernel may take to end what was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
+/// How often what is left is killed at most.
+const KILL_ROUNDS: usize = 10;
 /// How long an ended pane may take to leave the model.
 const GONE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -94,10 +105,12 @@ impl Sessions {
     /// Ends what runs under a name. The caller holds the gate.
     async fn end(&self, name: &str) {
         if let Some(live) = self.live(name) {
+            // Looked at first: once the program has left, its children are nobody's.
+            let before = live.processes();
             if live.runs() {
                 self.leave_by_keys(name, &live).await;
             }
-            self.end_pane(&live).await;
+            self.end_processes(&live, before).await;
         }
     }
 
@@ -116,28 +129,48 @@ impl Sessions {
         };
         let leave = async {
             for key in keys {
-                if live.input.keys(key).await.is_err() || live.pane.wait(Condition::Ended).await.is_ok() {
+                let ended = live.pane.wait(Condition::Ended);
+                if live.input.keys(key).await.is_err() || timeout(KEY_PATIENCE, ended).await.is_ok() {
                     return;
                 }
             }
+            let _ = live.pane.wait(Condition::Ended).await;
         };
-        let _ = tokio::time::timeout(EXIT_KEYS_PATIENCE, leave).await;
+        let _ = timeout(EXIT_KEYS_PATIENCE, leave).await;
     }
 
     /// Ends the processes of a pane, and its window.
     pub(super) async fn end_pane(&self, live: &Live) {
-        let processes = tree::of_pane(live.pid);
-        if live.runs() {
+        self.end_processes(live, Vec::new()).await;
+    }
+
+    /// [`Sessions::end_pane`], together with the processes that were there `before`.
+    async fn end_processes(&self, live: &Live, before: Vec<Process>) {
+        let processes = live.processes_and(before);
+        // The wrapper lingers for us when its program is gone.
+        let agent: Vec<Process> = processes
+            .iter()
+            .copied()
+            .filter(|process| !process.is(live.pid))
+            .collect();
+        if live.runs() || !agent.is_empty() {
             // A stopped process hears nothing before CONT; a shell leaves on HUP, not on TERM.
             tree::signal(&processes, &[Signal::HUP, Signal::TERM, Signal::CONT]);
-            // The wrapper, first in the list, lingers for us when its program is gone.
-            let agent = processes.get(1..).unwrap_or_default();
-            tree::wait_gone(agent, TERM_PATIENCE).await;
+            tree::wait_gone(&agent, TERM_PATIENCE).await;
         }
         self.close_pane(live).await;
-        tree::signal(&processes, &[Signal::KILL]);
-        if !tree::wait_gone(&processes, KILL_PATIENCE).await {
-            tracing::warn!(pane = %live.id, "processes of an ended session do not go away");
+        let mut left = processes;
+        for _ in 0..KILL_ROUNDS {
+            // Some start others when one of theirs ends.
+            left = live.processes_and(left);
+            tree::signal(&left, &[Signal::KILL]);
+            if !tree::wait_gone(&left, KILL_PATIENCE).await {
+                tracing::warn!(pane = %live.id, "processes of an ended session do not go away");
+                break;
+            }
+            if live.processes().is_empty() {
+                break;
+            }
         }
         self.wait_pane_gone(live).await;
     }
@@ -158,7 +191,25 @@ impl Sessions {
     async fn wait_pane_gone(&self, live: &Live) {
         let mut model = self.0.tmux.model();
         let gone = model.wait_for(|model| model.server != live.server || !model.panes.contains_key(&live.id));
-        let _ = tokio::time::timeout(GONE_PATIENCE, gone).await;
+        let _ = timeout(GONE_PATIENCE, gone).await;
+    }
+}
+
+impl Live {
+    fn processes(&self) -> Vec<Process> {
+        let birthplace = Birthplace {
+            server: self.server,
+            pane: self.id,
+        };
+        tree::of_pane(self.pid, birthplace)
+    }
+
+    /// What runs now, and what was known before.
+    fn processes_and(&self, before: Vec<Process>) -> Vec<Process> {
+        let mut all = self.processes();
+        let known: HashSet<Process> = all.iter().copied().collect();
+        all.extend(before.into_iter().filter(|process| !known.contains(process)));
+        all
     }
 }
 

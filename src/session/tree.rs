@@ -1,7 +1,8 @@
 //! A pane's processes, found and ended.
 //!
-//! Some agents survive the end of their terminal. What is signalled is what descends from the pane's first process or
-//! lives in its terminal session, each checked to be the same process still: a process id alone may have been reused.
+//! Some agents survive the end of their terminal. What is signalled is what descends from the pane's first process,
+//! lives in its terminal session, or was started in the pane and cut loose from both (a daemon forks twice), each checked
+//! to be the same process still: a process id alone may have been reused.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,8 +10,11 @@ use std::{
     time::Duration,
 };
 
+use llmux_protocol::PaneId;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
+
+use crate::tmux::ServerId;
 
 /// How often it is looked whether signalled processes are gone.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -31,8 +35,15 @@ struct Stat {
     zombie: bool,
 }
 
-/// The processes of the pane whose first process is `root`, that one first.
-pub(super) fn of_pane(root: u32) -> Vec<Process> {
+/// Which pane a process was started in, as tmux tells each in its environment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Birthplace {
+    pub(super) server: ServerId,
+    pub(super) pane: PaneId,
+}
+
+/// The processes of the pane whose first process is `root`, that one first if it is still there.
+pub(super) fn of_pane(root: u32, birthplace: Birthplace) -> Vec<Process> {
     let Ok(root) = i32::try_from(root) else {
         return Vec::new();
     };
@@ -41,8 +52,11 @@ pub(super) fn of_pane(root: u32) -> Vec<Process> {
     for stat in &all {
         children.entry(stat.parent).or_default().push(stat);
     }
-    let in_terminal = |stat: &&Stat| stat.process.pid == root || stat.session == root;
-    let mut found: Vec<&Stat> = all.iter().filter(in_terminal).collect();
+    let belongs = |stat: &&Stat| {
+        let pid = stat.process.pid;
+        pid == root || stat.session == root || birthplace.is_of(pid)
+    };
+    let mut found: Vec<&Stat> = all.iter().filter(belongs).collect();
     found.sort_by_key(|stat| stat.process.pid != root);
     let mut seen: HashSet<i32> = found.iter().map(|stat| stat.process.pid).collect();
     let mut next = 0;
@@ -55,7 +69,8 @@ pub(super) fn of_pane(root: u32) -> Vec<Process> {
         found.extend(new);
         next += 1;
     }
-    found.into_iter().map(|stat| stat.process).collect()
+    let living = found.into_iter().filter(|stat| !stat.zombie);
+    living.map(|stat| stat.process).collect()
 }
 
 /// Sends `signals` to each process that is still the same one, the last found first: children before parents.
@@ -85,7 +100,41 @@ pub(super) async fn wait_gone(processes: &[Process], patience: Duration) -> bool
     }
 }
 
+impl Birthplace {
+    /// Whether a process began in this pane. Pane ids are never used twice by one tmux server.
+    #[cfg(target_os = "linux")]
+    fn is_of(self, pid: i32) -> bool {
+        // Of another user's process it can't be read, and such a one is not ours to end.
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        self.is_in(&environment)
+    }
+
+    /// Elsewhere another process's environment can't be read without help.
+    #[cfg(not(target_os = "linux"))]
+    fn is_of(self, _: i32) -> bool {
+        false
+    }
+
+    /// Looks for `TMUX=SOCKET,SERVER,SESSION` and `TMUX_PANE=%N`.
+    #[cfg(target_os = "linux")]
+    fn is_in(self, environment: &[u8]) -> bool {
+        let value = |name: &[u8]| {
+            environment
+                .split(|&byte| byte == 0)
+                .find_map(|variable| variable.strip_prefix(name))
+                .map(String::from_utf8_lossy)
+        };
+        let server = self.server.pid.to_string();
+        value(b"TMUX_PANE=").is_some_and(|pane| pane == self.pane.to_string())
+            && value(b"TMUX=").is_some_and(|tmux| tmux.rsplit(',').nth(1) == Some(&server))
+    }
+}
+
 impl Process {
+    pub(super) fn is(self, pid: u32) -> bool {
+        i32::try_from(pid) == Ok(self.pid)
+    }
+
     fn lives(self) -> bool {
         stat(self.pid).is_some_and(|stat| stat.process == self && !stat.zombie)
     }
@@ -178,7 +227,11 @@ mod tests {
             .unwrap();
         let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
         tree.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
-        let found = of_pane(tree.id());
+        let nowhere = Birthplace {
+            server: ServerId::default(),
+            pane: PaneId(0),
+        };
+        let found = of_pane(tree.id(), nowhere);
         assert!(found.len() >= 3, "{found:?}");
         assert_eq!(found[0].pid, tree.id().cast_signed());
         signal(&found, &[Signal::TERM]);
@@ -191,6 +244,26 @@ mod tests {
         assert!(other.try_wait().unwrap().is_none());
         other.kill().unwrap();
         let _ = (tree.wait(), other.wait());
+    }
+
+    #[test]
+    fn only_the_very_pane_of_the_very_server_is_a_birthplace() {
+        let here = Birthplace {
+            server: ServerId { pid: 42, started: 7 },
+            pane: PaneId(3),
+        };
+        for (environment, is) in [
+            ("A=b\0TMUX=/tmp/a,b/default,42,0\0TMUX_PANE=%3\0", true),
+            ("TMUX=/tmp/s,42,0\0TMUX_PANE=%33\0", false),
+            ("TMUX=/tmp/s,421,0\0TMUX_PANE=%3\0", false),
+            ("TMUX=/tmp/s,1,42\0TMUX_PANE=%3\0", false),
+            ("TMUX_PANE=%3\0", false),
+            ("TMUX=/tmp/s,42,0\0", false),
+            ("X_TMUX=/tmp/s,42,0\0X_TMUX_PANE=%3\0", false),
+            ("", false),
+        ] {
+            assert_eq!(here.is_in(environment.as_bytes()), is, "{environment:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,22 @@ pub struct StateDir {
     path: PathBuf,
 }
 
+impl DirError {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Io { .. } => {
+                "make it a directory that you can write to, or set XDG_STATE_HOME and XDG_RUNTIME_DIR to others"
+                    .to_owned()
+            }
+            Self::Unsafe { path, .. } => {
+                format!("make {} yours alone, or set XDG_RUNTIME_DIR to a directory that is", path.display())
+            }
+        }
+    }
+}
+
 impl StateDir {
     /// Opens `$XDG_STATE_HOME/llmuxd`, else `~/.local/state/llmuxd`, making it if need be.
     pub fn open(env: &Environment) -> Result<Self, DirError> {
@@ -64,6 +80,19 @@ impl StateDir {
     #[must_use]
     pub fn sessions(&self) -> PathBuf {
         self.path.join("sessions.json")
+    }
+
+    /// Session registries that could not be read and were set aside, oldest first. The user decides about them.
+    #[must_use]
+    pub fn set_aside(&self) -> Vec<PathBuf> {
+        let is_aside = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("sessions.json.corrupt-"))
+        };
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_aside).collect();
+        paths.sort();
+        paths
     }
 
     /// Where a background daemon's standard error goes.

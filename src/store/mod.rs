@@ -9,4 +9,4 @@ pub mod time;
 
 pub use dir::{DirError, StateDir};
 pub use file::FileError;
-pub use sessions::{ExitRecord, Loaded, Registry, RegistryError, SessionRecord};
+pub use sessions::{ExitRecord, Loaded, Registry, RegistryError, SessionRecord, corrupt_registry_notice};

@@ -216,6 +216,16 @@ impl Registry {
     }
 }
 
+/// What a person is told of a registry that was set aside, for as long as it is there.
+#[must_use]
+pub fn corrupt_registry_notice(aside: &Path) -> String {
+    let aside = aside.display();
+    format!(
+        "the session registry was corrupt; it is kept as {aside} and a new one was begun (delete it when you have \
+         what you need)"
+    )
+}
+
 /// Renames a file to `FILE.corrupt-<UTC time>`; never over another one.
 fn set_aside(path: &Path) -> Result<PathBuf, FileError> {
     let stamp: String = time::now().chars().filter(|c| !matches!(c, '-' | ':')).collect();

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fmt,
     io::Write,
-    os::unix::process::ExitStatusExt,
+    os::unix::{net::UnixStream, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -262,6 +262,77 @@ impl Lab {
         });
     }
 
+    /// Writes the user's configuration.
+    pub fn config(&self, yaml: &str) {
+        let dir = self.path(".config/llmux");
+        std::fs::create_dir_all(&dir).expect("a directory");
+        std::fs::write(dir.join("config.yaml"), yaml).expect("a file");
+    }
+
+    /// Runs a shell line in which `$LLMUX` is the program.
+    pub fn sh(&self, line: &str) -> Run {
+        let mut command = self.command("sh");
+        command
+            .env("LLMUX", LLMUX)
+            .args(["-c", line])
+            .stdin(Stdio::null())
+            .output()
+            .expect("sh runs")
+            .into()
+    }
+
+    /// Types a prompt.
+    #[track_caller]
+    pub fn prompt(&self, name: &str, text: &str) {
+        self.llmux(["session", "prompt", name, "--", text]).ok();
+    }
+
+    /// Types a line by tmux itself, without a daemon.
+    #[track_caller]
+    pub fn prompt_in_tmux(&self, name: &str, text: &str) {
+        let target = format!("={name}:");
+        self.tmux(["send-keys", "-t", &target, "-l", "--", text]).ok();
+        self.tmux(["send-keys", "-t", &target, "Enter"]).ok();
+    }
+
+    /// What the user typed into the demo agent that writes its history here, one text a turn.
+    pub fn prompts_in(&self, history: impl AsRef<Path>) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut dirs = vec![self.path(history)];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    dirs.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        let text = files
+            .iter()
+            .map(|file| std::fs::read_to_string(file).expect("UTF-8"))
+            .collect::<String>();
+        let records = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let typed = records.filter(|record| record["type"] == "user");
+        typed
+            .filter_map(|record| Some(record["text"].as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// All that a refused command must leave as it was: the registry's bytes, and each pane with its process.
+    pub fn scene(&self) -> (Option<Vec<u8>>, String) {
+        let panes = self.tmux([
+            "list-panes",
+            "-a",
+            "-F",
+            "#{session_name} #{session_id} #{pane_id} #{pane_pid}",
+        ]);
+        (std::fs::read(self.sessions_json()).ok(), panes.stdout)
+    }
+
     /// The daemon's process, if one runs.
     pub fn daemon(&self) -> Option<u32> {
         let run = self.llmux(["server", "status", "--json"]);
@@ -279,8 +350,10 @@ impl Lab {
     #[track_caller]
     pub fn crash(&self) {
         let pid = self.daemon().expect("a daemon runs");
+        let socket = self.status()["socket"].as_str().expect("text").to_owned();
         signal(pid, "KILL");
-        until("the daemon is gone", || !lives(pid));
+        // A process is called dead before the last of its threads has closed its sockets.
+        until("the daemon is gone", || UnixStream::connect(&socket).is_err());
     }
 
     /// Names of the tmux sessions.
@@ -293,7 +366,12 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         let _ = self.llmux(["server", "stop"]);
-        let _ = self.tmux(["kill-server"]);
+        // Without a tmux in its PATH there is none to end.
+        let _ = self
+            .command("tmux")
+            .arg("kill-server")
+            .stderr(Stdio::null())
+            .status();
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.path("state/llmuxd/daemon.log")).unwrap_or_default();
             eprintln!("--- daemon.log\n{log}");
@@ -306,6 +384,25 @@ pub fn lives(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// The process whose id a program wrote into this file.
+#[track_caller]
+pub fn pid_in(file: &Path) -> u32 {
+    eventually("a process wrote its id", || {
+        let text = std::fs::read_to_string(file).ok()?;
+        text.strip_suffix('\n')?.parse().ok()
+    })
+}
+
+/// Whether a program can be found on this machine; a test that needs it says that it was left out.
+pub fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    if !found {
+        eprintln!("left out: {program} is not installed here");
+    }
+    found
 }
 
 /// Sends a signal.

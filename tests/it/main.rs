@@ -6,13 +6,20 @@
 )]
 
 mod architecture;
+mod bad_input;
+mod contract;
+mod daemon;
 mod demo;
+mod demo_sessions;
 mod helper;
 mod lab;
 mod life;
 mod outside;
 mod panes;
+mod process_tree;
+mod real_programs;
 mod recovery;
+mod registry;
 mod screen;
 mod sessions;
 mod traps;

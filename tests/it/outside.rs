@@ -37,13 +37,6 @@ impl Lab {
         self.shows(name, "^ready");
     }
 
-    /// Types a prompt.
-    #[track_caller]
-    pub(crate) fn prompt(&self, name: &str, text: &str) {
-        self.llmux_reads(text.as_bytes(), ["session", "prompt", name, "-"])
-            .ok();
-    }
-
     /// What tmux itself shows of a session, blank ends of rows and of the screen cut off.
     #[track_caller]
     pub(crate) fn capture(&self, target: &str) -> String {

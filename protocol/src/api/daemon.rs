@@ -22,6 +22,9 @@ pub struct DaemonStatus {
     pub sessions: usize,
     /// Those whose agent runs.
     pub running: usize,
+    /// What is wrong with the state directory, with what the user can do.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The connection to tmux.
     pub tmux: TmuxStatus,
 }

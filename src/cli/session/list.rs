@@ -1,7 +1,15 @@
 use clap::Args;
 use llmux_protocol::api::SessionView;
 
-use crate::cli::{context::Context, failure::Failure, out::Out, table::table};
+use crate::{
+    cli::{
+        context::Context,
+        failure::{Failure, say},
+        out::Out,
+        table::{plain, table},
+    },
+    store::corrupt_registry_notice,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  llmux session list --json")]
@@ -13,6 +21,10 @@ pub(crate) struct List {
 
 pub(super) async fn run(args: &List, context: &Context) -> Result<(), Failure> {
     let sessions: Vec<SessionView> = context.client().await?.get("/api/sessions").await?;
+    // After the answer: reading the registry is what finds it corrupt.
+    for path in context.state()?.set_aside() {
+        say(&plain(&corrupt_registry_notice(&path)));
+    }
     let mut out = Out::new();
     if args.json {
         out.json(&sessions)?;

@@ -109,7 +109,7 @@ impl Text {
         if let Some(file) = &self.file {
             let path = context.env.resolve(file);
             let source = path.display().to_string();
-            let file = open(&path).map_err(|e| Failure::failed(format!("cannot read {source}: {e}")))?;
+            let file = open(&path).map_err(|e| unreadable(&source, &e))?;
             return text_of(file, &source);
         }
         let piped = || !io::stdin().is_terminal();
@@ -138,13 +138,13 @@ fn text_of(reader: impl Read, source: &str) -> Result<String, Failure> {
     reader
         .take(limit)
         .read_to_end(&mut bytes)
-        .map_err(|e| Failure::failed(format!("cannot read {source}: {e}")))?;
+        .map_err(|e| unreadable(source, &e))?;
     let mut text = String::from_utf8(bytes).map_err(|e| {
         let cut = e.utf8_error().error_len().is_none() && e.as_bytes().len() as u64 == limit;
         if cut {
             too_large(source)
         } else {
-            Failure::failed(format!("{source} is not UTF-8 text"))
+            Failure::failed(format!("{source} is not UTF-8 text")).hint("a prompt is text; save it as UTF-8")
         }
     })?;
     if text.ends_with('\n') {
@@ -154,10 +154,15 @@ fn text_of(reader: impl Read, source: &str) -> Result<String, Failure> {
         }
     }
     match text.len() as u64 {
-        0 => Err(Failure::failed(format!("{source} is empty; nothing was sent"))),
+        0 => Err(Failure::failed(format!("{source} is empty; nothing was sent"))
+            .hint("give the prompt as words, with --file FILE, or pipe it in")),
         1..=MAX_PROMPT_BYTES => Ok(text),
         _ => Err(too_large(source)),
     }
+}
+
+fn unreadable(source: &str, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot read {source}: {error}")).hint("--file takes the name of a text file")
 }
 
 fn too_large(source: &str) -> Failure {

@@ -5,7 +5,6 @@ use llmux_protocol::api::{ErrorCode, SessionView};
 use crate::{
     cli::failure::Failure,
     client::{Client, ClientError},
-    nearest::nearest,
 };
 
 /// Carries `request` out on the session that `target` names and returns its answer.
@@ -22,8 +21,8 @@ pub(super) async fn on<T>(
             match pick(&sessions, target) {
                 Pick::One(name) => Ok(request(client, name).await?),
                 Pick::Many(names) => Err(ambiguous(target, &names)),
-                Pick::None(Some(near)) => Err(Failure::from(error).hint(format!("did you mean {near}?"))),
-                Pick::None(None) => Err(error.into()),
+                // The daemon has named the nearest.
+                Pick::None => Err(error.into()),
             }
         }
         answer => Ok(answer?),
@@ -34,13 +33,12 @@ pub(super) async fn on<T>(
 enum Pick<'a> {
     One(&'a str),
     Many(Vec<&'a str>),
-    /// With the nearest name there is.
-    None(Option<&'a str>),
+    None,
 }
 
 fn pick<'a>(sessions: &'a [SessionView], target: &str) -> Pick<'a> {
-    let names = || sessions.iter().map(|session| session.name.as_str());
-    if let Some(name) = names().find(|name| *name == target) {
+    let mut names = sessions.iter().map(|session| session.name.as_str());
+    if let Some(name) = names.find(|name| *name == target) {
         return Pick::One(name);
     }
     let of_agent: Vec<_> = sessions
@@ -49,7 +47,7 @@ fn pick<'a>(sessions: &'a [SessionView], target: &str) -> Pick<'a> {
         .map(|session| session.name.as_str())
         .collect();
     match of_agent[..] {
-        [] => Pick::None(nearest(target, names())),
+        [] => Pick::None,
         [name] => Pick::One(name),
         _ => Pick::Many(of_agent),
     }
@@ -89,7 +87,7 @@ mod tests {
         assert_eq!(pick(&sessions, "claude"), Pick::One("claude"));
         assert_eq!(pick(&sessions, "codex"), Pick::One("claude"));
         assert_eq!(pick(&sessions, "gemini"), Pick::Many(vec!["b", "c"]));
-        assert_eq!(pick(&sessions, "cluade"), Pick::None(Some("claude")));
-        assert_eq!(pick(&[], "x"), Pick::None(None));
+        assert_eq!(pick(&sessions, "cluade"), Pick::None);
+        assert_eq!(pick(&[], "x"), Pick::None);
     }
 }
