@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) use self::{
     life::{End, Life},
     subscription::{Subscription, Update},
-    wait::{Condition, Seen, WaitError},
+    wait::{Condition, Seen, WaitError, exit_evidence},
 };
 use self::{
     ring::Ring,
