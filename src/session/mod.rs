@@ -35,15 +35,17 @@ use crate::{
     agent::{Agent, Catalog, ProgramSearch},
     config::Environment,
     nearest::nearest,
-    pane::{Condition, Life, Pane, Subscription},
+    pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
     store::SessionRecord,
-    tmux::{ServerId, Tmux},
+    tmux::{RunError, ServerId, Tmux},
 };
 
 /// The largest prompt.
 pub(crate) const MAX_PROMPT_BYTES: usize = 1 << 20;
 /// A ready screen counts as idle when it stayed so: right after Enter it still looks ready.
 const IDLE_HOLD: Duration = Duration::from_millis(400);
+/// From how many locks on those that nobody uses are forgotten: names that were only asked for must not pile up.
+const MANY_GATES: usize = 64;
 /// What counts as idle for an agent without a ready rule.
 const IDLE_QUIET: Duration = Duration::from_secs(1);
 
@@ -179,10 +181,20 @@ impl Sessions {
         at_most: Option<Duration>,
     ) -> Result<WaitOutcome, SessionError> {
         let record = self.record(name).await?;
-        let live = match until {
-            // Its end may have come before.
-            Until::Exit => self.live(name).ok_or_else(|| not_running(name))?,
-            _ => self.running(name)?,
+        let live = match (&until, self.live(name)) {
+            // Its end came before this daemon did.
+            (Until::Exit, None) => {
+                let code = record.exit.and_then(|exit| exit.code);
+                return Ok(outcome(
+                    name,
+                    Seen {
+                        evidence: exit_evidence(code),
+                        seq: 0,
+                    },
+                ));
+            }
+            (Until::Exit, Some(live)) => live,
+            (_, live) => live.filter(Live::runs).ok_or_else(|| not_running(name))?,
         };
         let waiting = live.pane.wait(self.condition(&record, until)?);
         let seen = match at_most {
@@ -195,12 +207,7 @@ impl Sessions {
                 })?,
         };
         let seen = seen.map_err(|error| SessionError::from_wait(name, error))?;
-        Ok(WaitOutcome {
-            ok: true,
-            name: name.to_owned(),
-            evidence: seen.evidence,
-            seq: seen.seq,
-        })
+        Ok(outcome(name, seen))
     }
 
     fn condition(&self, record: &SessionRecord, until: Until) -> Result<Condition, SessionError> {
@@ -238,15 +245,26 @@ impl Sessions {
         let bytes = input::prompt_bytes(prompt)?;
         let length = bytes.len();
         self.record(name).await?;
-        self.running(name)?.input.prompt(bytes, enter).await?;
-        Ok(length)
+        match self.running(name)?.input.prompt(bytes, enter).await {
+            Err(SessionError::Tmux(RunError::Refused { why, .. })) if why.starts_with("can't find pane") => {
+                Err(not_running(name))
+            }
+            typed => typed.map(|()| length),
+        }
     }
 
     // === What the other files of this room share ===
 
     /// Locks a name until the guard is dropped.
     async fn gate(&self, name: &str) -> OwnedMutexGuard<()> {
-        let gate = lock(&self.0.gates).entry(name.to_owned()).or_default().clone();
+        let gate = {
+            let mut gates = lock(&self.0.gates);
+            if gates.len() >= MANY_GATES {
+                // Nobody holds or waits for these.
+                gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+            }
+            gates.entry(name.to_owned()).or_default().clone()
+        };
         gate.lock_owned().await
     }
 
@@ -263,11 +281,6 @@ impl Sessions {
                 (first, Some(self.gate(one.max(other)).await))
             }
         }
-    }
-
-    /// Forgets the locks nobody holds or waits for.
-    fn sweep_gates(&self) {
-        lock(&self.0.gates).retain(|_, gate| Arc::strong_count(gate) > 1);
     }
 
     fn is_gated(&self, name: &str) -> bool {
@@ -310,6 +323,15 @@ impl Sessions {
     /// What marks a pane as this daemon's.
     fn tag(&self, name: &str) -> String {
         format!("{}:{name}", self.0.setting.owner)
+    }
+}
+
+fn outcome(name: &str, seen: Seen) -> WaitOutcome {
+    WaitOutcome {
+        ok: true,
+        name: name.to_owned(),
+        evidence: seen.evidence,
+        seq: seen.seq,
     }
 }
 

@@ -64,7 +64,6 @@ impl Sessions {
                 lock(&self.0.live).remove(name);
             }
         }
-        self.sweep_gates();
         Ok(Stopped {
             ok: true,
             status,
