@@ -30,7 +30,7 @@ use tokio::{
 };
 
 pub(crate) use self::error::SessionError;
-use self::{input::Input, records::Records};
+use self::{input::Input, records::Records, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch},
     config::Environment,
@@ -87,8 +87,8 @@ struct Live {
     home: bool,
     window: WindowId,
     id: PaneId,
-    /// The process tmux started in the pane.
-    pid: u32,
+    /// The process tmux started in the pane. Who has its number later is a stranger.
+    root: Process,
     pane: Pane,
     input: Input,
 }
@@ -291,6 +291,14 @@ impl Sessions {
 
     fn live(&self, name: &str) -> Option<Live> {
         lock(&self.0.live).get(name).cloned()
+    }
+
+    /// The session of a pane, by the name it has now.
+    fn of_pane(&self, server: ServerId, pane: PaneId) -> Option<(String, Live)> {
+        lock(&self.0.live)
+            .iter()
+            .find(|(_, live)| live.is(server, pane))
+            .map(|(name, live)| (name.clone(), live.clone()))
     }
 
     fn running(&self, name: &str) -> Result<Live, SessionError> {
