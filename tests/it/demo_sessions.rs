@@ -270,3 +270,36 @@ fn an_agent_on_the_alternate_screen_shows_the_same_as_in_tmux() {
     let theirs = lab.tmux(["capture-pane", "-p", "-t", "=d:"]).ok();
     assert_eq!(lab.screen("d"), theirs.trim_end());
 }
+
+#[test]
+fn a_program_that_ends_was_not_quiet_for_long_enough() {
+    let lab = lab();
+    demo(&lab, "d", "");
+    let waiting = lab.spawn(["session", "wait", "d", "--until", "quiet=100s"]);
+    lab.prompt("d", "[[exit=3]]");
+    let said = crate::lab::Run::from(waiting.wait_with_output().unwrap()).fails(1);
+    assert!(said.contains("ended while it was waited for"), "{said}");
+}
+
+#[test]
+fn how_a_program_ended_is_known_to_the_next_daemon() {
+    let lab = lab();
+    demo(&lab, "d", "");
+    lab.prompt("d", "[[exit=3]]");
+    lab.is("d", "exited");
+    crate::lab::until("its end is written down", || {
+        lab.session("d").unwrap()["exit"]["code"] == 3
+    });
+    lab.llmux(["server", "stop"]).ok();
+    let said = lab.llmux(["session", "wait", "d", "--until", "exit"]).ok();
+    assert_eq!(said, "exit status 3\n");
+}
+
+#[test]
+fn init_prompts_are_stored_and_nobody_claims_that_they_are_typed() {
+    let lab = lab();
+    let run = lab.llmux(["session", "start", "demo", "--name", "d", "--init", "hello"]);
+    assert!(run.stderr.contains("not typed yet"), "{run}");
+    assert_eq!(run.ok().lines().count(), 1);
+    assert_eq!(lab.session("d").unwrap()["initPrompts"][0], "hello");
+}

@@ -130,3 +130,58 @@ fn a_daemon_started_from_inside_a_session_outlives_it() {
     lab.llmux(["session", "stop", "x"]).ok();
     assert_eq!(lab.daemon(), Some(daemon));
 }
+
+#[test]
+fn what_is_started_on_the_way_out_is_ended_and_the_exit_status_is_known() {
+    let lab = Lab::new();
+    let script = "trap '(setsid sh -c \"echo \\$\\$ > late; exec sleep 1000\" &); \
+                  while ! [ -s late ]; do :; done; exit 5' TERM\n\
+                  trap '' HUP\necho $$ > self\nwhile :; do sleep 1000 & wait; done";
+    let pids = start(&lab, script, ["self"]);
+    let waiting = lab.spawn(["session", "wait", "x", "--until", "exit"]);
+    stop_ends(&lab, &pids);
+    assert!(!lives(pid_in(&lab.path("work/late"))));
+    let log = std::fs::read_to_string(lab.path("state/llmuxd/daemon.log")).unwrap();
+    assert!(log.contains("ended name=\"x\" code=5\n"), "{log}");
+    waiting.wait_with_output().unwrap();
+}
+
+#[test]
+fn an_agent_that_wants_its_exit_key_twice_gets_it_twice() {
+    let lab = Lab::new();
+    lab.config("agents: {claude: {cmd: sh script}}");
+    let key = "dd bs=1 count=1 2> /dev/null";
+    let script = format!("stty raw -echo; echo $$ > self; {key}; {key}; exit 7");
+    std::fs::write(lab.path("work/script"), script).unwrap();
+    lab.start("claude", "x", "");
+    stop_ends(&lab, &[pid_in(&lab.path("work/self"))]);
+    let log = std::fs::read_to_string(lab.path("state/llmuxd/daemon.log")).unwrap();
+    assert!(log.contains("ended name=\"x\" code=7\n"), "{log}");
+}
+
+#[test]
+fn an_agent_can_restart_itself() {
+    let lab = Lab::new();
+    let script = format!(
+        "echo $$ >> pids; [ -e once ] || {{ touch once; {LLMUX} session restart x; }}; exec sleep 1000"
+    );
+    std::fs::write(lab.path("work/script"), script).unwrap();
+    lab.config(SCRIPT);
+    lab.start("script", "x", "");
+    let pids = || std::fs::read_to_string(lab.path("work/pids")).unwrap_or_default();
+    until("it runs again", || pids().lines().count() == 2);
+    lab.is("x", "running");
+    let pids: Vec<u32> = pids().lines().map(|pid| pid.parse().unwrap()).collect();
+    until("the first is gone", || !lives(pids[0]));
+    assert!(lives(pids[1]));
+}
+
+#[test]
+fn a_session_whose_agent_left_the_configuration_is_stopped() {
+    let lab = Lab::new();
+    let pids = start(&lab, "echo $$ > self; sleep 1000", ["self"]);
+    lab.config("agents: {}");
+    lab.crash();
+    lab.is("x", "running");
+    stop_ends(&lab, &pids);
+}

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use crate::{
-    lab::{Lab, until},
+    lab::{Lab, Run, signal, until},
     outside::Human,
 };
 
@@ -259,4 +259,19 @@ fn two_senders_never_mix_inside_one_prompt() {
     }
     lines.sort();
     assert_eq!(lines.len(), senders.len() * 6);
+}
+
+#[test]
+fn a_prompt_for_a_pane_that_just_died_leaves_nothing_to_read() {
+    let lab = Lab::new();
+    lab.reader("one");
+    let daemon = lab.daemon().expect("a daemon runs");
+    let pane = lab.format("=one:", "#{pane_id}");
+    signal(daemon, "STOP");
+    let prompt = lab.spawn(["session", "prompt", "one", "secret"]);
+    lab.tmux(["kill-pane", "-t", &pane]).ok();
+    signal(daemon, "CONT");
+    let said = Run::from(prompt.wait_with_output().unwrap()).fails(1);
+    assert!(said.contains("not running"), "{said}");
+    assert_eq!(lab.tmux(["list-buffers"]).ok(), "");
 }

@@ -168,3 +168,68 @@ fn nothing_is_captured_or_polled_while_agents_work() {
     assert!(new as u64 <= 1 + secs / 5, "{new} commands in {secs} s");
     assert_eq!(captures(&after), 0);
 }
+
+#[test]
+fn a_stop_leaves_the_session_of_a_human_who_took_the_pane_in() {
+    let lab = Lab::new();
+    lab.script("one", "echo up; read x");
+    lab.tmux(["new-session", "-d", "-s", "mine", "sleep 10000"]).ok();
+    let pid = lab.pane_pid("one");
+    lab.tmux(["join-pane", "-d", "-s", "=one:", "-t", "=mine:"]).ok();
+    lab.llmux(["session", "stop", "one"]).ok();
+    until("its program is gone", || !lives(pid));
+    let mut left = lab.tmux_sessions();
+    left.sort();
+    assert_eq!(left, ["_llmux", "mine"]);
+    let panes = lab.tmux(["list-panes", "-s", "-t", "=mine"]).ok();
+    assert_eq!(panes.lines().count(), 1);
+}
+
+#[test]
+fn a_session_that_is_renamed_many_times_stays_one() {
+    let lab = Lab::new();
+    lab.script("n0", "echo up; read x");
+    for n in 0..60 {
+        let (from, to) = (format!("=n{n}"), format!("n{}", n + 1));
+        lab.tmux(["rename-session", "-t", &from, &to]).ok();
+    }
+    lab.is("n60", "running");
+    let all = lab.llmux(["session", "list", "--json"]).json();
+    assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
+    lab.llmux(["session", "prompt", "n60", "done"]).ok();
+    lab.is("n60", "exited");
+}
+
+#[test]
+fn a_humans_shell_in_a_session_of_an_agent_that_left_is_no_agent() {
+    let lab = Lab::new();
+    lab.script("one", "echo up; read x");
+    lab.tmux(["split-window", "-d", "-t", "=one:", "exec cat"]).ok();
+    lab.prompt("one", "leave");
+    lab.is("one", "exited");
+    lab.crash();
+    assert_eq!(lab.session("one").unwrap()["state"], "exited");
+    let said = lab
+        .llmux(["session", "prompt", "one", "--", "rm -rf important"])
+        .fails(1);
+    assert!(said.contains("not running"), "{said}");
+    assert!(!lab.capture("=one:").contains("important"));
+}
+
+#[test]
+fn a_session_of_the_node_program_is_found_before_the_first_command() {
+    let lab = Lab::new();
+    lab.start("shell", "one", "");
+    lab.llmux(["server", "stop"]).ok();
+    lab.tmux(["kill-session", "-t", "=one"]).ok();
+    let theirs = ["LLMUX_SESSION=one", "LLMUX_AGENT=shell"];
+    let [session, agent] = theirs.map(|variable| ["-e", variable]);
+    let new = ["new-session", "-d", "-s", "one"];
+    lab.tmux([&new[..], &session, &agent, &["exec cat"]].concat())
+        .ok();
+    let pid = lab.pane_pid("one");
+    lab.prompt("one", "hello");
+    lab.shows("one", "^hello");
+    lab.llmux(["session", "stop", "one"]).ok();
+    assert!(!lives(pid));
+}
