@@ -77,11 +77,7 @@ impl Keeper {
             self.examined.clear();
         }
         for (&id, row) in &model.panes {
-            let Some(name) = row
-                .tag
-                .strip_prefix(&self.sessions.0.setting.owner)
-                .and_then(|rest| rest.strip_prefix(':'))
-            else {
+            let Some((name, _)) = self.sessions.read_tag(&row.tag) else {
                 continue;
             };
             if !self.sessions.is_gated(name) {
@@ -167,7 +163,9 @@ impl Keeper {
             id,
             pid: row.pid,
         };
-        let live = sessions.enlist(&record, &agent, ids, Pane::found(feed, row.size));
+        let key = sessions.read_tag(&row.tag).map_or("", |(_, key)| key);
+        let pane = Pane::found(feed, row.size, key);
+        let live = sessions.enlist(&record, &agent, (ids, key.to_owned()), pane);
         tracing::info!(name, pane = %id, "found a running session");
         self.moved(model, row, name, live).await;
     }
@@ -323,7 +321,7 @@ impl Keeper {
             }
             if self.is_home(model.server, session, &row.name).await {
                 let tmux = &self.sessions.0.tmux;
-                let tag = self.sessions.tag(&row.name);
+                let tag = self.sessions.tag(&row.name, "");
                 let _ = tmux
                     .run(
                         model.server,

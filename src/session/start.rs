@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use llmux_protocol::{
-    SessionName,
+    SessionId, SessionName,
     api::{SessionView, StartRequest},
     control::{Command, CommandLine, PaneTarget, Reply, SessionTarget, WindowTarget},
 };
@@ -122,7 +122,8 @@ impl Sessions {
     pub(super) async fn launch(&self, record: &SessionRecord, size: Size) -> Result<(), SessionError> {
         let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
-        let line = self.launch_line(&name, record, &agent, size)?;
+        let key = new_key()?;
+        let line = self.launch_line(&name, record, &agent, (size, &key))?;
         let server = self.0.tmux.server();
         let (replies, feed) = match self.0.tmux.create(server, line, size).await {
             Ok(created) => created,
@@ -138,8 +139,8 @@ impl Sessions {
             why: "new-session answered no ids".into(),
             done: Vec::new(),
         })?;
-        let pane = Pane::made(feed, size);
-        let live = self.enlist(record, &agent, ids, pane);
+        let pane = Pane::made(feed, size, &key);
+        let live = self.enlist(record, &agent, (ids, key), pane);
         if self.0.tmux.version().ignores_session_size() {
             let resize = Command::ResizeWindow {
                 window: ids.window,
@@ -170,15 +171,15 @@ impl Sessions {
         name: &SessionName,
         record: &SessionRecord,
         agent: &Agent,
-        size: Size,
-    ) -> Result<CommandLine, SessionError> {
+        (size, key): (Size, &str),
+    ) -> Result<impl FnOnce(SessionId) -> CommandLine + use<>, SessionError> {
         let environment = &self.0.setting.environment;
         let program = agent.argv(record.flags.as_deref(), environment)?;
         let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
-        argv.extend(["run", "--cwd", &record.cwd, "--"].map(str::to_owned));
+        argv.extend(["run", "--key", key, "--cwd", &record.cwd, "--"].map(str::to_owned));
         argv.extend(program);
-        let of = || name.clone();
-        let hub = self.0.tmux.model().borrow().hub.ok_or(RunError::Disconnected)?;
+        let (name, tag) = (name.clone(), self.tag(name.as_str(), key));
+        let of = move || name.clone();
         let new = Command::NewSession {
             name: of(),
             size: size.into(),
@@ -186,18 +187,20 @@ impl Sessions {
             env: self.environment_of(record, agent),
             argv,
         };
-        Ok(CommandLine::new(new)
+        let line = CommandLine::new(new)
             .then(Command::KeepSessionUnattached {
                 session: SessionTarget::Named(of()),
             })
             .then(Command::TagPane {
                 pane: PaneTarget::Of(of()),
-                tag: self.tag(name.as_str()),
-            })
-            .then(Command::LinkWindow {
+                tag,
+            });
+        Ok(move |hub| {
+            line.then(Command::LinkWindow {
                 from: WindowTarget::Of(of()),
                 hub,
-            }))
+            })
+        })
     }
 
     /// The agent's own variables, over them the session's, over them ours.
@@ -229,7 +232,13 @@ impl Sessions {
     }
 
     /// Makes a pane the session's, and follows its life.
-    pub(super) fn enlist(&self, record: &SessionRecord, agent: &Agent, ids: Ids, pane: Pane) -> Live {
+    pub(super) fn enlist(
+        &self,
+        record: &SessionRecord,
+        agent: &Agent,
+        (ids, key): (Ids, String),
+        pane: Pane,
+    ) -> Live {
         let Ids {
             server,
             session,
@@ -253,6 +262,7 @@ impl Sessions {
             window,
             id,
             pid,
+            key,
             pane,
             input,
         };
@@ -296,6 +306,13 @@ impl Sessions {
             rows,
         })
     }
+}
+
+/// A key that no program can guess and print.
+fn new_key() -> Result<String, SessionError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| SessionError::Spool(error.into()))?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
 /// What tmux calls a session's parts.

@@ -14,7 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{ChildStdin, ChildStdout},
     sync::{mpsc, watch},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -24,6 +24,7 @@ use super::{
     request::{Answer, Request, What},
     resync,
     routes::{Batch, Phase, Route, Routes},
+    version::OLDEST,
 };
 use crate::screen::Size;
 
@@ -37,6 +38,8 @@ const READ_BYTES: usize = 64 << 10;
 const DEBOUNCE: Duration = Duration::from_millis(20);
 /// The one timer of an idle daemon: a look at all panes, which also proves that tmux still answers.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long the last commands may take to be written.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Output of panes that are just being made, kept until their ids are known.
 const STASH_LIMIT_BYTES: usize = 1 << 20;
 
@@ -51,6 +54,10 @@ pub(super) enum Ended {
     Wedged,
     #[error("the hub session was replaced under the tmux client")]
     Moved,
+    #[error("the hub's guard is gone")]
+    Unguarded,
+    #[error("the running tmux server is version {0}, which is too old; llmux needs tmux {OLDEST} or newer")]
+    TooOld(String),
     #[error("the tmux client sent {0}")]
     Garbage(&'static str),
     #[error("cannot talk to the tmux client: {0}")]
@@ -76,8 +83,7 @@ struct Pending {
 
 /// One connection, from its first command to its end.
 pub(super) struct Link<'a> {
-    server: ServerId,
-    hub: SessionId,
+    hub: Hub,
     routes: &'a mut Routes,
     model: &'a watch::Sender<Arc<Model>>,
     /// When to look at all panes next; a look that is under way sets it again when it ends.
@@ -91,6 +97,15 @@ pub(super) struct Link<'a> {
     ended: Option<Ended>,
 }
 
+/// The hidden session that a connection is attached to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hub {
+    pub(super) server: ServerId,
+    pub(super) session: SessionId,
+    /// Its placeholder, which removes the hub when we are gone.
+    pub(super) guard: PaneId,
+}
+
 /// The client's pipes.
 pub(super) struct Pipes {
     pub(super) stdin: ChildStdin,
@@ -99,12 +114,12 @@ pub(super) struct Pipes {
 
 impl<'a> Link<'a> {
     pub(super) fn new(
-        (server, hub, demux): (ServerId, SessionId, Demux),
+        hub: Hub,
+        demux: Demux,
         routes: &'a mut Routes,
         model: &'a watch::Sender<Arc<Model>>,
     ) -> Self {
         Self {
-            server,
             hub,
             routes,
             model,
@@ -159,14 +174,18 @@ impl<'a> Link<'a> {
                 () = at(self.pending.front().map(|first| first.deadline)) => break Ended::Wedged,
             }
         };
-        // Dropping the sender lets the writer close tmux's stdin, which detaches the client.
+        // Dropping the sender lets the writer close tmux's stdin, which detaches the client. A writer that is stuck
+        // (a client that does not read) is ended, and the client with it.
         drop(writer);
-        let _ = writing.await;
+        let abort = writing.abort_handle();
+        if timeout(LAST_WORDS, writing).await.is_err() {
+            abort.abort();
+        }
         ended
     }
 
     fn request(&mut self, request: Request) {
-        if request.server != self.server {
+        if request.server != self.hub.server {
             // Dropping a request tells its caller; a reader must be told.
             if let What::Adopt { feed, .. } = request.what {
                 feed.push(FeedItem::Gone);
@@ -174,6 +193,8 @@ impl<'a> Link<'a> {
             return;
         }
         match request.what {
+            // Who was told meanwhile that there is no answer must not see it done later.
+            What::Run { reply, .. } | What::Create { reply, .. } if reply.is_closed() => {}
             What::Run { line, reply } => self.send(&line, Sink::Caller(reply)),
             What::Create {
                 line,
@@ -181,15 +202,15 @@ impl<'a> Link<'a> {
                 feed,
                 reply,
             } => {
-                self.send(
-                    &line,
-                    Sink::Created(Route::new(feed, Phase::Live, Some(size)), reply),
-                );
+                let route = Route::new(feed, Phase::Live, Some(size));
+                self.send(&line(self.hub.session), Sink::Created(route, reply));
             }
             What::Look => self.dirty(),
             What::Adopt { pane, link, feed } => {
                 feed.push(FeedItem::Resync);
-                self.routes.insert(pane, Route::new(feed, Phase::Pausing, None));
+                if let Some(replaced) = self.routes.insert(pane, Route::new(feed, Phase::Pausing, None)) {
+                    replaced.feed.push(FeedItem::Gone);
+                }
                 self.pause(pane, link);
             }
         }
@@ -250,9 +271,11 @@ impl<'a> Link<'a> {
             .pending
             .iter()
             .any(|pending| matches!(pending.sink, Sink::Created(..)));
-        if creating && self.stashed_bytes + data.len() <= STASH_LIMIT_BYTES {
+        if creating {
             self.stashed_bytes += data.len();
-            self.stash.push((pane, data));
+            if self.stashed_bytes <= STASH_LIMIT_BYTES {
+                self.stash.push((pane, data));
+            }
         }
     }
 
@@ -275,10 +298,12 @@ impl<'a> Link<'a> {
         match notice {
             Notice::Pause(pane) if self.routes.is_live(pane) => self.resync(pane, None),
             Notice::LayoutChange { layout, .. } => self.resized(&layout),
-            Notice::ClientSessionChanged { client, session, .. } if session == self.hub => {
+            Notice::ClientSessionChanged { client, session, .. } if session == self.hub.session => {
                 self.show_out(&String::from_utf8_lossy(&client));
             }
-            Notice::SessionChanged { session, .. } if session != self.hub => self.ended = Some(Ended::Moved),
+            Notice::SessionChanged { session, .. } if session != self.hub.session => {
+                self.ended = Some(Ended::Moved)
+            }
             Notice::Exit { reason } => {
                 let reason = reason.map(|reason| String::from_utf8_lossy(&reason).into_owned());
                 self.ended = Some(Ended::Exit(reason));
@@ -378,6 +403,10 @@ impl<'a> Link<'a> {
         {
             self.output(pane, data);
         }
+        if self.stashed_bytes > STASH_LIMIT_BYTES {
+            // What did not fit may have been this pane's.
+            self.resync(pane, None);
+        }
     }
 
     fn forget_stash(&mut self) {
@@ -418,7 +447,7 @@ impl<'a> Link<'a> {
             return;
         }
         route.phase = Phase::Capturing;
-        let line = resync::capture_line(pane, link.map(|window| (window, self.hub)));
+        let line = resync::capture_line(pane, link.map(|window| (window, self.hub.session)));
         self.send(&line, Sink::Captured(pane));
     }
 
@@ -463,7 +492,10 @@ impl<'a> Link<'a> {
             self.ended = Some(Ended::Garbage("no list of panes"));
             return;
         };
-        let model = Model::read(self.server, self.hub, reply);
+        let model = Model::read(self.hub.server, self.hub.session, reply);
+        if !model.panes.contains_key(&self.hub.guard) {
+            self.ended = Some(Ended::Unguarded);
+        }
         self.reconcile(&model);
         // Sent even if nothing changed: who had to skip the last one looks now.
         self.model.send_replace(Arc::new(model));

@@ -28,8 +28,6 @@ pub(crate) struct ServerId {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Model {
     pub(crate) server: ServerId,
-    /// The hub session; another one after each reconnection.
-    pub(crate) hub: Option<SessionId>,
     /// Whether this server has been looked at; before, nothing is known to be absent.
     pub(crate) looked: bool,
     pub(crate) panes: BTreeMap<PaneId, PaneRow>,
@@ -64,7 +62,6 @@ impl Model {
     pub(super) fn read(server: ServerId, hub: SessionId, reply: &Reply) -> Self {
         let mut model = Self {
             server,
-            hub: Some(hub),
             looked: true,
             ..Self::default()
         };
