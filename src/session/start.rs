@@ -185,17 +185,18 @@ impl Sessions {
             env: self.environment_of(record, agent),
             argv,
         };
+        // Linked at once: a user's hook between two commands can let the program print.
         Ok(CommandLine::new(new)
+            .then(Command::LinkWindow {
+                from: WindowTarget::Of(of()),
+                hub,
+            })
             .then(Command::KeepSessionUnattached {
                 session: SessionTarget::Named(of()),
             })
             .then(Command::TagPane {
                 pane: PaneTarget::Of(of()),
                 tag: self.tag(name.as_str()),
-            })
-            .then(Command::LinkWindow {
-                from: WindowTarget::Of(of()),
-                hub,
             }))
     }
 

@@ -202,6 +202,8 @@ struct Pending {
     sink: Sink,
     expected: usize,
     replies: Vec<Reply>,
+    /// Whether a user's hook ran between its commands. It may have waited for a shell, and panes were read meanwhile.
+    interrupted: bool,
     deadline: Instant,
 }
 
@@ -331,6 +333,7 @@ impl<'a> Link<'a> {
             sink,
             expected: line.replies(),
             replies: Vec::new(),
+            interrupted: false,
             deadline: Instant::now() + REPLY_DEADLINE,
         };
         self.outgoing.push_back((line.encode(), pending));
@@ -353,7 +356,11 @@ impl<'a> Link<'a> {
             Item::Reply(reply) if reply.is_ours() => self.reply(reply),
             Item::Notice(notice) => self.notice(notice),
             // Blocks that are not ours come from users' hooks; stray lines from `run-shell` in them.
-            Item::Reply(_) | Item::Stray(_) => {}
+            Item::Reply(_) | Item::Stray(_) => {
+                if let Some(pending) = self.pending.front_mut() {
+                    pending.interrupted |= !pending.replies.is_empty();
+                }
+            }
             Item::Overlong { bytes } => {
                 tracing::error!(bytes, "tmux sent a line over the limit");
                 self.ended = Some(Ended::Garbage("a line without end"));
@@ -474,7 +481,12 @@ impl<'a> Link<'a> {
     }
 
     fn finish(&mut self, done: Pending) {
-        let Pending { sink, replies, .. } = done;
+        let Pending {
+            sink,
+            replies,
+            interrupted,
+            ..
+        } = done;
         let result = match replies.last() {
             Some(reply) if !reply.ok => {
                 let why = reply.text();
@@ -492,7 +504,7 @@ impl<'a> Link<'a> {
             }
             Sink::Created(route, caller) => {
                 if let Ok(replies) = &result {
-                    self.created(route, replies);
+                    self.created(route, replies, interrupted);
                 }
                 self.forget_stash();
                 let _ = caller.send(result);
@@ -504,7 +516,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    fn created(&mut self, route: Route, replies: &[Reply]) {
+    fn created(&mut self, route: Route, replies: &[Reply], interrupted: bool) {
         let Some(pane) = replies
             .first()
             .and_then(|reply| reply.text().split(' ').nth(2)?.parse().ok())
@@ -518,6 +530,10 @@ impl<'a> Link<'a> {
             .collect::<Vec<_>>()
         {
             self.output(pane, data);
+        }
+        if interrupted {
+            // What it printed before it was linked into the hub did not reach us.
+            self.resync(pane, None);
         }
     }
 
