@@ -4,7 +4,7 @@
 //! away is skipped; a command that gets no reply ends the connection, because a wedged queue never recovers.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -219,6 +219,8 @@ pub(super) struct Link<'a> {
     outgoing: VecDeque<(Bytes, Pending)>,
     pending: VecDeque<Pending>,
     touched: Vec<PaneId>,
+    /// Windows with a pane of ours, at the last look.
+    agents: BTreeSet<WindowId>,
     stash: Vec<(PaneId, Bytes)>,
     stashed_bytes: usize,
     ended: Option<Ended>,
@@ -246,6 +248,7 @@ impl<'a> Link<'a> {
             outgoing: VecDeque::new(),
             pending: VecDeque::new(),
             touched: Vec::new(),
+            agents: BTreeSet::new(),
             stash: Vec::new(),
             stashed_bytes: 0,
             ended: None,
@@ -653,6 +656,29 @@ impl<'a> Link<'a> {
         }
         for (pane, link) in again {
             self.resync(pane, link);
+        }
+        self.tidy_hub(model);
+    }
+
+    /// Takes windows out of the hub that an agent was in and is no more: what a human has beside it would outlive the
+    /// session that he kills. Where he was faster it ends now.
+    fn tidy_hub(&mut self, model: &Model) {
+        let hub = self.hub;
+        let agents = model.windows_of(|pane| self.routes.0.contains_key(pane));
+        for window in std::mem::replace(&mut self.agents, agents.clone())
+            .difference(&agents)
+            .copied()
+        {
+            let (panes, shown) = model.window(window);
+            if shown {
+                // Paused first, else tmux hoards for us what they print.
+                for pane in panes {
+                    self.send(&Command::PausePane(pane).into(), Sink::Ignored);
+                }
+                self.send(&Command::UnlinkWindow { window, hub }.into(), Sink::Ignored);
+            } else if !panes.is_empty() {
+                self.send(&Command::KillWindow(window).into(), Sink::Ignored);
+            }
         }
     }
 }
