@@ -187,19 +187,20 @@ impl Sessions {
             env: self.environment_of(record, agent),
             argv,
         };
-        let line = CommandLine::new(new)
-            .then(Command::KeepSessionUnattached {
-                session: SessionTarget::Named(of()),
-            })
-            .then(Command::TagPane {
-                pane: PaneTarget::Of(of()),
-                tag,
-            });
+        // Linked at once: a user's hook between two commands can let the program print.
         Ok(move |hub| {
-            line.then(Command::LinkWindow {
-                from: WindowTarget::Of(of()),
-                hub,
-            })
+            CommandLine::new(new)
+                .then(Command::LinkWindow {
+                    from: WindowTarget::Of(of()),
+                    hub,
+                })
+                .then(Command::KeepSessionUnattached {
+                    session: SessionTarget::Named(of()),
+                })
+                .then(Command::TagPane {
+                    pane: PaneTarget::Of(of()),
+                    tag,
+                })
         })
     }
 

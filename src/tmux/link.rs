@@ -3,7 +3,11 @@
 //! It awaits nobody but tmux. A pane's queue that is full is emptied and the pane captured again; a caller that went
 //! away is skipped; a command that gets no reply ends the connection, because a wedged queue never recovers.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use llmux_protocol::{
@@ -78,6 +82,8 @@ struct Pending {
     sink: Sink,
     expected: usize,
     replies: Vec<Reply>,
+    /// Whether a user's hook ran between its commands. It may have waited for a shell, and panes were read meanwhile.
+    interrupted: bool,
     deadline: Instant,
 }
 
@@ -92,6 +98,8 @@ pub(super) struct Link<'a> {
     outgoing: VecDeque<(Bytes, Pending)>,
     pending: VecDeque<Pending>,
     touched: Vec<PaneId>,
+    /// Windows with a pane of ours, at the last look.
+    agents: BTreeSet<WindowId>,
     stash: Vec<(PaneId, Bytes)>,
     stashed_bytes: usize,
     ended: Option<Ended>,
@@ -128,6 +136,7 @@ impl<'a> Link<'a> {
             outgoing: VecDeque::new(),
             pending: VecDeque::new(),
             touched: Vec::new(),
+            agents: BTreeSet::new(),
             stash: Vec::new(),
             stashed_bytes: 0,
             ended: None,
@@ -221,6 +230,7 @@ impl<'a> Link<'a> {
             sink,
             expected: line.replies(),
             replies: Vec::new(),
+            interrupted: false,
             deadline: Instant::now() + REPLY_DEADLINE,
         };
         self.outgoing.push_back((line.encode(), pending));
@@ -243,7 +253,11 @@ impl<'a> Link<'a> {
             Item::Reply(reply) if reply.is_ours() => self.reply(reply),
             Item::Notice(notice) => self.notice(notice),
             // Blocks that are not ours come from users' hooks; stray lines from `run-shell` in them.
-            Item::Reply(_) | Item::Stray(_) => {}
+            Item::Reply(_) | Item::Stray(_) => {
+                if let Some(pending) = self.pending.front_mut() {
+                    pending.interrupted |= !pending.replies.is_empty();
+                }
+            }
             Item::Overlong { bytes } => {
                 tracing::error!(bytes, "tmux sent a line over the limit");
                 self.ended = Some(Ended::Garbage("a line without end"));
@@ -358,7 +372,12 @@ impl<'a> Link<'a> {
     }
 
     fn finish(&mut self, done: Pending) {
-        let Pending { sink, replies, .. } = done;
+        let Pending {
+            sink,
+            replies,
+            interrupted,
+            ..
+        } = done;
         let result = match replies.last() {
             Some(reply) if !reply.ok => {
                 let why = reply.text();
@@ -376,7 +395,7 @@ impl<'a> Link<'a> {
             }
             Sink::Created(route, caller) => {
                 if let Ok(replies) = &result {
-                    self.created(route, replies);
+                    self.created(route, replies, interrupted);
                 }
                 self.forget_stash();
                 let _ = caller.send(result);
@@ -388,7 +407,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    fn created(&mut self, route: Route, replies: &[Reply]) {
+    fn created(&mut self, route: Route, replies: &[Reply], interrupted: bool) {
         let Some(pane) = replies
             .first()
             .and_then(|reply| reply.text().split(' ').nth(2)?.parse().ok())
@@ -403,8 +422,8 @@ impl<'a> Link<'a> {
         {
             self.output(pane, data);
         }
-        if self.stashed_bytes > STASH_LIMIT_BYTES {
-            // What did not fit may have been this pane's.
+        if interrupted || self.stashed_bytes > STASH_LIMIT_BYTES {
+            // What it printed before it was linked into the hub, or more than could be kept, did not reach us.
             self.resync(pane, None);
         }
     }
@@ -527,6 +546,29 @@ impl<'a> Link<'a> {
         }
         for (pane, link) in again {
             self.resync(pane, link);
+        }
+        self.tidy_hub(model);
+    }
+
+    /// Takes windows out of the hub that an agent was in and is no more: what a human has beside it would outlive the
+    /// session that he kills. Where he was faster it ends now.
+    fn tidy_hub(&mut self, model: &Model) {
+        let hub = self.hub.session;
+        let agents = model.windows_of(|pane| self.routes.contains_key(pane));
+        for window in std::mem::replace(&mut self.agents, agents.clone())
+            .difference(&agents)
+            .copied()
+        {
+            let (panes, shown) = model.window(window);
+            if shown {
+                // Paused first, else tmux hoards for us what they print.
+                for pane in panes {
+                    self.send(&Command::PausePane(pane).into(), Sink::Ignored);
+                }
+                self.send(&Command::UnlinkWindow { window, hub }.into(), Sink::Ignored);
+            } else if !panes.is_empty() {
+                self.send(&Command::KillWindow(window).into(), Sink::Ignored);
+            }
         }
     }
 }

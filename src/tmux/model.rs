@@ -73,6 +73,22 @@ impl Model {
         model
     }
 
+    /// The windows in which a pane is one of `ours`.
+    pub(super) fn windows_of(&self, ours: impl Fn(&PaneId) -> bool) -> BTreeSet<WindowId> {
+        let panes = self.panes.iter().filter(|(pane, _)| ours(pane));
+        panes.map(|(_, row)| row.window).collect()
+    }
+
+    /// The panes of a window, and whether a session beside the hub shows it.
+    pub(super) fn window(&self, window: WindowId) -> (Vec<PaneId>, bool) {
+        let panes = self
+            .panes
+            .iter()
+            .filter(|(_, row)| row.window == window && row.in_hub);
+        let shown = panes.clone().any(|(_, row)| !row.sessions.is_empty());
+        (panes.map(|(&pane, _)| pane).collect(), shown)
+    }
+
     fn add(&mut self, hub: SessionId, row: &str) -> Option<()> {
         let mut fields = row.splitn(9, '\t');
         let mut field = || fields.next();
