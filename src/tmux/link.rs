@@ -316,7 +316,7 @@ impl<'a> Link<'a> {
                 self.show_out(&String::from_utf8_lossy(&client));
             }
             Notice::SessionChanged { session, .. } if session != self.hub.session => {
-                self.ended = Some(Ended::Moved)
+                self.ended = Some(Ended::Moved);
             }
             Notice::Exit { reason } => {
                 let reason = reason.map(|reason| String::from_utf8_lossy(&reason).into_owned());
