@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) use self::{
     life::{End, Life},
     subscription::{Subscription, Update},
-    wait::{Condition, Seen, WaitError},
+    wait::{Condition, Seen, WaitError, exit_evidence},
 };
 use self::{
     ring::Ring,
@@ -58,6 +58,7 @@ pub(crate) struct Pane {
     ring: Arc<Ring>,
     life: watch::Receiver<Life>,
     size: watch::Receiver<Size>,
+    key: Arc<str>,
 }
 
 impl Pane {
@@ -93,7 +94,13 @@ impl Pane {
             ring,
             life,
             size,
+            key: key.into(),
         }
+    }
+
+    /// With what its wrapper signs; empty if it has none.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// The life of its program, kept up to date.

@@ -47,8 +47,8 @@ pub(super) struct Task {
     /// Output that is newer than the capture that is awaited.
     held: Option<Vec<Bytes>>,
     /// Whether the screen is known; before the first capture of a pane that was found it is not.
+    /// Requests wait in their queue for it.
     known: bool,
-    early: Vec<Request>,
 }
 
 impl Task {
@@ -77,7 +77,6 @@ impl Task {
             waiting: None,
             held: None,
             known,
-            early: Vec::new(),
         }
     }
 
@@ -100,7 +99,7 @@ impl Task {
                     }
                     self.check();
                 }
-                request = self.requests.recv() => match request {
+                request = self.requests.recv(), if self.known => match request {
                     Some(request) => self.request(request),
                     None => return,
                 },
@@ -116,7 +115,9 @@ impl Task {
     /// Lets others have their turn in the middle of a flood, and answers who asks.
     async fn rest(&mut self) {
         tokio::task::yield_now().await;
-        while let Ok(request) = self.requests.try_recv() {
+        while self.known
+            && let Ok(request) = self.requests.try_recv()
+        {
             self.request(request);
         }
     }
@@ -140,9 +141,6 @@ impl Task {
                     self.output(data);
                 }
                 self.known = true;
-                for request in std::mem::take(&mut self.early) {
-                    self.request(request);
-                }
             }
             FeedItem::Gone => self.gone(),
         }
@@ -187,16 +185,9 @@ impl Task {
         self.waiters.close();
         self.ring.close();
         self.known = true;
-        for request in std::mem::take(&mut self.early) {
-            self.request(request);
-        }
     }
 
     fn request(&mut self, request: Request) {
-        if !self.known {
-            self.early.push(request);
-            return;
-        }
         // A caller that gave up is no fault.
         match request {
             Request::Snapshot(reply) => {

@@ -97,8 +97,11 @@ impl Waiters {
             waiter.look(view, &rows);
         }
         let now = Instant::now();
-        for waiter in self.0.extract_if(.., |waiter| waiter.is_settled(view, now)) {
-            waiter.answer(view);
+        for waiter in self
+            .0
+            .extract_if(.., |waiter| waiter.holds(now) || ended(view.life).is_some())
+        {
+            waiter.answer(view, now);
         }
     }
 
@@ -128,10 +131,7 @@ impl Waiter {
             }
             Condition::Screen { test, .. } => test(rows),
             Condition::OutputPast(seq) => (view.seq > *seq).then(|| "output".to_owned()),
-            Condition::Ended => ended(view.life).map(|end| match end.code {
-                Some(code) => format!("exit status {code}"),
-                None => "closed".to_owned(),
-            }),
+            Condition::Ended => ended(view.life).map(|end| exit_evidence(end.code)),
         };
         self.since = match (self.since.take(), seen) {
             (_, None) => None,
@@ -140,25 +140,30 @@ impl Waiter {
         };
     }
 
-    fn is_settled(&self, view: &View<'_>, now: Instant) -> bool {
-        let holds = self
-            .since
+    /// Whether the condition has held for as long as it must.
+    fn holds(&self, now: Instant) -> bool {
+        self.since
             .as_ref()
-            .is_some_and(|(since, _)| *since + self.condition.hold() <= now);
-        holds || ended(view.life).is_some()
+            .is_some_and(|(since, _)| now.saturating_duration_since(*since) >= self.condition.hold())
     }
 
-    fn answer(self, view: &View<'_>) {
+    fn answer(self, view: &View<'_>, now: Instant) {
+        let held = self.holds(now);
         let answer = match (self.since, ended(view.life)) {
-            (Some((_, evidence)), _) => Ok(Seen {
+            (Some((_, evidence)), _) if held => Ok(Seen {
                 evidence,
                 seq: view.seq,
             }),
-            (None, Some(end)) => Err(WaitError::Ended(end.clone())),
-            (None, None) => Err(WaitError::Closed),
+            (_, Some(end)) => Err(WaitError::Ended(end.clone())),
+            (_, None) => Err(WaitError::Closed),
         };
         let _ = self.reply.send(answer);
     }
+}
+
+/// What shows that a program ended: its exit status, where somebody saw it.
+pub(crate) fn exit_evidence(code: Option<i32>) -> String {
+    code.map_or_else(|| "closed".to_owned(), |code| format!("exit status {code}"))
 }
 
 fn ended(life: &Life) -> Option<&End> {

@@ -6,7 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http_body_util::channel::{Channel, Sender};
+use http_body_util::{
+    BodyExt,
+    channel::{Channel, Sender},
+};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Shared, error::Failure};
 use crate::pane::{Subscription, Update};
@@ -26,7 +30,12 @@ pub(super) async fn output(
     shared.sessions.get(&name).await?;
     let subscription = shared.sessions.subscribe(&name, None)?;
     let (sender, body) = Channel::<Bytes>::new(PIECES);
-    tokio::spawn(pour(subscription, sender));
+    let pouring = AbortOnDropHandle::new(tokio::spawn(pour(subscription, sender)));
+    // The body owns its task: a reader that leaves a silent pane leaves nothing behind.
+    let body = body.map_frame(move |frame| {
+        let _owned = &pouring;
+        frame
+    });
     Ok(([("content-type", "application/octet-stream")], Body::new(body)).into_response())
 }
 

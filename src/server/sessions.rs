@@ -17,6 +17,15 @@ use crate::session::SessionError;
 
 type Answer<T> = Result<Reply<T>, Failure>;
 
+/// Runs a change to its end, even if the client goes away meanwhile: it may sit in the very session that is changed.
+async fn whole<T: Send + 'static>(
+    change: impl Future<Output = Result<T, SessionError>> + Send + 'static,
+) -> Result<T, SessionError> {
+    tokio::spawn(change)
+        .await
+        .unwrap_or(Err(SessionError::ShuttingDown))
+}
+
 /// A session that was started or changed.
 #[derive(Serialize)]
 pub(super) struct Changed {
@@ -40,7 +49,9 @@ pub(super) async fn start(
     State(shared): State<Shared>,
     Json(request): Json<StartRequest>,
 ) -> Answer<Changed> {
-    Ok(changed(shared.sessions.create(request).await?))
+    Ok(changed(
+        whole(async move { shared.sessions.create(request).await }).await?,
+    ))
 }
 
 pub(super) async fn edit(
@@ -48,11 +59,15 @@ pub(super) async fn edit(
     Path(name): Path<String>,
     Json(request): Json<EditRequest>,
 ) -> Answer<Changed> {
-    Ok(changed(shared.sessions.edit(&name, request).await?))
+    Ok(changed(
+        whole(async move { shared.sessions.edit(&name, request).await }).await?,
+    ))
 }
 
 pub(super) async fn respawn(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<Changed> {
-    Ok(changed(shared.sessions.restart(&name).await?))
+    Ok(changed(
+        whole(async move { shared.sessions.restart(&name).await }).await?,
+    ))
 }
 
 pub(super) async fn stop(
@@ -60,7 +75,9 @@ pub(super) async fn stop(
     Path(name): Path<String>,
     Json(StopRequest { cascade }): Json<StopRequest>,
 ) -> Answer<Stopped> {
-    Ok(Reply(shared.sessions.stop(&name, false, cascade).await?))
+    Ok(Reply(
+        whole(async move { shared.sessions.stop(&name, false, cascade).await }).await?,
+    ))
 }
 
 pub(super) async fn kill(
@@ -68,7 +85,9 @@ pub(super) async fn kill(
     Path(name): Path<String>,
     Json(StopRequest { cascade }): Json<StopRequest>,
 ) -> Answer<Stopped> {
-    Ok(Reply(shared.sessions.stop(&name, true, cascade).await?))
+    Ok(Reply(
+        whole(async move { shared.sessions.stop(&name, true, cascade).await }).await?,
+    ))
 }
 
 pub(super) async fn send(

@@ -23,7 +23,7 @@ use super::{MAX_PROMPT_BYTES, SessionError};
 use crate::{
     agent::Submit,
     pane::{Condition, Pane},
-    tmux::{ServerId, Tmux},
+    tmux::{RunError, ServerId, Tmux},
 };
 
 /// Jobs that wait for a pane; a full queue makes senders wait.
@@ -115,7 +115,7 @@ impl Destination {
     }
 
     /// Waits until the pane shows that it took the paste. Programs that show nothing (a password prompt) get their
-    /// Enter after the catalog's bound.
+    /// Enter after the catalog's bounds: a late echo must not cut the gap short.
     async fn taken(&self, before: u64) {
         let Submit {
             settle_ms, gap_ms, ..
@@ -129,7 +129,7 @@ impl Destination {
                     .await;
             }
         };
-        let _ = timeout(Duration::from_millis(settle_ms.max(gap_ms)), shown).await;
+        let _ = timeout(Duration::from_millis(settle_ms.saturating_add(gap_ms)), shown).await;
     }
 
     /// Writes bytes to the program, as a paste if it asked to be told.
@@ -157,23 +157,28 @@ impl Destination {
             bracketed,
             verbatim: self.tmux.version().paste_needs_verbatim(),
         };
-        if bytes.len() <= INLINE_BYTES {
-            let fill = Command::SetBuffer {
+        let file = (bytes.len() > INLINE_BYTES)
+            .then(|| self.spool(bytes))
+            .transpose()?;
+        let fill = match &file {
+            Some(file) => Command::LoadBuffer {
+                buffer,
+                path: file.path().to_string_lossy().into_owned(),
+            },
+            None => Command::SetBuffer {
                 buffer,
                 data: bytes.to_vec(),
-            };
-            self.tmux
-                .run(self.server, CommandLine::new(fill).then(paste))
-                .await?;
+            },
+        };
+        let line = CommandLine::new(fill).then(paste);
+        let Err(error) = self.tmux.run(self.server, line).await else {
             return Ok(());
+        };
+        if matches!(&error, RunError::Refused { done, .. } if !done.is_empty()) {
+            // Pasting is what deletes it; else anybody could read it in the tmux server.
+            let _ = self.tmux.run(self.server, Command::DeleteBuffer { buffer }).await;
         }
-        let file = self.spool(bytes)?;
-        let path = file.path().to_string_lossy().into_owned();
-        let fill = Command::LoadBuffer { buffer, path };
-        self.tmux
-            .run(self.server, CommandLine::new(fill).then(paste))
-            .await?;
-        Ok(())
+        Err(error.into())
     }
 
     /// Writes a large paste where only this user can read it; the file goes when the value does.

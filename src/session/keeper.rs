@@ -5,10 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 
 use llmux_protocol::{
     PaneId, SessionId, SessionName,
-    control::{Command, PaneTarget, Reply},
+    control::{Command, CommandLine, PaneTarget, Reply},
 };
 
-use super::{Live, SessionError, Sessions, lock, start::Ids};
+use super::{
+    Live, SessionError, Sessions, lock,
+    start::{Ids, OWNER},
+    tree::Process,
+};
 use crate::{
     pane::{End, Life, Pane},
     store::{ExitRecord, SessionRecord, time},
@@ -20,6 +24,7 @@ pub(super) async fn run(sessions: Sessions) {
     let mut keeper = Keeper {
         sessions,
         examined: HashSet::new(),
+        said: HashSet::new(),
         server: ServerId::default(),
     };
     let mut models = keeper.sessions.0.tmux.model();
@@ -30,8 +35,8 @@ pub(super) async fn run(sessions: Sessions) {
             () = records.lost() => {}
         }
         let model = models.borrow_and_update().clone();
-        keeper.compare(&model).await;
-        if model.looked {
+        let settled = keeper.compare(&model).await;
+        if model.looked && settled {
             keeper.sessions.0.synced.send_replace(true);
         }
     }
@@ -52,11 +57,7 @@ pub(super) async fn follow(sessions: Sessions, name: String, live: Live) {
     // The wrapper keeps its terminal open until all output is read; it is now.
     let _ = sessions.0.tmux.run(live.server, Command::KillPane(live.id)).await;
     // A rename may have moved it meanwhile.
-    let known = lock(&sessions.0.live)
-        .iter()
-        .find(|(_, other)| other.is(live.server, live.id))
-        .map(|(name, _)| name.clone());
-    if let Some(name) = known {
+    if let Some((name, _)) = sessions.of_pane(live.server, live.id) {
         sessions.note_end(name, &live, end).await;
     } else {
         tracing::debug!(name, "a session that was forgotten ended");
@@ -67,51 +68,70 @@ struct Keeper {
     sessions: Sessions,
     /// tmux sessions without our tag that were asked whether they are an older llmux's.
     examined: HashSet<SessionId>,
+    /// What was said already: what can't be helped comes again with every look.
+    said: HashSet<String>,
     server: ServerId,
 }
 
 impl Keeper {
-    async fn compare(&mut self, model: &Arc<Model>) {
+    /// Says whether that was all: of what it tags, the next look tells more.
+    async fn compare(&mut self, model: &Arc<Model>) -> bool {
         if self.server != model.server {
             self.server = model.server;
             self.examined.clear();
+            self.said.clear();
         }
         for (&id, row) in &model.panes {
-            let Some((name, _)) = self.sessions.read_tag(&row.tag) else {
-                continue;
-            };
-            if !self.sessions.is_gated(name) {
-                self.compare_pane(model, id, row, name).await;
+            let tagged = self.sessions.read_tag(&row.tag).map(|(name, _)| name);
+            if let Some(tagged) = tagged.filter(|tagged| !self.sessions.is_gated(tagged)) {
+                self.compare_pane(model, id, row, tagged).await;
             }
         }
-        self.examine_untagged(model).await;
+        !self.examine_untagged(model).await
     }
 
-    async fn compare_pane(&self, model: &Model, id: PaneId, row: &PaneRow, name: &str) {
-        let known = self.sessions.live(name).filter(|live| live.is(model.server, id));
-        match known {
-            None => self.adopt(model, id, row, name).await,
-            Some(live) if row.sessions.is_empty() => self.abandoned(name, live),
-            Some(live) => {
-                self.moved(model, row, name, live.clone()).await;
-                self.restore(name, &live).await;
+    /// A pane that is known is known by its id: the tag is as old as the look.
+    async fn compare_pane(&mut self, model: &Model, id: PaneId, row: &PaneRow, tagged: &str) {
+        match self.sessions.of_pane(model.server, id) {
+            None => self.adopt(model, id, row, tagged).await,
+            Some((name, _)) if self.sessions.is_gated(&name) => {}
+            Some((name, live)) if row.sessions.is_empty() => self.abandoned(&name, live),
+            Some((name, live)) if name != tagged => {
+                // The look is older than a new name, or the new tag was lost: the next look has it.
+                let retag = Command::TagPane {
+                    pane: PaneTarget::Id(id),
+                    tag: self.sessions.tag(&name, live.pane.key()),
+                };
+                let tmux = &self.sessions.0.tmux;
+                if tmux.run(live.server, retag).await.is_ok() {
+                    tmux.look_again().await;
+                }
+            }
+            Some((name, live)) => {
+                self.moved(model, row, &name, live.clone()).await;
+                self.restore(&name, &live).await;
             }
         }
+    }
+
+    /// Whether this is said for the first time.
+    fn is_new(&mut self, saying: String) -> bool {
+        self.said.insert(saying)
     }
 
     /// Makes a new record for a session that runs and is followed, if the registry was lost meanwhile.
-    async fn restore(&self, name: &str, live: &Live) {
+    async fn restore(&mut self, name: &str, live: &Live) {
+        let sessions = self.sessions.clone();
         let has_record = async || {
-            let records = self.sessions.0.records.all().await;
+            let records = sessions.0.records.all().await;
             records.map_or(true, |records| records.contains_key(name))
         };
         if has_record().await {
             return;
         }
-        let _gate = self.sessions.gate(name).await;
+        let _gate = sessions.gate(name).await;
         // It may have been stopped and forgotten before the gate opened, or have another name.
-        let followed = self
-            .sessions
+        let followed = sessions
             .live(name)
             .is_some_and(|now| now.is(live.server, live.id) && now.runs());
         if followed && !has_record().await {
@@ -120,8 +140,8 @@ impl Keeper {
     }
 
     /// Takes over a pane that an earlier daemon started.
-    async fn adopt(&self, model: &Model, id: PaneId, row: &PaneRow, name: &str) {
-        let sessions = &self.sessions;
+    async fn adopt(&mut self, model: &Model, id: PaneId, row: &PaneRow, name: &str) {
+        let sessions = self.sessions.clone();
         let is_named = |id: &&SessionId| model.sessions.get(id).is_some_and(|session| session.name == name);
         let Some(&session) = row.sessions.iter().find(is_named).or(row.sessions.first()) else {
             // Its session was killed while no daemon looked.
@@ -139,18 +159,15 @@ impl Keeper {
                 None => return,
             },
             Err(error) => {
-                tracing::error!(name, %error, "cannot adopt a session");
+                if self.is_new(format!("{name}: {error}")) {
+                    tracing::error!(name, %error, "cannot adopt a session");
+                }
                 return;
             }
         };
-        let Ok(agent) = sessions.agent(&record.agent).cloned() else {
-            tracing::warn!(
-                name,
-                agent = record.agent,
-                "a running session's agent is not in the catalog"
-            );
-            return;
-        };
+        // A program runs on and can be stopped, whatever the configuration says now.
+        let agent = sessions.0.catalog.find(&record.agent);
+        let submit = agent.map(|agent| agent.submit.clone()).unwrap_or_default();
         let link = (!row.in_hub).then_some(row.window);
         let Ok(feed) = sessions.0.tmux.adopt(model.server, id, link).await else {
             return;
@@ -165,13 +182,13 @@ impl Keeper {
         };
         let key = sessions.read_tag(&row.tag).map_or("", |(_, key)| key);
         let pane = Pane::found(feed, row.size, key);
-        let live = sessions.enlist(&record, &agent, (ids, key.to_owned()), pane);
+        let live = sessions.enlist(name, submit, ids, pane);
         tracing::info!(name, pane = %id, "found a running session");
         self.moved(model, row, name, live).await;
     }
 
     /// Makes a new record for a running session whose record was lost.
-    async fn remember(&self, server: ServerId, session: SessionId, name: &str) -> Option<SessionRecord> {
+    async fn remember(&mut self, server: ServerId, session: SessionId, name: &str) -> Option<SessionRecord> {
         let agent = self.environment(server, session, "LLMUX_AGENT").await?;
         let cwd = self
             .sessions
@@ -187,7 +204,9 @@ impl Keeper {
             records.entry(new.name.clone()).or_insert(new);
         });
         if let Err(error) = kept.await {
-            tracing::error!(name, %error, "cannot write down a running session that has no record");
+            if self.is_new(format!("{name}: {error}")) {
+                tracing::error!(name, %error, "cannot write down a running session that has no record");
+            }
             return None;
         }
         tracing::warn!(
@@ -215,7 +234,7 @@ impl Keeper {
     }
 
     /// Follows a pane into the session and window it is in now, and takes over a session's new name.
-    async fn moved(&self, model: &Model, row: &PaneRow, name: &str, live: Live) {
+    async fn moved(&mut self, model: &Model, row: &PaneRow, name: &str, live: Live) {
         let Some(session) = row
             .sessions
             .get(&live.session)
@@ -228,18 +247,18 @@ impl Keeper {
         if session != live.session {
             home = self.is_home(live.server, session, name).await;
         }
-        if (session, row.window, row.pid) != (live.session, live.window, live.pid) {
+        if (session, row.window) != (live.session, live.window) || !live.root.is(row.pid) {
             let mut all = lock(&self.sessions.0.live);
             if let Some(known) = all.get_mut(name).filter(|known| known.is(live.server, live.id)) {
                 (known.session, known.home) = (session, home);
-                (known.window, known.pid) = (row.window, row.pid);
+                (known.window, known.root) = (row.window, Process::now(row.pid));
             }
         }
         let Some(now) = model.sessions.get(&session).map(|session| session.name.as_str()) else {
             return;
         };
         if now != name && home {
-            self.renamed(name, now).await;
+            self.renamed(&live, name, now).await;
         }
     }
 
@@ -260,16 +279,26 @@ impl Keeper {
     }
 
     /// A human renamed the tmux session: the name he sees is the name that works.
-    async fn renamed(&self, old: &str, now: &str) {
+    async fn renamed(&mut self, live: &Live, old: &str, now: &str) {
         let Ok(new) = now.parse::<SessionName>() else {
-            tracing::warn!(
-                old,
-                now,
-                "a session was renamed in tmux to what can't be a name here; it stays known as before"
-            );
+            if self.is_new(format!("{old} {now}")) {
+                tracing::warn!(
+                    old,
+                    now,
+                    "a session was renamed in tmux to what can't be a name here; it stays known as before"
+                );
+            }
             return;
         };
-        let _gates = self.sessions.gates(old, Some(now)).await;
+        let sessions = self.sessions.clone();
+        let _gates = sessions.gates(old, Some(now)).await;
+        if !sessions
+            .live(old)
+            .is_some_and(|known| known.is(live.server, live.id))
+        {
+            // It has another name meanwhile, or is forgotten.
+            return;
+        }
         let taken = self
             .sessions
             .0
@@ -278,11 +307,13 @@ impl Keeper {
             .await
             .map_or(true, |records| records.contains_key(now));
         if taken {
-            tracing::warn!(
-                old,
-                now,
-                "a session was renamed in tmux to the name of another; it stays known as before"
-            );
+            if self.is_new(format!("{old} {now}")) {
+                tracing::warn!(
+                    old,
+                    now,
+                    "a session was renamed in tmux to the name of another; it stays known as before"
+                );
+            }
             return;
         }
         match self.sessions.adopt_name(old, &new, |_| ()).await {
@@ -292,11 +323,12 @@ impl Keeper {
     }
 
     /// Looks among the untagged sessions for those of the Node program, which are known by `LLMUX_SESSION` in their
-    /// environment, and tags them: the next look adopts them.
-    async fn examine_untagged(&mut self, model: &Model) {
+    /// environment, and tags them: the next look adopts them. Says whether it tagged any.
+    async fn examine_untagged(&mut self, model: &Model) -> bool {
         let Ok(records) = self.sessions.0.records.all().await else {
-            return;
+            return false;
         };
+        let mut tagged = false;
         for (&session, row) in &model.sessions {
             if !records.contains_key(&row.name)
                 || self.sessions.is_gated(&row.name)
@@ -319,21 +351,30 @@ impl Keeper {
             {
                 continue;
             }
-            if self.is_home(model.server, session, &row.name).await {
-                let tmux = &self.sessions.0.tmux;
-                let tag = self.sessions.tag(&row.name, "");
-                let _ = tmux
-                    .run(
-                        model.server,
-                        Command::TagPane {
-                            pane: PaneTarget::Id(pane),
-                            tag,
-                        },
-                    )
-                    .await;
-                tmux.look_again().await;
+            let was_ours = self.environment(model.server, session, OWNER).await.is_some();
+            if !was_ours && self.is_home(model.server, session, &row.name).await {
+                tagged |= self.take(model.server, session, pane, &row.name).await;
             }
         }
+        if tagged {
+            self.sessions.0.tmux.look_again().await;
+        }
+        tagged
+    }
+
+    /// Makes a session of the Node program ours; says whether tmux did it.
+    async fn take(&self, server: ServerId, session: SessionId, pane: PaneId, name: &str) -> bool {
+        let tag = Command::TagPane {
+            pane: PaneTarget::Id(pane),
+            tag: self.sessions.tag(name, ""),
+        };
+        let own = Command::SetEnvironment {
+            session,
+            name: OWNER,
+            value: self.sessions.0.setting.owner.clone(),
+        };
+        let line = CommandLine::new(tag).then(own);
+        self.sessions.0.tmux.run(server, line).await.is_ok()
     }
 }
 

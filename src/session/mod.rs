@@ -30,20 +30,22 @@ use tokio::{
 };
 
 pub(crate) use self::error::SessionError;
-use self::{input::Input, records::Records};
+use self::{input::Input, records::Records, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch},
     config::Environment,
     nearest::nearest,
-    pane::{Condition, Life, Pane, Subscription},
+    pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
     store::SessionRecord,
-    tmux::{ServerId, Tmux},
+    tmux::{RunError, ServerId, Tmux},
 };
 
 /// The largest prompt.
 pub(crate) const MAX_PROMPT_BYTES: usize = 1 << 20;
 /// A ready screen counts as idle when it stayed so: right after Enter it still looks ready.
 const IDLE_HOLD: Duration = Duration::from_millis(400);
+/// From how many locks on those that nobody uses are forgotten: names that were only asked for must not pile up.
+const MANY_GATES: usize = 64;
 /// What counts as idle for an agent without a ready rule.
 const IDLE_QUIET: Duration = Duration::from_secs(1);
 
@@ -85,10 +87,8 @@ struct Live {
     home: bool,
     window: WindowId,
     id: PaneId,
-    /// The process tmux started in the pane.
-    pid: u32,
-    /// With what its wrapper signs; empty for the Node program's sessions, which have none.
-    key: String,
+    /// The process tmux started in the pane. Who has its number later is a stranger.
+    root: Process,
     pane: Pane,
     input: Input,
 }
@@ -181,10 +181,20 @@ impl Sessions {
         at_most: Option<Duration>,
     ) -> Result<WaitOutcome, SessionError> {
         let record = self.record(name).await?;
-        let live = match until {
-            // Its end may have come before.
-            Until::Exit => self.live(name).ok_or_else(|| not_running(name))?,
-            _ => self.running(name)?,
+        let live = match (&until, self.live(name)) {
+            // Its end came before this daemon did.
+            (Until::Exit, None) => {
+                let code = record.exit.and_then(|exit| exit.code);
+                return Ok(outcome(
+                    name,
+                    Seen {
+                        evidence: exit_evidence(code),
+                        seq: 0,
+                    },
+                ));
+            }
+            (Until::Exit, Some(live)) => live,
+            (_, live) => live.filter(Live::runs).ok_or_else(|| not_running(name))?,
         };
         let waiting = live.pane.wait(self.condition(&record, until)?);
         let seen = match at_most {
@@ -197,12 +207,7 @@ impl Sessions {
                 })?,
         };
         let seen = seen.map_err(|error| SessionError::from_wait(name, error))?;
-        Ok(WaitOutcome {
-            ok: true,
-            name: name.to_owned(),
-            evidence: seen.evidence,
-            seq: seen.seq,
-        })
+        Ok(outcome(name, seen))
     }
 
     fn condition(&self, record: &SessionRecord, until: Until) -> Result<Condition, SessionError> {
@@ -240,15 +245,26 @@ impl Sessions {
         let bytes = input::prompt_bytes(prompt)?;
         let length = bytes.len();
         self.record(name).await?;
-        self.running(name)?.input.prompt(bytes, enter).await?;
-        Ok(length)
+        match self.running(name)?.input.prompt(bytes, enter).await {
+            Err(SessionError::Tmux(RunError::Refused { why, .. })) if why.starts_with("can't find pane") => {
+                Err(not_running(name))
+            }
+            typed => typed.map(|()| length),
+        }
     }
 
     // === What the other files of this room share ===
 
     /// Locks a name until the guard is dropped.
     async fn gate(&self, name: &str) -> OwnedMutexGuard<()> {
-        let gate = lock(&self.0.gates).entry(name.to_owned()).or_default().clone();
+        let gate = {
+            let mut gates = lock(&self.0.gates);
+            if gates.len() >= MANY_GATES {
+                // Nobody holds or waits for these.
+                gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+            }
+            gates.entry(name.to_owned()).or_default().clone()
+        };
         gate.lock_owned().await
     }
 
@@ -267,11 +283,6 @@ impl Sessions {
         }
     }
 
-    /// Forgets the locks nobody holds or waits for.
-    fn sweep_gates(&self) {
-        lock(&self.0.gates).retain(|_, gate| Arc::strong_count(gate) > 1);
-    }
-
     fn is_gated(&self, name: &str) -> bool {
         lock(&self.0.gates)
             .get(name)
@@ -280,6 +291,14 @@ impl Sessions {
 
     fn live(&self, name: &str) -> Option<Live> {
         lock(&self.0.live).get(name).cloned()
+    }
+
+    /// The session of a pane, by the name it has now.
+    fn of_pane(&self, server: ServerId, pane: PaneId) -> Option<(String, Live)> {
+        lock(&self.0.live)
+            .iter()
+            .find(|(_, live)| live.is(server, pane))
+            .map(|(name, live)| (name.clone(), live.clone()))
     }
 
     fn running(&self, name: &str) -> Result<Live, SessionError> {
@@ -319,6 +338,15 @@ impl Sessions {
         let rest = tag.strip_prefix(&self.0.setting.owner)?.strip_prefix(':')?;
         // A name of an old file may hold anything, a key only digits.
         rest.rsplit_once(':')
+    }
+}
+
+fn outcome(name: &str, seen: Seen) -> WaitOutcome {
+    WaitOutcome {
+        ok: true,
+        name: name.to_owned(),
+        evidence: seen.evidence,
+        seq: seen.seq,
     }
 }
 

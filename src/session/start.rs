@@ -13,9 +13,10 @@ use super::{
     Live, SessionError, Sessions,
     input::{Destination, Input},
     keeper, lock,
+    tree::Process,
 };
 use crate::{
-    agent::{Agent, ProgramSearch},
+    agent::{Agent, ProgramSearch, Submit},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -24,6 +25,8 @@ use crate::{
 
 /// A new pane's size, until somebody with a terminal comes.
 pub(super) const DEFAULT_SIZE: Size = Size { cols: 120, rows: 40 };
+/// Stands in the environment of each tmux session that was ever ours: a pane without a tag in there is a human's.
+pub(super) const OWNER: &str = "LLMUX_OWNER";
 /// How long a program without a ready rule must have been silent after its first output to count as started.
 const SETTLED: Duration = Duration::from_millis(60);
 /// How long at most a start waits to see whether the program ends at once.
@@ -115,6 +118,9 @@ impl Sessions {
         if !PathBuf::from(&record.cwd).is_dir() {
             return Err(SessionError::NoCwd(record.cwd.clone().into()));
         }
+        if !self.0.tmux.model().borrow().looked {
+            return Err(RunError::Disconnected.into());
+        }
         Ok(())
     }
 
@@ -140,17 +146,18 @@ impl Sessions {
             done: Vec::new(),
         })?;
         let pane = Pane::made(feed, size, &key);
-        let live = self.enlist(record, &agent, (ids, key), pane);
+        let live = self.enlist(&record.name, agent.submit.clone(), ids, pane);
         if self.0.tmux.version().ignores_session_size() {
             let resize = Command::ResizeWindow {
                 window: ids.window,
                 size: size.into(),
             };
             let unpin = Command::UnpinWindowSize { window: ids.window };
-            self.0
-                .tmux
-                .run(server, CommandLine::new(resize).then(unpin))
-                .await?;
+            let resized = self.0.tmux.run(server, CommandLine::new(resize).then(unpin));
+            if let Err(error) = resized.await {
+                // A program that runs in another size is better than none; one that is gone is noticed below.
+                tracing::warn!(name = record.name, %error, "cannot give a new session its size");
+            }
         }
         self.watch_start(record, &agent, &live).await
     }
@@ -223,6 +230,7 @@ impl Sessions {
         all.extend(record.env.clone().unwrap_or_default());
         all.insert("LLMUX_SESSION".into(), record.name.clone());
         all.insert("LLMUX_AGENT".into(), record.agent.clone());
+        all.insert(OWNER.into(), self.0.setting.owner.clone());
         all.extend(
             record
                 .orch_alias
@@ -233,13 +241,7 @@ impl Sessions {
     }
 
     /// Makes a pane the session's, and follows its life.
-    pub(super) fn enlist(
-        &self,
-        record: &SessionRecord,
-        agent: &Agent,
-        (ids, key): (Ids, String),
-        pane: Pane,
-    ) -> Live {
+    pub(super) fn enlist(&self, name: &str, submit: Submit, ids: Ids, pane: Pane) -> Live {
         let Ids {
             server,
             session,
@@ -253,7 +255,7 @@ impl Sessions {
             server,
             id,
             pane: pane.clone(),
-            submit: agent.submit.clone(),
+            submit,
             spool: self.0.setting.spool.clone(),
         });
         let live = Live {
@@ -262,13 +264,12 @@ impl Sessions {
             home,
             window,
             id,
-            pid,
-            key,
+            root: Process::now(pid),
             pane,
             input,
         };
-        lock(&self.0.live).insert(record.name.clone(), live.clone());
-        tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
+        lock(&self.0.live).insert(name.to_owned(), live.clone());
+        tokio::spawn(keeper::follow(self.clone(), name.to_owned(), live.clone()));
         live
     }
 

@@ -25,8 +25,12 @@ use crate::{
 const EXIT_KEYS_PATIENCE: Duration = Duration::from_millis(1500);
 /// How long one exit key may take before the next is typed: some agents want two, and forget the first soon.
 const KEY_PATIENCE: Duration = Duration::from_millis(250);
+/// What asks a program to leave: a shell leaves on HUP, not on TERM, and a stopped one hears nothing before CONT.
+const POLITE: [Signal; 3] = [Signal::HUP, Signal::TERM, Signal::CONT];
 /// How long processes may take after TERM.
 const TERM_PATIENCE: Duration = Duration::from_millis(1500);
+/// How long the wrapper may take to say how its program ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the kernel may take to end what was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
 /// How often what is left is killed at most.
@@ -64,7 +68,6 @@ impl Sessions {
                 lock(&self.0.live).remove(name);
             }
         }
-        self.sweep_gates();
         Ok(Stopped {
             ok: true,
             status,
@@ -147,16 +150,22 @@ impl Sessions {
     /// [`Sessions::end_pane`], together with the processes that were there `before`.
     async fn end_processes(&self, live: &Live, before: Vec<Process>) {
         let processes = live.processes_and(before);
-        // The wrapper lingers for us when its program is gone.
-        let agent: Vec<Process> = processes
-            .iter()
-            .copied()
-            .filter(|process| !process.is(live.pid))
-            .collect();
-        if live.runs() || !agent.is_empty() {
-            // A stopped process hears nothing before CONT; a shell leaves on HUP, not on TERM.
-            tree::signal(&processes, &[Signal::HUP, Signal::TERM, Signal::CONT]);
-            tree::wait_gone(&agent, TERM_PATIENCE).await;
+        // The first is the wrapper, which says how its program ended if it is let live so long.
+        let (first, agent): (Vec<Process>, Vec<Process>) =
+            processes.iter().partition(|&&process| process == live.root);
+        tree::signal(&agent, &POLITE);
+        if !tree::wait_gone(&agent, TERM_PATIENCE).await {
+            tree::signal(&agent, &[Signal::KILL]);
+            tree::wait_gone(&agent, KILL_PATIENCE).await;
+        }
+        if live.runs()
+            && timeout(LAST_WORDS, live.pane.wait(Condition::Ended))
+                .await
+                .is_err()
+        {
+            // It is the program itself, of a session that the Node program started.
+            tree::signal(&first, &POLITE);
+            tree::wait_gone(&first, TERM_PATIENCE).await;
         }
         self.close_pane(live).await;
         let mut left = processes;
@@ -201,7 +210,7 @@ impl Live {
             server: self.server,
             pane: self.id,
         };
-        tree::of_pane(self.pid, birthplace)
+        tree::of_pane(self.root, birthplace)
     }
 
     /// What runs now, and what was known before.

@@ -43,21 +43,24 @@ pub(super) struct Birthplace {
 }
 
 /// The processes of the pane whose first process is `root`, that one first if it is still there.
-pub(super) fn of_pane(root: u32, birthplace: Birthplace) -> Vec<Process> {
-    let Ok(root) = i32::try_from(root) else {
-        return Vec::new();
-    };
+///
+/// The kernel uses no number again that still names a terminal session: a stranger who has the root's shows that none
+/// of the root's session is left.
+pub(super) fn of_pane(root: Process, birthplace: Birthplace) -> Vec<Process> {
     let all = all_processes();
+    let reused = all
+        .iter()
+        .any(|stat| stat.process.pid == root.pid && stat.process != root);
     let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
     for stat in &all {
         children.entry(stat.parent).or_default().push(stat);
     }
     let belongs = |stat: &&Stat| {
-        let pid = stat.process.pid;
-        pid == root || stat.session == root || birthplace.is_of(pid)
+        let by_number = stat.process == root || stat.session == root.pid;
+        (by_number && !reused) || birthplace.is_of(stat.process.pid)
     };
     let mut found: Vec<&Stat> = all.iter().filter(belongs).collect();
-    found.sort_by_key(|stat| stat.process.pid != root);
+    found.sort_by_key(|stat| stat.process != root);
     let mut seen: HashSet<i32> = found.iter().map(|stat| stat.process.pid).collect();
     let mut next = 0;
     while let Some(stat) = found.get(next).copied() {
@@ -131,6 +134,12 @@ impl Birthplace {
 }
 
 impl Process {
+    /// The process that has this number now; one that never lived if there is none.
+    pub(super) fn now(pid: u32) -> Self {
+        let pid = i32::try_from(pid).unwrap_or_default();
+        stat(pid).map_or(Self { pid, started: 0 }, |stat| stat.process)
+    }
+
     pub(super) fn is(self, pid: u32) -> bool {
         i32::try_from(pid) == Ok(self.pid)
     }
@@ -231,7 +240,13 @@ mod tests {
             server: ServerId::default(),
             pane: PaneId(0),
         };
-        let found = of_pane(tree.id(), nowhere);
+        let root = Process::now(tree.id());
+        let earlier = Process {
+            started: root.started - 1,
+            ..root
+        };
+        assert_eq!(of_pane(earlier, nowhere), [], "its number was used again");
+        let found = of_pane(root, nowhere);
         assert!(found.len() >= 3, "{found:?}");
         assert_eq!(found[0].pid, tree.id().cast_signed());
         signal(&found, &[Signal::TERM]);

@@ -35,7 +35,7 @@ pub(crate) struct Start {
     /// Environment, `KEY=VALUE`; lines or several flags for several
     #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
-    /// A prompt typed once the agent is ready; several flags for several
+    /// A prompt to keep with the session; several flags for several
     #[arg(long, value_name = "PROMPT", allow_hyphen_values = true)]
     init: Vec<String>,
 }
@@ -126,16 +126,10 @@ fn report(session: &SessionView, out: &mut Out) -> Result<(), Failure> {
         "spawned {} (agent: {}, cwd: {})",
         session.name, session.agent, session.cwd
     )))?;
-    firing(session, out)
-}
-
-/// Says how many init prompts follow, if any do.
-pub(super) fn firing(session: &SessionView, out: &mut Out) -> Result<(), Failure> {
-    match session.init_prompts.as_ref().map_or(0, Vec::len) {
-        0 => Ok(()),
-        1 => out.line("  firing 1 init prompt..."),
-        count => out.line(&format!("  firing {count} init prompts...")),
+    if session.init_prompts.is_some() {
+        say("stored; init prompts are not typed yet");
     }
+    Ok(())
 }
 
 /// A directory as it is sent: absolute, because the daemon works somewhere else.

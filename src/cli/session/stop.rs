@@ -1,7 +1,6 @@
 use clap::Args;
 use llmux_protocol::api::{SessionReply, SessionView, StopRequest, Stopped};
 
-use super::start::firing;
 use crate::{
     cli::{
         context::Context,
@@ -60,8 +59,7 @@ pub(super) async fn restart(args: &Restart, context: &Context) -> Result<(), Fai
         out.line(&plain(&format!(
             "respawned {} (agent: {}, cwd: {})",
             session.name, session.agent, session.cwd
-        )))?;
-        firing(&session, out)
+        )))
     })
     .await
 }
