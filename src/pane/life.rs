@@ -23,10 +23,15 @@ pub(crate) struct End {
 }
 
 impl Life {
-    /// Reads the payload of a wrapper's message, such as `started;pid=7`, `exit;code=3`, `failed;code=127;not found`.
-    pub(crate) fn read(message: &Bytes) -> Option<Self> {
+    /// Reads the payload of a wrapper's message, such as `started;pid=7`, `exit;code=3`, `failed;code=127;not found`,
+    /// each followed by `;key=KEY`. Without this pane's own key it is only text that a program printed.
+    pub(crate) fn read(message: &Bytes, key: &str) -> Option<Self> {
         let message = String::from_utf8_lossy(message);
-        let mut words = message.trim_start_matches("llmux;").split(';');
+        let (said, signed) = message.rsplit_once(";key=")?;
+        if signed != key {
+            return None;
+        }
+        let mut words = said.split(';');
         match words.next()? {
             "started" => Some(Self::Running),
             word @ ("exit" | "failed") => {
@@ -47,8 +52,8 @@ impl Life {
 mod tests {
     use super::*;
 
-    fn read(text: &'static str) -> Option<Life> {
-        Life::read(&Bytes::from_static(text.as_bytes()))
+    fn read(text: &str) -> Option<Life> {
+        Life::read(&Bytes::from(format!("{text};key=k1")), "k1")
     }
 
     #[test]
@@ -61,8 +66,16 @@ mod tests {
         };
         assert_eq!(read("started;pid=7"), Some(Life::Running));
         assert_eq!(read("exit;code=0"), ended(0, None));
-        assert_eq!(read("llmux;exit;code=137;signal=9"), ended(137, None));
+        assert_eq!(read("exit;code=137;signal=9"), ended(137, None));
         assert_eq!(read("failed;code=127;not found"), ended(127, Some("not found")));
+        for unsigned in [
+            "exit;code=0",
+            "exit;code=0;key=",
+            "exit;code=0;key=k2",
+            "exit;code=0;key=k1;",
+        ] {
+            assert_eq!(Life::read(&Bytes::from_static(unsigned.as_bytes()), "k1"), None);
+        }
         for text in ["", "exit", "exit;code=", "exit;code=x", "resize;1", "\u{fffd}"] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -58,31 +58,49 @@ pub(crate) struct Pane {
     ring: Arc<Ring>,
     life: watch::Receiver<Life>,
     size: watch::Receiver<Size>,
+    key: Arc<str>,
 }
 
 impl Pane {
-    /// Follows a pane that was just made: its reader gives everything it ever printed.
-    pub(crate) fn made(feed: FeedReader, size: Size) -> Self {
-        Self::start(feed, size, Life::Starting)
+    /// Follows a pane that was just made: its reader gives everything it ever printed. The wrapper in it signs its
+    /// messages with `key`.
+    pub(crate) fn made(feed: FeedReader, size: Size, key: &str) -> Self {
+        Self::start(feed, size, Life::Starting, key)
     }
 
     /// Follows a pane that was found running: its reader begins with a capture.
-    pub(crate) fn found(feed: FeedReader, size: Size) -> Self {
-        Self::start(feed, size, Life::Running)
+    pub(crate) fn found(feed: FeedReader, size: Size, key: &str) -> Self {
+        Self::start(feed, size, Life::Running, key)
     }
 
-    fn start(feed: FeedReader, size: Size, life: Life) -> Self {
+    fn start(feed: FeedReader, size: Size, life: Life, key: &str) -> Self {
         let (requests, inbox) = mpsc::channel(REQUEST_QUEUE);
         let (life_sender, life) = watch::channel(life);
         let (size_sender, size) = watch::channel(size);
         let ring = Arc::new(Ring::new());
-        tokio::spawn(Task::new(feed, inbox, ring.clone(), life_sender, size_sender).run());
+        tokio::spawn(
+            Task::new(
+                feed,
+                inbox,
+                ring.clone(),
+                life_sender,
+                size_sender,
+                key.to_owned(),
+            )
+            .run(),
+        );
         Self {
             requests,
             ring,
             life,
             size,
+            key: key.into(),
         }
+    }
+
+    /// With what its wrapper signs; empty if it has none.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// The life of its program, kept up to date.

@@ -38,6 +38,8 @@ pub(super) struct Task {
     filter: Filter,
     life: watch::Sender<Life>,
     size: watch::Sender<Size>,
+    /// What the wrapper's messages are signed with.
+    key: String,
     waiters: Waiters,
     last_output: Instant,
     /// Since when the filter has waited for the end of a sequence.
@@ -56,6 +58,7 @@ impl Task {
         ring: Arc<Ring>,
         life: watch::Sender<Life>,
         size: watch::Sender<Size>,
+        key: String,
     ) -> Self {
         // A pane that was found says so by its first item, before it prints anything.
         let known = matches!(*life.borrow(), Life::Starting);
@@ -68,6 +71,7 @@ impl Task {
             filter: Filter::new(),
             life,
             size,
+            key,
             waiters: Waiters::default(),
             last_output: Instant::now(),
             waiting: None,
@@ -154,7 +158,7 @@ impl Task {
             .then(|| self.waiting.unwrap_or_else(Instant::now));
         for signal in signals {
             if let Signal::Wrapper(message) = signal
-                && let Some(life) = Life::read(&message)
+                && let Some(life) = Life::read(&message, &self.key)
             {
                 self.live(life);
             }

@@ -143,7 +143,7 @@ impl Sessions {
         if let Some(live) = live.filter(Live::runs) {
             let mut line = CommandLine::new(Command::TagPane {
                 pane: PaneTarget::Id(live.id),
-                tag: self.tag(new.as_str()),
+                tag: self.tag(new.as_str(), live.pane.key()),
             });
             if live.home {
                 line = line.then(Command::SetEnvironment {

@@ -82,9 +82,8 @@ impl Keeper {
             self.said.clear();
         }
         for (&id, row) in &model.panes {
-            let owner = &self.sessions.0.setting.owner;
-            let tag = row.tag.strip_prefix(owner).and_then(|tag| tag.strip_prefix(':'));
-            if let Some(tagged) = tag.filter(|tagged| !self.sessions.is_gated(tagged)) {
+            let tagged = self.sessions.read_tag(&row.tag).map(|(name, _)| name);
+            if let Some(tagged) = tagged.filter(|tagged| !self.sessions.is_gated(tagged)) {
                 self.compare_pane(model, id, row, tagged).await;
             }
         }
@@ -101,7 +100,7 @@ impl Keeper {
                 // The look is older than a new name, or the new tag was lost: the next look has it.
                 let retag = Command::TagPane {
                     pane: PaneTarget::Id(id),
-                    tag: self.sessions.tag(&name),
+                    tag: self.sessions.tag(&name, live.pane.key()),
                 };
                 let tmux = &self.sessions.0.tmux;
                 if tmux.run(live.server, retag).await.is_ok() {
@@ -181,7 +180,9 @@ impl Keeper {
             id,
             pid: row.pid,
         };
-        let live = sessions.enlist(name, submit, ids, Pane::found(feed, row.size));
+        let key = sessions.read_tag(&row.tag).map_or("", |(_, key)| key);
+        let pane = Pane::found(feed, row.size, key);
+        let live = sessions.enlist(name, submit, ids, pane);
         tracing::info!(name, pane = %id, "found a running session");
         self.moved(model, row, name, live).await;
     }
@@ -365,7 +366,7 @@ impl Keeper {
     async fn take(&self, server: ServerId, session: SessionId, pane: PaneId, name: &str) -> bool {
         let tag = Command::TagPane {
             pane: PaneTarget::Id(pane),
-            tag: self.sessions.tag(name),
+            tag: self.sessions.tag(name, ""),
         };
         let own = Command::SetEnvironment {
             session,

@@ -328,9 +328,16 @@ impl Sessions {
             })
     }
 
-    /// What marks a pane as this daemon's.
-    fn tag(&self, name: &str) -> String {
-        format!("{}:{name}", self.0.setting.owner)
+    /// What marks a pane as this daemon's: the owner, the session's name, and the key with which its wrapper signs.
+    fn tag(&self, name: &str, key: &str) -> String {
+        format!("{}:{name}:{key}", self.0.setting.owner)
+    }
+
+    /// The name and the key in a tag of ours.
+    fn read_tag<'a>(&self, tag: &'a str) -> Option<(&'a str, &'a str)> {
+        let rest = tag.strip_prefix(&self.0.setting.owner)?.strip_prefix(':')?;
+        // A name of an old file may hold anything, a key only digits.
+        rest.rsplit_once(':')
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use llmux_protocol::{
-    SessionName,
+    SessionId, SessionName,
     api::{SessionView, StartRequest},
     control::{Command, CommandLine, PaneTarget, Reply, SessionTarget, WindowTarget},
 };
@@ -118,7 +118,7 @@ impl Sessions {
         if !PathBuf::from(&record.cwd).is_dir() {
             return Err(SessionError::NoCwd(record.cwd.clone().into()));
         }
-        if self.0.tmux.model().borrow().hub.is_none() {
+        if !self.0.tmux.model().borrow().looked {
             return Err(RunError::Disconnected.into());
         }
         Ok(())
@@ -128,7 +128,8 @@ impl Sessions {
     pub(super) async fn launch(&self, record: &SessionRecord, size: Size) -> Result<(), SessionError> {
         let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
-        let line = self.launch_line(&name, record, &agent, size)?;
+        let key = new_key()?;
+        let line = self.launch_line(&name, record, &agent, (size, &key))?;
         let server = self.0.tmux.server();
         let (replies, feed) = match self.0.tmux.create(server, line, size).await {
             Ok(created) => created,
@@ -144,7 +145,7 @@ impl Sessions {
             why: "new-session answered no ids".into(),
             done: Vec::new(),
         })?;
-        let pane = Pane::made(feed, size);
+        let pane = Pane::made(feed, size, &key);
         let live = self.enlist(&record.name, agent.submit.clone(), ids, pane);
         if self.0.tmux.version().ignores_session_size() {
             let resize = Command::ResizeWindow {
@@ -177,15 +178,15 @@ impl Sessions {
         name: &SessionName,
         record: &SessionRecord,
         agent: &Agent,
-        size: Size,
-    ) -> Result<CommandLine, SessionError> {
+        (size, key): (Size, &str),
+    ) -> Result<impl FnOnce(SessionId) -> CommandLine + use<>, SessionError> {
         let environment = &self.0.setting.environment;
         let program = agent.argv(record.flags.as_deref(), environment)?;
         let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
-        argv.extend(["run", "--cwd", &record.cwd, "--"].map(str::to_owned));
+        argv.extend(["run", "--key", key, "--cwd", &record.cwd, "--"].map(str::to_owned));
         argv.extend(program);
-        let of = || name.clone();
-        let hub = self.0.tmux.model().borrow().hub.ok_or(RunError::Disconnected)?;
+        let (name, tag) = (name.clone(), self.tag(name.as_str(), key));
+        let of = move || name.clone();
         let new = Command::NewSession {
             name: of(),
             size: size.into(),
@@ -193,18 +194,21 @@ impl Sessions {
             env: self.environment_of(record, agent),
             argv,
         };
-        Ok(CommandLine::new(new)
-            .then(Command::KeepSessionUnattached {
-                session: SessionTarget::Named(of()),
-            })
-            .then(Command::TagPane {
-                pane: PaneTarget::Of(of()),
-                tag: self.tag(name.as_str()),
-            })
-            .then(Command::LinkWindow {
-                from: WindowTarget::Of(of()),
-                hub,
-            }))
+        // Linked at once: a user's hook between two commands can let the program print.
+        Ok(move |hub| {
+            CommandLine::new(new)
+                .then(Command::LinkWindow {
+                    from: WindowTarget::Of(of()),
+                    hub,
+                })
+                .then(Command::KeepSessionUnattached {
+                    session: SessionTarget::Named(of()),
+                })
+                .then(Command::TagPane {
+                    pane: PaneTarget::Of(of()),
+                    tag,
+                })
+        })
     }
 
     /// The agent's own variables, over them the session's, over them ours.
@@ -304,6 +308,13 @@ impl Sessions {
             rows,
         })
     }
+}
+
+/// A key that no program can guess and print.
+fn new_key() -> Result<String, SessionError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| SessionError::Spool(error.into()))?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
 /// What tmux calls a session's parts.

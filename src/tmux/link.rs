@@ -3,7 +3,11 @@
 //! It awaits nobody but tmux. A pane's queue that is full is emptied and the pane captured again; a caller that went
 //! away is skipped; a command that gets no reply ends the connection, because a wedged queue never recovers.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use llmux_protocol::{
@@ -14,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{ChildStdin, ChildStdout},
     sync::{mpsc, watch},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -24,6 +28,7 @@ use super::{
     request::{Answer, Request, What},
     resync,
     routes::{Batch, Phase, Route, Routes},
+    version::OLDEST,
 };
 use crate::screen::Size;
 
@@ -37,6 +42,8 @@ const READ_BYTES: usize = 64 << 10;
 const DEBOUNCE: Duration = Duration::from_millis(20);
 /// The one timer of an idle daemon: a look at all panes, which also proves that tmux still answers.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long the last commands may take to be written.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Output of panes that are just being made, kept until their ids are known.
 const STASH_LIMIT_BYTES: usize = 1 << 20;
 
@@ -51,6 +58,10 @@ pub(super) enum Ended {
     Wedged,
     #[error("the hub session was replaced under the tmux client")]
     Moved,
+    #[error("the hub's guard is gone")]
+    Unguarded,
+    #[error("the running tmux server is version {0}, which is too old; llmux needs tmux {OLDEST} or newer")]
+    TooOld(String),
     #[error("the tmux client sent {0}")]
     Garbage(&'static str),
     #[error("cannot talk to the tmux client: {0}")]
@@ -71,13 +82,14 @@ struct Pending {
     sink: Sink,
     expected: usize,
     replies: Vec<Reply>,
+    /// Whether a user's hook ran between its commands. It may have waited for a shell, and panes were read meanwhile.
+    interrupted: bool,
     deadline: Instant,
 }
 
 /// One connection, from its first command to its end.
 pub(super) struct Link<'a> {
-    server: ServerId,
-    hub: SessionId,
+    hub: Hub,
     routes: &'a mut Routes,
     model: &'a watch::Sender<Arc<Model>>,
     /// When to look at all panes next; a look that is under way sets it again when it ends.
@@ -86,9 +98,20 @@ pub(super) struct Link<'a> {
     outgoing: VecDeque<(Bytes, Pending)>,
     pending: VecDeque<Pending>,
     touched: Vec<PaneId>,
+    /// Windows with a pane of ours, at the last look.
+    agents: BTreeSet<WindowId>,
     stash: Vec<(PaneId, Bytes)>,
     stashed_bytes: usize,
     ended: Option<Ended>,
+}
+
+/// The hidden session that a connection is attached to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hub {
+    pub(super) server: ServerId,
+    pub(super) session: SessionId,
+    /// Its placeholder, which removes the hub when we are gone.
+    pub(super) guard: PaneId,
 }
 
 /// The client's pipes.
@@ -99,12 +122,12 @@ pub(super) struct Pipes {
 
 impl<'a> Link<'a> {
     pub(super) fn new(
-        (server, hub, demux): (ServerId, SessionId, Demux),
+        hub: Hub,
+        demux: Demux,
         routes: &'a mut Routes,
         model: &'a watch::Sender<Arc<Model>>,
     ) -> Self {
         Self {
-            server,
             hub,
             routes,
             model,
@@ -113,6 +136,7 @@ impl<'a> Link<'a> {
             outgoing: VecDeque::new(),
             pending: VecDeque::new(),
             touched: Vec::new(),
+            agents: BTreeSet::new(),
             stash: Vec::new(),
             stashed_bytes: 0,
             ended: None,
@@ -159,14 +183,18 @@ impl<'a> Link<'a> {
                 () = at(self.pending.front().map(|first| first.deadline)) => break Ended::Wedged,
             }
         };
-        // Dropping the sender lets the writer close tmux's stdin, which detaches the client.
+        // Dropping the sender lets the writer close tmux's stdin, which detaches the client. A writer that is stuck
+        // (a client that does not read) is ended, and the client with it.
         drop(writer);
-        let _ = writing.await;
+        let abort = writing.abort_handle();
+        if timeout(LAST_WORDS, writing).await.is_err() {
+            abort.abort();
+        }
         ended
     }
 
     fn request(&mut self, request: Request) {
-        if request.server != self.server {
+        if request.server != self.hub.server {
             // Dropping a request tells its caller; a reader must be told.
             if let What::Adopt { feed, .. } = request.what {
                 feed.push(FeedItem::Gone);
@@ -174,6 +202,8 @@ impl<'a> Link<'a> {
             return;
         }
         match request.what {
+            // Who was told meanwhile that there is no answer must not see it done later.
+            What::Run { reply, .. } | What::Create { reply, .. } if reply.is_closed() => {}
             What::Run { line, reply } => self.send(&line, Sink::Caller(reply)),
             What::Create {
                 line,
@@ -181,15 +211,15 @@ impl<'a> Link<'a> {
                 feed,
                 reply,
             } => {
-                self.send(
-                    &line,
-                    Sink::Created(Route::new(feed, Phase::Live, Some(size)), reply),
-                );
+                let route = Route::new(feed, Phase::Live, Some(size));
+                self.send(&line(self.hub.session), Sink::Created(route, reply));
             }
             What::Look => self.dirty(),
             What::Adopt { pane, link, feed } => {
                 feed.push(FeedItem::Resync);
-                self.routes.insert(pane, Route::new(feed, Phase::Pausing, None));
+                if let Some(replaced) = self.routes.insert(pane, Route::new(feed, Phase::Pausing, None)) {
+                    replaced.feed.push(FeedItem::Gone);
+                }
                 self.pause(pane, link);
             }
         }
@@ -200,6 +230,7 @@ impl<'a> Link<'a> {
             sink,
             expected: line.replies(),
             replies: Vec::new(),
+            interrupted: false,
             deadline: Instant::now() + REPLY_DEADLINE,
         };
         self.outgoing.push_back((line.encode(), pending));
@@ -222,7 +253,11 @@ impl<'a> Link<'a> {
             Item::Reply(reply) if reply.is_ours() => self.reply(reply),
             Item::Notice(notice) => self.notice(notice),
             // Blocks that are not ours come from users' hooks; stray lines from `run-shell` in them.
-            Item::Reply(_) | Item::Stray(_) => {}
+            Item::Reply(_) | Item::Stray(_) => {
+                if let Some(pending) = self.pending.front_mut() {
+                    pending.interrupted |= !pending.replies.is_empty();
+                }
+            }
             Item::Overlong { bytes } => {
                 tracing::error!(bytes, "tmux sent a line over the limit");
                 self.ended = Some(Ended::Garbage("a line without end"));
@@ -250,9 +285,11 @@ impl<'a> Link<'a> {
             .pending
             .iter()
             .any(|pending| matches!(pending.sink, Sink::Created(..)));
-        if creating && self.stashed_bytes + data.len() <= STASH_LIMIT_BYTES {
+        if creating {
             self.stashed_bytes += data.len();
-            self.stash.push((pane, data));
+            if self.stashed_bytes <= STASH_LIMIT_BYTES {
+                self.stash.push((pane, data));
+            }
         }
     }
 
@@ -275,10 +312,12 @@ impl<'a> Link<'a> {
         match notice {
             Notice::Pause(pane) if self.routes.is_live(pane) => self.resync(pane, None),
             Notice::LayoutChange { layout, .. } => self.resized(&layout),
-            Notice::ClientSessionChanged { client, session, .. } if session == self.hub => {
+            Notice::ClientSessionChanged { client, session, .. } if session == self.hub.session => {
                 self.show_out(&String::from_utf8_lossy(&client));
             }
-            Notice::SessionChanged { session, .. } if session != self.hub => self.ended = Some(Ended::Moved),
+            Notice::SessionChanged { session, .. } if session != self.hub.session => {
+                self.ended = Some(Ended::Moved);
+            }
             Notice::Exit { reason } => {
                 let reason = reason.map(|reason| String::from_utf8_lossy(&reason).into_owned());
                 self.ended = Some(Ended::Exit(reason));
@@ -333,7 +372,12 @@ impl<'a> Link<'a> {
     }
 
     fn finish(&mut self, done: Pending) {
-        let Pending { sink, replies, .. } = done;
+        let Pending {
+            sink,
+            replies,
+            interrupted,
+            ..
+        } = done;
         let result = match replies.last() {
             Some(reply) if !reply.ok => {
                 let why = reply.text();
@@ -351,7 +395,7 @@ impl<'a> Link<'a> {
             }
             Sink::Created(route, caller) => {
                 if let Ok(replies) = &result {
-                    self.created(route, replies);
+                    self.created(route, replies, interrupted);
                 }
                 self.forget_stash();
                 let _ = caller.send(result);
@@ -363,7 +407,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    fn created(&mut self, route: Route, replies: &[Reply]) {
+    fn created(&mut self, route: Route, replies: &[Reply], interrupted: bool) {
         let Some(pane) = replies
             .first()
             .and_then(|reply| reply.text().split(' ').nth(2)?.parse().ok())
@@ -377,6 +421,10 @@ impl<'a> Link<'a> {
             .collect::<Vec<_>>()
         {
             self.output(pane, data);
+        }
+        if interrupted || self.stashed_bytes > STASH_LIMIT_BYTES {
+            // What it printed before it was linked into the hub, or more than could be kept, did not reach us.
+            self.resync(pane, None);
         }
     }
 
@@ -418,7 +466,7 @@ impl<'a> Link<'a> {
             return;
         }
         route.phase = Phase::Capturing;
-        let line = resync::capture_line(pane, link.map(|window| (window, self.hub)));
+        let line = resync::capture_line(pane, link.map(|window| (window, self.hub.session)));
         self.send(&line, Sink::Captured(pane));
     }
 
@@ -463,7 +511,10 @@ impl<'a> Link<'a> {
             self.ended = Some(Ended::Garbage("no list of panes"));
             return;
         };
-        let model = Model::read(self.server, self.hub, reply);
+        let model = Model::read(self.hub.server, self.hub.session, reply);
+        if !model.panes.contains_key(&self.hub.guard) {
+            self.ended = Some(Ended::Unguarded);
+        }
         self.reconcile(&model);
         // Sent even if nothing changed: who had to skip the last one looks now.
         self.model.send_replace(Arc::new(model));
@@ -495,6 +546,29 @@ impl<'a> Link<'a> {
         }
         for (pane, link) in again {
             self.resync(pane, link);
+        }
+        self.tidy_hub(model);
+    }
+
+    /// Takes windows out of the hub that an agent was in and is no more: what a human has beside it would outlive the
+    /// session that he kills. Where he was faster it ends now.
+    fn tidy_hub(&mut self, model: &Model) {
+        let hub = self.hub.session;
+        let agents = model.windows_of(|pane| self.routes.contains_key(pane));
+        for window in std::mem::replace(&mut self.agents, agents.clone())
+            .difference(&agents)
+            .copied()
+        {
+            let (panes, shown) = model.window(window);
+            if shown {
+                // Paused first, else tmux hoards for us what they print.
+                for pane in panes {
+                    self.send(&Command::PausePane(pane).into(), Sink::Ignored);
+                }
+                self.send(&Command::UnlinkWindow { window, hub }.into(), Sink::Ignored);
+            } else if !panes.is_empty() {
+                self.send(&Command::KillWindow(window).into(), Sink::Ignored);
+            }
         }
     }
 }

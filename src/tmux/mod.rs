@@ -19,7 +19,7 @@ mod version;
 use std::{io, sync::Arc, time::Duration};
 
 use llmux_protocol::{
-    PaneId, WindowId,
+    PaneId, SessionId, WindowId,
     control::{self, CommandLine, Reply},
 };
 use tokio::{
@@ -75,6 +75,7 @@ impl From<Size> for control::Size {
 pub(crate) struct Status {
     pub(crate) connected: bool,
     pub(crate) server: ServerId,
+    pub(crate) running: Option<Version>,
     pub(crate) server_version: String,
     /// The tmux server's socket, a path.
     pub(crate) socket: String,
@@ -88,6 +89,7 @@ pub(crate) struct Status {
 impl Status {
     fn up(&mut self, server: ServerId, client_pid: u32) {
         self.connected = true;
+        self.last_error = None;
         self.connects += 1;
         self.server = server;
         self.client_pid = client_pid;
@@ -102,7 +104,7 @@ impl Status {
 /// A handle on the connection. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Tmux {
-    version: Version,
+    installed: Version,
     requests: mpsc::Sender<Request>,
     model: watch::Receiver<Arc<Model>>,
     status: watch::Receiver<Status>,
@@ -112,7 +114,7 @@ impl Tmux {
     /// Starts to keep a connection until `stop` is cancelled; the task ends when the client has left.
     pub(crate) fn start(
         setting: Setting,
-        version: Version,
+        installed: Version,
         stop: CancellationToken,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (requests, inbox) = mpsc::channel(REQUEST_QUEUE);
@@ -129,7 +131,7 @@ impl Tmux {
         let task = tokio::spawn(supervisor.run());
         Ok((
             Self {
-                version,
+                installed,
                 requests,
                 model,
                 status,
@@ -138,9 +140,10 @@ impl Tmux {
         ))
     }
 
-    /// The installed tmux's version.
+    /// The running server's version; before the first connection, the installed one's. An upgrade of the package
+    /// makes them differ until the server ends.
     pub(crate) fn version(&self) -> Version {
-        self.version
+        self.status.borrow().running.unwrap_or(self.installed)
     }
 
     /// What exists, kept up to date.
@@ -181,27 +184,23 @@ impl Tmux {
         .await
     }
 
-    /// Runs a line whose first reply is that to `new-session`, and returns the reader of that pane's output.
+    /// Runs a line whose first reply is that to `new-session`, and returns the reader of the new pane's output. The
+    /// line is made when it is sent, because only then is it known which session is the hub.
     pub(crate) async fn create(
         &self,
         server: ServerId,
-        line: CommandLine,
+        line: impl FnOnce(SessionId) -> CommandLine + Send + 'static,
         size: Size,
     ) -> Result<(Vec<Reply>, FeedReader), RunError> {
         let (feed, reader) = Feed::open();
         let (reply, answer) = oneshot::channel();
-        let replies = self
-            .call(
-                server,
-                What::Create {
-                    line,
-                    size,
-                    feed,
-                    reply,
-                },
-                answer,
-            )
-            .await?;
+        let what = What::Create {
+            line: Box::new(line),
+            size,
+            feed,
+            reply,
+        };
+        let replies = self.call(server, what, answer).await?;
         Ok((replies, reader))
     }
 

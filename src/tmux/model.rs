@@ -28,8 +28,6 @@ pub(crate) struct ServerId {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Model {
     pub(crate) server: ServerId,
-    /// The hub session; another one after each reconnection.
-    pub(crate) hub: Option<SessionId>,
     /// Whether this server has been looked at; before, nothing is known to be absent.
     pub(crate) looked: bool,
     pub(crate) panes: BTreeMap<PaneId, PaneRow>,
@@ -64,7 +62,6 @@ impl Model {
     pub(super) fn read(server: ServerId, hub: SessionId, reply: &Reply) -> Self {
         let mut model = Self {
             server,
-            hub: Some(hub),
             looked: true,
             ..Self::default()
         };
@@ -74,6 +71,22 @@ impl Model {
             }
         }
         model
+    }
+
+    /// The windows in which a pane is one of `ours`.
+    pub(super) fn windows_of(&self, ours: impl Fn(&PaneId) -> bool) -> BTreeSet<WindowId> {
+        let panes = self.panes.iter().filter(|(pane, _)| ours(pane));
+        panes.map(|(_, row)| row.window).collect()
+    }
+
+    /// The panes of a window, and whether a session beside the hub shows it.
+    pub(super) fn window(&self, window: WindowId) -> (Vec<PaneId>, bool) {
+        let panes = self
+            .panes
+            .iter()
+            .filter(|(_, row)| row.window == window && row.in_hub);
+        let shown = panes.clone().any(|(_, row)| !row.sessions.is_empty());
+        (panes.map(|(&pane, _)| pane).collect(), shown)
     }
 
     fn add(&mut self, hub: SessionId, row: &str) -> Option<()> {

@@ -94,6 +94,33 @@ pub(super) async fn start_client(spawner: &Spawner, setting: &Setting) -> io::Re
     Ok(Client { child, alive })
 }
 
+/// Ends a hub to which nobody is attached: its guard was killed, or could not do its duty. A living daemon is attached
+/// to its hub.
+pub(super) async fn remove_abandoned_hub(setting: &Setting) {
+    let tmux = |arguments: &[&str]| {
+        let mut command = Command::new("tmux");
+        command
+            .args(setting.socket.args())
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    };
+    let list = tmux(&["list-sessions", "-F", "#{session_attached} #{session_name}"])
+        .output()
+        .await;
+    let said = list.map(|output| output.stdout).unwrap_or_default();
+    let abandoned = format!("0 {HUB_NAME}");
+    if String::from_utf8_lossy(&said)
+        .lines()
+        .any(|line| line == abandoned)
+    {
+        tracing::warn!("removing a hub session that nobody guards");
+        let target = format!("={HUB_NAME}");
+        // If it is gone by now, that is what is wanted.
+        let _ = tmux(&["kill-session", "-t", &target]).output().await;
+    }
+}
+
 fn hub_arguments(setting: &Setting, alive: &AliveFile) -> Vec<OsString> {
     let mut arguments = setting.socket.args();
     arguments.extend(

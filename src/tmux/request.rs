@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use llmux_protocol::{
-    PaneId, WindowId,
+    PaneId, SessionId, WindowId,
     control::{CommandLine, Reply},
 };
 use tokio::sync::oneshot;
@@ -26,7 +26,8 @@ pub(super) enum What {
     /// Runs a line that makes a pane, whose id is the third word of the first reply, and routes its output from the
     /// first byte on.
     Create {
-        line: CommandLine,
+        /// Makes the line, given the hub: another one after each reconnection.
+        line: Box<dyn FnOnce(SessionId) -> CommandLine + Send>,
         size: Size,
         feed: Arc<Feed>,
         reply: Answer,

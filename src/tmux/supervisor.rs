@@ -1,29 +1,31 @@
 //! Keeps a connection to tmux: connects, serves, and after any end connects again.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
-use llmux_protocol::{
-    SessionId,
-    control::{Command, CommandLine, Demux, DisplayTarget, Format, Item, Reply, SessionTarget},
+use llmux_protocol::control::{
+    Command, CommandLine, Demux, DisplayTarget, Format, Item, Reply, SessionTarget,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::{mpsc, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Status,
-    link::{Ended, Link, Pipes},
+    link::{Ended, Hub, Link, Pipes},
     model::{Model, ServerId},
     process::{self, Client, Setting, Spawner},
     request::Request,
     routes::Routes,
+    version::{OLDEST, Version},
 };
 
-/// How long a client may take to attach; starting a tmux server reads the user's configuration.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a client may take to attach before that is said; starting a tmux server reads the user's configuration.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(8);
+/// A connection that lasted so long was a good one: the next attempt is made at once.
+const STABLE: Duration = Duration::from_secs(3);
 /// The first wait between two attempts; it doubles up to [`MAX_BACKOFF`].
 const MIN_BACKOFF: Duration = Duration::from_millis(30);
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
@@ -32,7 +34,8 @@ const LEAVE_DEADLINE: Duration = Duration::from_millis(500);
 /// A pane whose output we leave unread for so long is paused instead of filling the server's memory.
 const PAUSE_AFTER_SECS: u32 = 5;
 
-const IDENTITY: Format = Format::new("#{session_id}\t#{pid}\t#{start_time}\t#{version}\t#{socket_path}");
+const IDENTITY: Format =
+    Format::new("#{session_id}\t#{pane_id}\t#{pid}\t#{start_time}\t#{version}\t#{socket_path}");
 
 pub(super) struct Supervisor {
     pub(super) setting: Setting,
@@ -47,8 +50,7 @@ pub(super) struct Supervisor {
 struct Attached {
     client: Client,
     pipes: Pipes,
-    hub: SessionId,
-    server: ServerId,
+    hub: Hub,
     demux: Demux,
 }
 
@@ -59,13 +61,13 @@ impl Supervisor {
         let mut backoff = MIN_BACKOFF;
         let stop = self.stop.clone();
         loop {
+            let begun = Instant::now();
             let attempt = tokio::select! {
                 attempt = self.attach() => attempt,
                 () = stop.cancelled() => return,
             };
             let why = match attempt {
                 Ok(attached) => {
-                    backoff = MIN_BACKOFF;
                     let why = self.serve(attached, &mut routes).await;
                     routes.disconnected();
                     why
@@ -74,6 +76,9 @@ impl Supervisor {
             };
             if stop.is_cancelled() {
                 return;
+            }
+            if begun.elapsed() > STABLE {
+                backoff = MIN_BACKOFF;
             }
             tracing::warn!(%why, "the tmux connection ended; connecting again");
             self.status.send_modify(|status| status.down(why));
@@ -90,21 +95,18 @@ impl Supervisor {
             client,
             pipes,
             hub,
-            server,
             demux,
         } = attached;
         let Client { mut child, alive } = client;
-        if self.model.borrow().server != server {
+        if self.model.borrow().server != hub.server {
             // Another server reuses the ids: whoever holds one of the old must hear that it is gone.
             routes.close_all();
             self.model.send_replace(Arc::new(Model {
-                server,
+                server: hub.server,
                 ..Model::default()
             }));
         }
-        self.model
-            .send_modify(|model| Arc::make_mut(model).hub = Some(hub));
-        let link = Link::new((server, hub, demux), routes, &self.model);
+        let link = Link::new(hub, demux, routes, &self.model);
         let ended = tokio::select! {
             ended = link.run(pipes, &mut self.requests) => ended.to_string(),
             () = self.stop.cancelled() => "stopped".to_owned(),
@@ -129,24 +131,40 @@ impl Supervisor {
             demux: Demux::new(),
             replies: Vec::new(),
         };
-        match timeout(HANDSHAKE_DEADLINE, talk.run(&self.status)).await {
-            Ok(Ok((hub, server))) => {
+        match self.patiently(talk.run(&self.status)).await {
+            Ok(hub) => {
                 let client_pid = client.child.id().unwrap_or_default();
-                self.status.send_modify(|status| status.up(server, client_pid));
+                self.status
+                    .send_modify(|status| status.up(hub.server, client_pid));
                 Ok(Attached {
                     client,
                     pipes: talk.pipes,
                     hub,
-                    server,
                     demux: talk.demux,
                 })
             }
-            Ok(Err(error)) => Err(with_stderr(client, error).await),
-            Err(_) => Err(format!(
-                "tmux did not attach within {} s",
-                HANDSHAKE_DEADLINE.as_secs()
-            )),
+            Err(error) => {
+                let why = with_stderr(client, error).await;
+                if why.contains("duplicate session") {
+                    process::remove_abandoned_hub(&self.setting).await;
+                }
+                Err(why)
+            }
         }
+    }
+
+    /// Waits for a handshake however long it takes. A tmux server that does not answer is stopped or swamped; clients
+    /// that come and are killed meanwhile can crash it when it wakes up.
+    async fn patiently<T>(&self, handshake: impl Future<Output = T>) -> T {
+        let mut handshake = pin!(handshake);
+        if let Ok(done) = timeout(HANDSHAKE_PATIENCE, &mut handshake).await {
+            return done;
+        }
+        let waited = HANDSHAKE_PATIENCE.as_secs();
+        let why = format!("tmux has not answered for {waited} s");
+        tracing::warn!("{why}; waiting for it");
+        self.status.send_modify(|status| status.down(why));
+        handshake.await
     }
 }
 
@@ -172,7 +190,7 @@ struct Handshake {
 }
 
 impl Handshake {
-    async fn run(&mut self, status: &watch::Sender<Status>) -> Result<(SessionId, ServerId), Ended> {
+    async fn run(&mut self, status: &watch::Sender<Status>) -> Result<Hub, Ended> {
         // The client's own `new-session`, the one reply that is not to a line of ours.
         let created = self.reply().await?;
         if !created.ok {
@@ -183,17 +201,18 @@ impl Handshake {
             format: IDENTITY,
         };
         let text = self.ask(identity.into()).await?;
-        let Identity {
-            hub,
-            server,
-            version,
-            socket,
-        } = read_identity(&text).ok_or(Ended::Garbage("an unreadable identity"))?;
+        let Identity { hub, version, socket } =
+            read_identity(&text).ok_or(Ended::Garbage("an unreadable identity"))?;
+        let running = Version::read(&version).ok_or(Ended::Garbage("an unreadable version"))?;
+        if running < OLDEST {
+            return Err(Ended::TooOld(version));
+        }
+        let session = hub.session;
         let defaults = CommandLine::new(Command::KeepSessionUnattached {
-            session: SessionTarget::Id(hub),
+            session: SessionTarget::Id(session),
         })
-        .then(Command::DetachOnDestroy { session: hub })
-        .then(Command::HideStatus { session: hub })
+        .then(Command::DetachOnDestroy { session })
+        .then(Command::HideStatus { session })
         .then(Command::PauseAfter {
             secs: PAUSE_AFTER_SECS,
         });
@@ -207,11 +226,12 @@ impl Handshake {
             )
             .await?;
         status.send_modify(|status| {
+            status.running = Some(running);
             status.server_version = version;
             status.socket = socket;
             status.exits_unattached = exits.trim() == "on";
         });
-        Ok((hub, server))
+        Ok(hub)
     }
 
     /// Runs one line and returns the text of its last reply.
@@ -252,24 +272,25 @@ impl Handshake {
 }
 
 struct Identity {
-    hub: SessionId,
-    server: ServerId,
+    hub: Hub,
     version: String,
     socket: String,
 }
 
 fn read_identity(text: &str) -> Option<Identity> {
     let mut fields = text.split('\t');
-    let hub = fields.next()?.parse().ok()?;
+    let (session, guard) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     let server = ServerId {
         pid: fields.next()?.parse().ok()?,
         started: fields.next()?.parse().ok()?,
     };
-    let version = fields.next()?.to_owned();
     Some(Identity {
-        hub,
-        server,
-        version,
+        hub: Hub {
+            server,
+            session,
+            guard,
+        },
+        version: fields.next()?.to_owned(),
         socket: fields.next()?.to_owned(),
     })
 }

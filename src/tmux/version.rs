@@ -3,7 +3,7 @@
 use std::{fmt, process::Stdio};
 
 /// The oldest tmux with flow control, `-e` and `%extended-output`.
-const OLDEST: Version = Version { major: 3, minor: 2 };
+pub(super) const OLDEST: Version = Version { major: 3, minor: 2 };
 
 /// A tmux version; letters behind the minor number do not matter to anything here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ impl Unusable {
 
 impl Version {
     /// Reads `tmux 3.3a`, `tmux next-3.8` or `3.3a`.
-    fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         let digits = text
             .trim()
             .trim_start_matches("tmux ")

@@ -284,7 +284,8 @@ impl Lab {
     /// Types a prompt.
     #[track_caller]
     pub fn prompt(&self, name: &str, text: &str) {
-        self.llmux(["session", "prompt", name, "--", text]).ok();
+        self.llmux_reads(text.as_bytes(), ["session", "prompt", name, "-"])
+            .ok();
     }
 
     /// Types a line by tmux itself, without a daemon.

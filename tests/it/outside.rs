@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::lab::{Lab, lives, signal, until};
+use crate::lab::{Lab, eventually, lives, signal, until};
 
 /// The word that a script of [`Lab::script`] prints when it is about to wait.
 const READY: &str = "printf 'ready\\r\\n'; ";
@@ -162,6 +162,14 @@ impl Watch {
         until(&format!("the watcher sees {text:?}"), || {
             self.text().contains(text)
         });
+    }
+}
+
+impl Watch {
+    /// Waits until it ends by itself; says whether well.
+    #[track_caller]
+    pub(crate) fn ends(&mut self) -> bool {
+        eventually("the watcher ends", || self.child.try_wait().expect("a child")).success()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the wrapper tells the daemon through the pane's own output.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::OnceLock};
 
 /// Longest reason sent in a `failed` message, in bytes.
 const REASON_MAX: usize = 200;
@@ -38,9 +38,20 @@ pub(super) fn ended(end: End) -> String {
     osc(&text)
 }
 
+/// What tells this wrapper's messages from text that only looks like one: any file that is printed may hold such.
+/// Given once, on the command line, before anything is said.
+static KEY: OnceLock<String> = OnceLock::new();
+
+/// Signs all messages of this process from now on.
+pub(super) fn sign_with(key: &str) {
+    // There is one command line, so it is set once.
+    let _ = KEY.set(key.to_owned());
+}
+
 /// A private OSC: tmux passes it on to its control clients and shows nothing.
 fn osc(text: &str) -> String {
-    format!("\x1b]7777;llmux;{text}\x07")
+    let key = KEY.get().map(|key| format!(";key={key}")).unwrap_or_default();
+    format!("\x1b]7777;llmux;{text}{key}\x07")
 }
 
 /// Keeps only what cannot end the OSC or split its fields.

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 /// and nobody but llmux types these lines:
 ///
 /// ```text
-/// llmux run [--cwd DIR] -- PROG [ARGS..]
+/// llmux run [--key KEY] [--cwd DIR] -- PROG [ARGS..]
 /// llmux stage -- PROG [ARGS..]
 /// llmux return-tty GROUP MODES
 /// llmux hub-guard ALIVE-FILE
@@ -33,6 +33,10 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     let (verb, rest) = args.split_first()?;
     match (verb.to_str()?, rest) {
         ("run", [dashes, program @ ..]) if dashes == "--" => Some(wrapper::run(program, None)),
+        ("run", [flag, key, rest @ ..]) if flag == "--key" => {
+            message::sign_with(key.to_str()?);
+            dispatch(&[&["run".into()], rest].concat())
+        }
         ("run", [flag, cwd, dashes, program @ ..]) if flag == "--cwd" && dashes == "--" => {
             Some(wrapper::run(program, Some(Path::new(cwd))))
         }

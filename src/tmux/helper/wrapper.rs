@@ -11,6 +11,7 @@
 //! | `ESC ] 7777;llmux;exit;code=N BEL` | it ended, after all its output |
 //! | `ESC ] 7777;llmux;exit;code=128+S;signal=S BEL` | signal S ended it |
 //!
+//! With `--key KEY` each message ends in `;key=KEY`, so that the daemon believes only this wrapper and no printed file.
 //! A file that looks executable but that the kernel then refuses gives all three: `started`, `failed`, `exit`.
 
 use std::ffi::OsString;
