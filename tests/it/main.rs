@@ -4,7 +4,6 @@
     unreachable_pub,
     reason = "one binary, in which `pub` only says: for the other files"
 )]
-#![allow(unreachable_pub, reason = "the harness is written as the small library it is")]
 
 mod architecture;
 mod bad_input;

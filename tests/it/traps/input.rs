@@ -230,8 +230,9 @@ fn two_senders_never_mix_inside_one_prompt() {
     let got = lab.reader("one");
     let senders = ["a", "b", "c", "d"];
     // Small ones travel in the command, large ones in a file.
-    let text =
-        |sender: &str, at: usize| sender.repeat(if at % 2 == 0 { 100 } else { 9000 }) + &at.to_string();
+    let text = |sender: &str, at: usize| {
+        sender.repeat(if at.is_multiple_of(2) { 100 } else { 9000 }) + &at.to_string()
+    };
     std::thread::scope(|scope| {
         for sender in senders {
             let lab = &lab;

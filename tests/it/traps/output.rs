@@ -74,12 +74,12 @@ fn the_screen_is_exact_after_a_flood_with_resizes_in_it() {
     lab.prompt("one", "go");
     // Each new size makes llmux capture the pane in the middle of its output.
     for (cols, rows) in [(100, 30), (60, 20), (140, 50), (81, 25), (120, 40)] {
-        let (cols, rows) = (cols.to_string(), rows.to_string());
-        lab.tmux(["resize-window", "-t", "=one:", "-x", &cols, "-y", &rows])
+        let (x, y) = (cols.to_string(), rows.to_string());
+        lab.tmux(["resize-window", "-t", "=one:", "-x", &x, "-y", &y])
             .ok();
         until("llmux has the new size", || {
             let size = &lab.session("one").unwrap()["size"];
-            size[0].to_string() == cols && size[1].to_string() == rows
+            size[0] == cols && size[1] == rows
         });
     }
     fs::write(lab.path("work/stop"), "").unwrap();

@@ -126,7 +126,7 @@ fn a_human_who_enters_the_hub_is_shown_out_and_agents_keep_their_size() {
     for name in ["one", "two"] {
         until("the agent has its size", || size(name) == "120x40");
         until("llmux knows", || {
-            lab.session(name).unwrap()["size"].to_string() == "[120,40]"
+            lab.session(name).unwrap()["size"] == serde_json::json!([120, 40])
         });
         let pinned = lab
             .tmux(["show-options", "-wv", "-t", &format!("={name}:"), "window-size"])

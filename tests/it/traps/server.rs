@@ -154,11 +154,12 @@ fn hooks_of_the_user_do_not_confuse_the_replies() {
         "window-unlinked",
         "pane-exited",
     ] {
-        conf += &format!(
-            "set-hook -g {hook} 'display-message -p \"%%end 1 1 1\" ; list-windows ; nonsense-command'\n"
-        );
-        conf += &format!("set-hook -ga {hook} 'run-shell \"echo stray; echo %exit\"'\n");
-        conf += &format!("set-hook -ga {hook} 'if-shell true \"display-message -p nested\"'\n");
+        let commands = [
+            "display-message -p \"%end 1 1 1\" ; list-windows ; nonsense-command",
+            "run-shell \"echo stray; echo %exit\"",
+            "if-shell true \"display-message -p nested\"",
+        ];
+        conf.extend(commands.map(|command| format!("set-hook -ga {hook} '{command}'\n")));
     }
     let lab = Lab::new();
     lab.tmux_conf(&conf);
