@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
-TMUX_NEW := target/tmux-3.5a/bin/tmux
+TMUX_NEW := $(CURDIR)/target/tmux-3.5a/bin
 
 help:
 	@echo "make run        start a daemon and a demo session that another terminal can prompt"
@@ -36,7 +36,8 @@ endif
 
 test-tmux: setup
 	.ci/build-tmux
-	LLMUX_TEST_TMUX=$(CURDIR)/$(TMUX_NEW) LLMUX_TEST_TMUX_DIR=$(CURDIR)/$(dir $(TMUX_NEW)) cargo test --workspace --locked
+	PATH=$(TMUX_NEW):$$PATH LLMUX_TEST_TMUX=$(TMUX_NEW)/tmux LLMUX_TEST_TMUX_DIR=$(TMUX_NEW) \
+	  cargo test --workspace --locked
 
 bench: setup
 	cargo bench --workspace --locked

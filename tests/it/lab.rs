@@ -163,6 +163,8 @@ impl Lab {
             .env("TERM", "xterm-256color")
             .env("SHELL", "/bin/sh")
             .env("PS1", "$ ")
+            // A shell that ends after the test would write it into a directory that is gone.
+            .env("HISTFILE", "/dev/null")
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .current_dir(self.path("work"));
         command
