@@ -1,7 +1,8 @@
 //! The control connection: one task that reads what tmux says, routes it, and matches replies to commands.
 //!
 //! It awaits nobody but tmux. A pane's queue that is full is emptied and the pane captured again; a caller that went
-//! away is skipped; a command that gets no reply ends the connection, because a wedged queue never recovers.
+//! away is skipped; a command that gets no reply while tmux answers others ends the connection, because a wedged queue
+//! never recovers. A tmux that answers nobody is waited for: it crashes if its clients are killed while it sleeps.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -18,6 +19,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{ChildStdin, ChildStdout},
     sync::{mpsc, watch},
+    task::JoinHandle,
     time::{Instant, timeout},
 };
 
@@ -25,6 +27,7 @@ use super::{
     RunError,
     feed::FeedItem,
     model::{self, Model, ServerId},
+    process::{self, Setting},
     request::{Answer, Request, What},
     resync,
     routes::{Batch, Phase, Route, Routes},
@@ -90,6 +93,7 @@ struct Pending {
 /// One connection, from its first command to its end.
 pub(super) struct Link<'a> {
     hub: Hub,
+    setting: &'a Setting,
     routes: &'a mut Routes,
     model: &'a watch::Sender<Arc<Model>>,
     /// When to look at all panes next; a look that is under way sets it again when it ends.
@@ -123,12 +127,14 @@ pub(super) struct Pipes {
 impl<'a> Link<'a> {
     pub(super) fn new(
         hub: Hub,
+        setting: &'a Setting,
         demux: Demux,
         routes: &'a mut Routes,
         model: &'a watch::Sender<Arc<Model>>,
     ) -> Self {
         Self {
             hub,
+            setting,
             routes,
             model,
             look_at: Some(Instant::now()),
@@ -150,6 +156,7 @@ impl<'a> Link<'a> {
         let (writer, lines) = mpsc::channel::<Bytes>(MAX_IN_FLIGHT);
         let writing = tokio::spawn(write_lines(stdin, lines));
         let mut chunk = vec![0; READ_BYTES];
+        let mut probe = None;
         let ended = loop {
             if let Some(ended) = self.ended.take() {
                 break ended;
@@ -180,7 +187,16 @@ impl<'a> Link<'a> {
                     None => break Ended::Closed,
                 },
                 () = at(self.look_at) => self.look(),
-                () = at(self.pending.front().map(|first| first.deadline)) => break Ended::Wedged,
+                () = at(self.overdue()), if probe.is_none() => {
+                    tracing::warn!("tmux does not answer; asking it over another client");
+                    probe = Some(tokio::spawn(process::probe(self.setting.clone())));
+                }
+                Some(()) = answered(&mut probe) => {
+                    probe = None;
+                    if self.overdue().is_some_and(|deadline| deadline <= Instant::now()) {
+                        break Ended::Wedged;
+                    }
+                }
             }
         };
         // Dropping the sender lets the writer close tmux's stdin, which detaches the client. A writer that is stuck
@@ -191,6 +207,10 @@ impl<'a> Link<'a> {
             abort.abort();
         }
         ended
+    }
+
+    fn overdue(&self) -> Option<Instant> {
+        self.pending.front().map(|first| first.deadline)
     }
 
     fn request(&mut self, request: Request) {
@@ -571,6 +591,13 @@ impl<'a> Link<'a> {
             }
         }
     }
+}
+
+/// Waits for a probe's end; `None` at once without a probe, which takes the branch out of a `select!`.
+async fn answered(probe: &mut Option<JoinHandle<()>>) -> Option<()> {
+    // One that failed proves as much: the server is not asleep.
+    let _ = probe.as_mut()?.await;
+    Some(())
 }
 
 async fn at(instant: Option<Instant>) {

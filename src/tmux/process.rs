@@ -4,7 +4,7 @@
 //! terminal is not for it) and a parent-death signal. That signal fires when the *thread* that started the process
 //! ends, so all clients are started by one thread that lives as long as the daemon.
 
-use std::{ffi::OsString, fs::File, io, path::PathBuf, process::Stdio, sync::mpsc, thread};
+use std::{ffi::OsString, fs::File, io, path::PathBuf, process::Stdio, sync::mpsc, thread, time::Duration};
 
 use tokio::{
     process::{Child, Command},
@@ -36,6 +36,9 @@ pub(crate) struct Setting {
     /// A private directory for alive-files.
     pub(crate) runtime_dir: PathBuf,
 }
+
+/// How much later than the answer to another client ours may be read on a busy machine.
+const PROBE_GRACE: Duration = Duration::from_secs(1);
 
 type Job = (Command, oneshot::Sender<io::Result<Child>>);
 
@@ -94,20 +97,30 @@ pub(super) async fn start_client(spawner: &Spawner, setting: &Setting) -> io::Re
     Ok(Client { child, alive })
 }
 
+/// Returns when the server has answered another client, and what it sent to us before that must have come too.
+pub(super) async fn probe(setting: Setting) {
+    // Whatever it answers, and if there is no server, proves that none sleeps.
+    let _ = tmux(&setting, &["display-message", "-p", ""]).output().await;
+    tokio::time::sleep(PROBE_GRACE).await;
+}
+
+/// A client of our own that runs one command.
+fn tmux(setting: &Setting, arguments: &[&str]) -> Command {
+    let mut command = Command::new("tmux");
+    command.args(setting.socket.args()).args(arguments);
+    command.stdin(Stdio::null());
+    command
+}
+
 /// Ends a hub to which nobody is attached: its guard was killed, or could not do its duty. A living daemon is attached
 /// to its hub.
 pub(super) async fn remove_abandoned_hub(setting: &Setting) {
-    let tmux = |arguments: &[&str]| {
-        let mut command = Command::new("tmux");
-        command
-            .args(setting.socket.args())
-            .args(arguments)
-            .stdin(Stdio::null());
-        command
-    };
-    let list = tmux(&["list-sessions", "-F", "#{session_attached} #{session_name}"])
-        .output()
-        .await;
+    let list = tmux(
+        setting,
+        &["list-sessions", "-F", "#{session_attached} #{session_name}"],
+    )
+    .output()
+    .await;
     let said = list.map(|output| output.stdout).unwrap_or_default();
     let abandoned = format!("0 {HUB_NAME}");
     if String::from_utf8_lossy(&said)
@@ -117,7 +130,7 @@ pub(super) async fn remove_abandoned_hub(setting: &Setting) {
         tracing::warn!("removing a hub session that nobody guards");
         let target = format!("={HUB_NAME}");
         // If it is gone by now, that is what is wanted.
-        let _ = tmux(&["kill-session", "-t", &target]).output().await;
+        let _ = tmux(setting, &["kill-session", "-t", &target]).output().await;
     }
 }
 
