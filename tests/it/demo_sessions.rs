@@ -278,7 +278,9 @@ fn a_program_that_ends_was_not_quiet_for_long_enough() {
     let waiting = lab.spawn(["session", "wait", "d", "--until", "quiet=100s"]);
     lab.prompt("d", "[[exit=3]]");
     let said = crate::lab::Run::from(waiting.wait_with_output().unwrap()).fails(1);
-    assert!(said.contains("ended while it was waited for"), "{said}");
+    // The end may have been faster than the wait.
+    let ended = ["ended while it was waited for", "is not running"];
+    assert!(ended.iter().any(|words| said.contains(words)), "{said}");
 }
 
 #[test]
