@@ -58,15 +58,9 @@ impl Context {
         Ok(client::running(&self.sockets(&state)?).await?)
     }
 
-    /// Where the daemon listens, then where it was last seen. An explicit socket is the only one.
+    /// Where the daemon listens, then where it was last seen.
     fn sockets(&self, state: &StateDir) -> Result<Vec<PathBuf>, Failure> {
-        if let Some(socket) = &self.global.socket {
-            return Ok(vec![self.env.resolve(socket)]);
-        }
-        let usual = state.socket(&self.env)?;
-        let explicit = self.env.os("LLMUX_SOCKET").is_some();
-        let announced = state.announced().filter(|seen| !explicit && *seen != usual);
-        Ok([Some(usual), announced].into_iter().flatten().collect())
+        Ok(state.sockets(&self.env, self.global.socket.as_deref())?)
     }
 
     /// The tmux server asked for.

@@ -133,6 +133,7 @@ impl SessionError {
             Self::Registry(RegistryError::File(_)) | Self::Spool(_) => {
                 Some("nothing was changed; see whether the disk is full or not writable".into())
             }
+            Self::ShuttingDown => Some("run it again: the next daemon takes it; agents keep running".into()),
             _ => None,
         }
     }
