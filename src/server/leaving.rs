@@ -52,9 +52,7 @@ impl HttpBody for Ending {
         if self.leaving.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(SessionError::ShuttingDown.into())));
         }
-        Pin::new(&mut self.body)
-            .poll_frame(cx)
-            .map_err(BoxError::from)
+        Pin::new(&mut self.body).poll_frame(cx).map_err(BoxError::from)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -233,6 +233,29 @@ fn an_endless_request_does_not_keep_the_daemon() {
     assert_eq!(watched.code, 69, "{watched}");
 }
 
+#[test]
+fn agents_of_the_working_directorys_configuration_are_known() {
+    let lab = Lab::new();
+    fs::write(lab.path("work/.llmux.yaml"), "agents: {mine: {cmd: cat}}").unwrap();
+    lab.start("mine", "x", "");
+    let said = lab.llmux(["session", "start", "yours"]).fails(1);
+    assert!(said.contains("llmux server stop"), "{said}");
+}
+
+#[test]
+fn a_tmux_server_that_the_running_daemon_does_not_use_is_said() {
+    let lab = Lab::new();
+    lab.start("shell", "x", "");
+    let run = lab.llmux(["session", "list", "--tmux-socket", "other"]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        run.stderr.contains("/default, not the one asked for") && run.stderr.contains("hint: "),
+        "{run}"
+    );
+    let run = lab.llmux(["session", "list", "--tmux-socket", "default"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
 /// A session whose program writes each line it is sent into a file; gives the file.
 fn eater(lab: &Lab) -> std::path::PathBuf {
     let eaten = lab.path("eaten");
@@ -249,7 +272,9 @@ fn prompts_survive(lab: &Lab, eaten: &Path, disturb: impl FnOnce()) {
         .iter()
         .map(|text| lab.spawn(["session", "prompt", "eat", text]))
         .collect::<Vec<_>>();
-    until("one is typed", || fs::read_to_string(eaten).unwrap().contains("prompt"));
+    until("one is typed", || {
+        fs::read_to_string(eaten).unwrap().contains("prompt")
+    });
     disturb();
     for client in clients.drain(..) {
         let _ = Run::from(client.wait_with_output().unwrap()).ok();
