@@ -1,12 +1,20 @@
-//! "Did you mean": the known word nearest to an unknown one.
+//! "Did you mean": the known words nearest to an unknown one.
 
-/// Returns the candidate nearest to `word` by edit distance, or none if nothing is near enough to be meant.
+/// How many near words are worth reading.
+const MOST: usize = 3;
+
+/// Returns the candidate nearest to `word`, or none if nothing is near enough to be meant; see [`near`].
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(word, candidates).into_iter().next()
+}
+
+/// Returns the candidates near `word` by edit distance, at most three, the nearest first.
 ///
 /// Case is ignored. Near enough is one edit in three characters, and at least one; a swap of neighbours is one edit.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let word = word.to_lowercase();
     let limit = (word.chars().count() / 3).max(1);
-    candidates
+    let mut near: Vec<_> = candidates
         .into_iter()
         .map(|candidate| {
             (
@@ -15,8 +23,12 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             )
         })
         .filter(|&(distance, _)| distance <= limit)
-        .min_by_key(|&(distance, _)| distance)
+        .collect();
+    near.sort_by_key(|&(distance, _)| distance);
+    near.into_iter()
+        .take(MOST)
         .map(|(_, candidate)| candidate)
+        .collect()
 }
 
 #[cfg(test)]
@@ -35,6 +47,12 @@ mod tests {
         ] {
             assert_eq!(nearest(typed, KEYS), Some(meant), "{typed}");
         }
+    }
+
+    #[test]
+    fn of_many_near_words_the_three_nearest_are_named() {
+        let names = ["worker-4", "worker-33", "worker-1", "worker-2", "other"];
+        assert_eq!(near("worker-3", names), ["worker-4", "worker-33", "worker-1"]);
     }
 
     #[test]

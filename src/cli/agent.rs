@@ -5,7 +5,10 @@ use llmux_protocol::api::AgentView;
 use serde_json::{Value, json};
 
 use super::{context::Context, failure::Failure, out::Out, table::plain};
-use crate::nearest::nearest;
+use crate::nearest::near;
+
+/// Why an agent that was just configured may be unknown.
+const READ_AT_START: &str = "a running daemon has read its configuration when it started; llmux server stop makes the next command read it anew";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -101,10 +104,11 @@ async fn show(args: &Show, context: &Context) -> Result<(), Failure> {
 
 fn unknown(key: &str, agents: &[AgentView]) -> Failure {
     let failure = Failure::failed(format!("unknown agent \"{key}\""));
-    match nearest(key, agents.iter().map(|agent| agent.key.as_str())) {
-        Some(near) => failure.hint(format!("did you mean {near}?")),
-        None => failure.hint("see them with: llmux agent list --all"),
+    match &near(key, agents.iter().map(|agent| agent.key.as_str()))[..] {
+        [] => failure.hint("see them with: llmux agent list --all"),
+        near => failure.hint(format!("did you mean {}?", near.join(", "))),
     }
+    .hint(READ_AT_START)
 }
 
 fn details(agent: &AgentView) -> Vec<String> {

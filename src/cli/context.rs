@@ -1,11 +1,20 @@
 //! What a verb works with: the environment, the global flags and the way to the daemon.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use super::{args::Global, failure::Failure};
+use llmux_protocol::api::DaemonStatus;
+
+use super::{
+    args::Global,
+    failure::{Failure, say, tell},
+};
 use crate::{
     client::{self, Client, Launcher},
-    config::Environment,
+    config::{Config, Environment},
     store::StateDir,
     tmux::Socket,
 };
@@ -44,12 +53,35 @@ impl Context {
         if let Some(text) = self.tmux_socket_text() {
             args.extend(["--tmux-socket".into(), text]);
         }
+        // The daemon works in `/`, where it would not find the file that this directory has.
+        if let Some(config) = Config::find(&self.env) {
+            args.extend(["--config".into(), config.into()]);
+        }
         let launcher = Launcher {
             exe: self.env.exe().to_owned(),
             args,
             log: state.daemon_log(),
         };
-        Ok(client::connect(&sockets, &launcher).await?)
+        let mut client = client::connect(&sockets, &launcher).await?;
+        self.tell_of_another_tmux(&mut client).await?;
+        Ok(client)
+    }
+
+    /// Says that the tmux server asked for is not the one that a daemon, which runs already, uses.
+    async fn tell_of_another_tmux(&self, client: &mut Client) -> Result<(), Failure> {
+        let asked = self.tmux_socket();
+        if asked == Socket::Default {
+            return Ok(());
+        }
+        let DaemonStatus { tmux, .. } = client.get("/api/daemon").await?;
+        if !tmux.socket.is_empty() && !is_at(&asked, Path::new(&tmux.socket)) {
+            say(&format!(
+                "the running daemon uses the tmux server at {}, not the one asked for",
+                tmux.socket
+            ));
+            tell("hint: llmux server stop; the next command starts a daemon on the one it names");
+        }
+        Ok(())
     }
 
     /// Connects to the daemon if one runs.
@@ -58,15 +90,9 @@ impl Context {
         Ok(client::running(&self.sockets(&state)?).await?)
     }
 
-    /// Where the daemon listens, then where it was last seen. An explicit socket is the only one.
+    /// Where the daemon listens, then where it was last seen.
     fn sockets(&self, state: &StateDir) -> Result<Vec<PathBuf>, Failure> {
-        if let Some(socket) = &self.global.socket {
-            return Ok(vec![self.env.resolve(socket)]);
-        }
-        let usual = state.socket(&self.env)?;
-        let explicit = self.env.os("LLMUX_SOCKET").is_some();
-        let announced = state.announced().filter(|seen| !explicit && *seen != usual);
-        Ok([Some(usual), announced].into_iter().flatten().collect())
+        Ok(state.sockets(&self.env, self.global.socket.as_deref())?)
     }
 
     /// The tmux server asked for.
@@ -76,6 +102,16 @@ impl Context {
 
     fn tmux_socket_text(&self) -> Option<OsString> {
         self.tmux_socket().args().pop()
+    }
+}
+
+/// Whether a tmux server's socket path is the one that is meant.
+fn is_at(socket: &Socket, path: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match socket {
+        Socket::Default => true,
+        Socket::Name(name) => path.file_name() == Some(name.as_ref()),
+        Socket::Path(meant) => real(meant) == real(path),
     }
 }
 

@@ -149,7 +149,7 @@ pub(crate) fn tell(text: &str) {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
-            ClientError::NoDaemon { .. } => Exit::Unavailable,
+            ClientError::NoDaemon { .. } | ClientError::Broken(_) => Exit::Unavailable,
             ClientError::Launch(LaunchError::Refused { status, .. }) => match status.code() {
                 Some(1) => Exit::Failed,
                 Some(70) => Exit::Internal,

@@ -1,6 +1,6 @@
 //! The daemon and the built-in agent, as subcommands that nobody types.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 
@@ -19,7 +19,11 @@ use crate::{
 pub(super) enum Hidden {
     /// The daemon, started in the background by the first command
     #[command(hide = true)]
-    Daemon,
+    Daemon {
+        /// The configuration file of whoever starts it
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// The built-in agent
     #[command(hide = true)]
     DemoAgent(Box<DemoArgs>),
@@ -27,13 +31,13 @@ pub(super) enum Hidden {
 
 impl Hidden {
     pub(super) fn is_daemon(&self) -> bool {
-        matches!(self, Self::Daemon)
+        matches!(self, Self::Daemon { .. })
     }
 }
 
 pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
     match command {
-        Hidden::Daemon => background(env, global),
+        Hidden::Daemon { config } => background(config, env, global),
         Hidden::DemoAgent(args) => demo::run(*args),
     }
 }
@@ -43,10 +47,7 @@ pub(super) fn foreground(start: server::Start, env: Environment, global: &Global
     if start.port.is_some() {
         tell("note: this version serves its Unix socket only; --port has no effect yet");
     }
-    let options = Options {
-        config: start.config,
-        ..options(&env, global, false)
-    };
+    let options = options(start.config, &env, global, false);
     let ready = |ready: Ready| {
         let how = if ready.took_over {
             "took over from the daemon in the background"
@@ -67,10 +68,10 @@ pub(super) fn foreground(start: server::Start, env: Environment, global: &Global
 
 /// The daemon that a first command starts: it says on its standard output whether it is ready, in the words that
 /// [`crate::client::Launcher`] reads, and closes it.
-fn background(env: Environment, global: &Global) -> ExitCode {
+fn background(config: Option<PathBuf>, env: Environment, global: &Global) -> ExitCode {
     // A terminal that closes is not for it. It fails only for a process that leads a session already.
     let _ = rustix::process::setsid();
-    let options = options(&env, global, true);
+    let options = options(config, &env, global, true);
     match serve(env, options, |_| say_to_launcher("ready\n")) {
         Ok(daemon::Outcome::AlreadyRunning) => {
             say_to_launcher("ready\n");
@@ -91,13 +92,13 @@ fn background(env: Environment, global: &Global) -> ExitCode {
     }
 }
 
-fn options(env: &Environment, global: &Global, background: bool) -> Options {
+fn options(config: Option<PathBuf>, env: &Environment, global: &Global, background: bool) -> Options {
     let socket = global.socket.as_ref().map(|socket| env.resolve(socket));
     Options {
         background,
         socket,
         tmux_socket: global.tmux_socket(env),
-        config: None,
+        config,
     }
 }
 

@@ -125,7 +125,8 @@ async fn stop(context: &Context) -> Result<(), Failure> {
         return Err(Failure::failed(format!(
             "the daemon is still there after {} s",
             GONE_WITHIN.as_secs()
-        )));
+        ))
+        .hint("see what it does with: llmux server status"));
     }
     out.line("stopped")
 }

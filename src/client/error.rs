@@ -126,7 +126,13 @@ impl LaunchError {
             Self::Lost => {
                 vec!["is LLMUX_SOCKET or XDG_RUNTIME_DIR another one than the daemon's?".to_owned()]
             }
-            Self::Log(_) | Self::Spawn { .. } | Self::Read(_) => Vec::new(),
+            Self::Log(_) => vec![
+                "see whether the state directory can be written to (XDG_STATE_HOME names another), and whether the \
+                 disk is full"
+                    .to_owned(),
+            ],
+            Self::Spawn { exe, .. } => vec![format!("was {} moved or replaced? run it anew", exe.display())],
+            Self::Read(_) => vec!["run it again".to_owned()],
         }
     }
 }

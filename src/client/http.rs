@@ -34,7 +34,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::NoDaemon`] if nobody listens there.
+    /// [`ClientError::NoDaemon`] if nobody listens there; [`ClientError::Socket`] if another user does, who must not
+    /// see what is sent.
     pub async fn connect(socket: &Path) -> Result<Self, ClientError> {
         let fail = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoDaemon {
@@ -47,6 +48,11 @@ impl Client {
             },
         };
         let stream = UnixStream::connect(socket).await.map_err(fail)?;
+        let owner = stream.peer_cred().map_err(fail)?.uid();
+        if !is_trusted(owner, rustix::process::geteuid().as_raw()) {
+            let why = format!("user {owner} listens there");
+            return Err(fail(io::Error::new(io::ErrorKind::PermissionDenied, why)));
+        }
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(ClientError::Broken)?;
@@ -145,6 +151,11 @@ impl Client {
             .await
             .map_err(ClientError::Broken)
     }
+}
+
+/// Whether a daemon of user `owner` may serve user `own`.
+fn is_trusted(owner: u32, own: u32) -> bool {
+    owner == own || owner == 0
 }
 
 /// A body that comes bit by bit.
@@ -300,6 +311,12 @@ mod tests {
                 Err(ClientError::NoDaemon { .. })
             ));
         }
+    }
+
+    #[test]
+    fn another_users_daemon_is_not_trusted() {
+        assert!(is_trusted(1000, 1000) && is_trusted(0, 1000) && is_trusted(0, 0));
+        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
     }
 
     #[test]

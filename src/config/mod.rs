@@ -126,6 +126,12 @@ impl ConfigError {
 }
 
 impl Config {
+    /// The file that [`Config::load`] would read here; another working directory may have another one.
+    #[must_use]
+    pub fn find(env: &Environment) -> Option<PathBuf> {
+        candidates(env).find(|path| path.exists())
+    }
+
     /// Finds and reads the configuration: `explicit` (of `--config`), `./.llmux.yaml`, `~/.config/llmux/config.yaml`,
     /// the file `$LLMUX_CONFIG` names if it exists, else the defaults. The first one found is the only one read.
     ///
@@ -149,6 +155,7 @@ impl Config {
     }
 }
 
+/// Where a configuration file is looked for if none is named; the first that exists is the one.
 fn candidates(env: &Environment) -> impl Iterator<Item = PathBuf> {
     let named = env.os("LLMUX_CONFIG").map(|path| env.resolve(Path::new(path)));
     [

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Order, Shared, body, error::Failure};
+use crate::session::SessionError;
 
 pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
     let status = (shared.status)();
@@ -47,8 +48,5 @@ pub(super) async fn hand_over(
 }
 
 fn leaving() -> Failure {
-    Failure(ApiError::new(
-        ErrorCode::Internal,
-        "the daemon is leaving already",
-    ))
+    SessionError::ShuttingDown.into()
 }

@@ -4,6 +4,7 @@ mod agents;
 mod body;
 mod daemon;
 mod error;
+mod leaving;
 pub(crate) mod listen;
 mod output;
 mod sessions;
@@ -13,10 +14,12 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{Method, Uri},
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use self::error::Failure;
 use crate::session::Sessions;
@@ -28,6 +31,8 @@ pub(crate) struct Shared {
     /// Makes the daemon's status; the daemon alone knows all of it.
     pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
     pub(crate) orders: mpsc::Sender<Order>,
+    /// Cancelled when the daemon leaves.
+    pub(crate) leaving: CancellationToken,
 }
 
 /// What a client may ask of the daemon's life.
@@ -41,6 +46,10 @@ pub(crate) enum Order {
 
 /// All routes.
 pub(crate) fn router(shared: Shared) -> Router {
+    let endless = Router::new()
+        .route("/api/sessions/{name}/output", get(output::output))
+        .route("/api/sessions/{name}/wait", post(sessions::wait))
+        .route_layer(from_fn_with_state(shared.leaving.clone(), leaving::end));
     Router::new()
         .route("/health", get(daemon::health))
         .route("/api/version", get(daemon::version))
@@ -56,9 +65,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/sessions/{name}/kill", post(sessions::kill))
         .route("/api/sessions/{name}/respawn", post(sessions::respawn))
         .route("/api/sessions/{name}/screen", get(sessions::screen))
-        .route("/api/sessions/{name}/output", get(output::output))
-        .route("/api/sessions/{name}/wait", post(sessions::wait))
         .route("/api/broadcast", post(sessions::broadcast))
+        .merge(endless)
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)

@@ -99,10 +99,8 @@ impl SessionError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { near: None, .. } => Some("`llmux session list` shows all".into()),
-            Self::NotFound { near: Some(near), .. } | Self::UnknownAgent { near: Some(near), .. } => {
-                Some(format!("did you mean {near:?}?"))
-            }
-            Self::UnknownAgent { near: None, .. } => Some("`llmux agent list --all` shows all".into()),
+            Self::NotFound { near: Some(near), .. } => Some(format!("did you mean {near:?}?")),
+            Self::UnknownAgent { near, .. } => Some(unknown_agent(near.as_deref())),
             Self::Exists(name) => Some(format!(
                 "choose another with --name, or `llmux session restart {name}` if it has exited"
             )),
@@ -133,7 +131,18 @@ impl SessionError {
             Self::Registry(RegistryError::File(_)) | Self::Spool(_) => {
                 Some("nothing was changed; see whether the disk is full or not writable".into())
             }
-            _ => None,
+            Self::ShuttingDown => Some("run it again: the next daemon takes it; agents keep running".into()),
+            Self::NotInstalled { key, .. } => Some(format!("`llmux agent show {key}` shows its command")),
+            Self::BadRegex { .. } => {
+                Some("put a backslash before what is meant literally: . * + ? ( ) [ ] { } | ^ $".into())
+            }
+            Self::WaitTimeout { name, .. } => {
+                Some(format!("`llmux session screen {name}` shows what is there"))
+            }
+            Self::EndedMeanwhile { name, .. } => {
+                Some(format!("`llmux session restart {name}` starts it again"))
+            }
+            Self::NothingToEdit => Some("give a name, cwd, flags, env or init prompts".into()),
         }
     }
 
@@ -147,6 +156,17 @@ impl SessionError {
             end,
         }
     }
+}
+
+fn unknown_agent(near: Option<&str>) -> String {
+    let first = match near {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => "`llmux agent list --all` shows all".to_owned(),
+    };
+    format!(
+        "{first} (a running daemon has read its configuration when it started; `llmux server stop` makes the next \
+         command read it anew)"
+    )
 }
 
 /// How many of a dead program's last rows its error shows.

@@ -119,6 +119,18 @@ impl StateDir {
         Ok(runtime_dir(env)?.join(format!("llmux-{}.sock", &hash[..8])))
     }
 
+    /// Where to look for this directory's daemon, in turn: where a new one would listen, then where the last one did.
+    /// A socket that is named, by `explicit` or `$LLMUX_SOCKET`, is the only one.
+    pub fn sockets(&self, env: &Environment, explicit: Option<&Path>) -> Result<Vec<PathBuf>, DirError> {
+        if let Some(path) = explicit {
+            return Ok(vec![env.resolve(path)]);
+        }
+        let usual = self.socket(env)?;
+        let named = env.os("LLMUX_SOCKET").is_some();
+        let announced = self.announced().filter(|seen| !named && *seen != usual);
+        Ok([Some(usual), announced].into_iter().flatten().collect())
+    }
+
     /// Notes at which socket this directory's daemon listens, for clients whose runtime directory is another one
     /// (a cron job has no `XDG_RUNTIME_DIR`).
     ///

@@ -178,12 +178,8 @@ fn a_foreground_daemon_takes_over_while_clients_go_on() {
         let clients = clients.collect::<Vec<_>>();
         until("clients are answered", || answered.load(Ordering::Relaxed) > 3);
         let old = lab.daemon().unwrap();
-        let mut first = foreground(lab);
+        let mut new = foreground(lab);
         until("the old one is gone", || !lives(old));
-        let mut second = foreground(lab);
-        until("the first is replaced", || {
-            first.try_wait().unwrap().is_some_and(|status| status.success())
-        });
         let so_far = answered.load(Ordering::Relaxed);
         until("clients are still answered", || {
             answered.load(Ordering::Relaxed) > so_far + 3
@@ -193,8 +189,8 @@ fn a_foreground_daemon_takes_over_while_clients_go_on() {
             .into_iter()
             .filter_map(|client| client.join().err())
             .count();
-        signal(second.id(), "TERM");
-        assert!(second.wait().unwrap().success());
+        signal(new.id(), "TERM");
+        assert!(new.wait().unwrap().success());
         assert_eq!(failed, 0, "clients were not answered");
     });
     assert_eq!(lab.session("x").unwrap()["pane"], pane);
@@ -202,7 +198,7 @@ fn a_foreground_daemon_takes_over_while_clients_go_on() {
 
 #[test]
 fn each_ending_signal_ends_it_well() {
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "HUP"] {
         let lab = Lab::new();
         let mut daemon = foreground(&lab);
         lab.start("shell", "x", "");
@@ -231,9 +227,134 @@ fn an_endless_request_does_not_keep_the_daemon() {
     let status = eventually("it ends", || daemon.try_wait().unwrap());
     assert!(status.success(), "{status}");
     let mut answer = String::new();
-    let _ = waiting.read_to_string(&mut answer);
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("the daemon is shutting down"), "{answer}");
     let watched = Run::from(watching.wait_with_output().unwrap());
-    assert!(!watched.stderr.contains("panicked"), "{watched}");
+    assert_eq!(watched.code, 69, "{watched}");
+}
+
+#[test]
+fn agents_of_the_working_directorys_configuration_are_known() {
+    let lab = Lab::new();
+    fs::write(lab.path("work/.llmux.yaml"), "agents: {mine: {cmd: cat}}").unwrap();
+    lab.start("mine", "x", "");
+    let said = lab.llmux(["session", "start", "yours"]).fails(1);
+    assert!(said.contains("llmux server stop"), "{said}");
+}
+
+#[test]
+fn a_tmux_server_that_the_running_daemon_does_not_use_is_said() {
+    let lab = Lab::new();
+    lab.start("shell", "x", "");
+    let run = lab.llmux(["session", "list", "--tmux-socket", "other"]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        run.stderr.contains("/default, not the one asked for") && run.stderr.contains("hint: "),
+        "{run}"
+    );
+    let run = lab.llmux(["session", "list", "--tmux-socket", "default"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+/// A session whose program writes each line it is sent into a file; gives the file.
+fn eater(lab: &Lab) -> std::path::PathBuf {
+    let eaten = lab.path("eaten");
+    lab.start("shell", "eat", "");
+    lab.prompt("eat", &format!("exec cat >> {}", eaten.display()));
+    until("it eats", || eaten.exists());
+    eaten
+}
+
+/// Sends prompts side by side, lets `disturb` happen while they are typed, and expects each to be typed once and whole.
+fn prompts_survive(lab: &Lab, eaten: &Path, disturb: impl FnOnce()) {
+    let texts = (0..8).map(|n| format!("prompt {n}")).collect::<Vec<_>>();
+    let mut clients = texts
+        .iter()
+        .map(|text| lab.spawn(["session", "prompt", "eat", text]))
+        .collect::<Vec<_>>();
+    until("one is typed", || {
+        fs::read_to_string(eaten).unwrap().contains("prompt")
+    });
+    disturb();
+    for client in clients.drain(..) {
+        let _ = Run::from(client.wait_with_output().unwrap()).ok();
+    }
+    until("all are typed", || {
+        fs::read_to_string(eaten).unwrap().lines().count() >= texts.len()
+    });
+    let eaten = fs::read_to_string(eaten).unwrap();
+    let mut lines = eaten.lines().collect::<Vec<_>>();
+    lines.sort_unstable();
+    assert_eq!(lines, texts);
+}
+
+#[test]
+fn a_prompt_being_typed_is_finished_before_the_daemon_leaves() {
+    let lab = Lab::new();
+    let eaten = eater(&lab);
+    prompts_survive(&lab, &eaten, || {
+        lab.llmux(["server", "stop"]).ok();
+    });
+}
+
+#[test]
+fn a_prompt_being_typed_is_finished_before_another_daemon_takes_over() {
+    let lab = Lab::new();
+    let eaten = eater(&lab);
+    let mut new = None;
+    prompts_survive(&lab, &eaten, || new = Some(foreground(&lab)));
+    let mut new = new.unwrap();
+    signal(new.id(), "TERM");
+    assert!(new.wait().unwrap().success());
+}
+
+#[test]
+fn a_daemon_in_the_foreground_is_not_taken_from_its_person() {
+    let lab = Lab::new();
+    let mut first = foreground(&lab);
+    let said = lab.llmux(["server", "start"]).fails(1);
+    assert!(
+        said.contains("runs in the foreground already") && said.contains("hint: stop it first"),
+        "{said}"
+    );
+    assert_eq!(lab.daemon(), Some(first.id()));
+    signal(first.id(), "TERM");
+    assert!(first.wait().unwrap().success());
+}
+
+#[test]
+fn a_foreground_daemon_takes_over_from_one_of_another_runtime_directory() {
+    let lab = Lab::new();
+    lab.llmux(["session", "list"]).ok();
+    let (old, socket) = (lab.daemon().unwrap(), lab.status()["socket"].clone());
+    fs::create_dir(lab.path("run2")).unwrap();
+    let mut new = lab
+        .command(crate::lab::LLMUX)
+        .args(["server", "start"])
+        .env("XDG_RUNTIME_DIR", lab.path("run2"))
+        .spawn()
+        .unwrap();
+    until("it took over", || lab.daemon() == Some(new.id()));
+    assert!(!lives(old));
+    assert_eq!(lab.status()["socket"], socket);
+    signal(new.id(), "TERM");
+    assert!(new.wait().unwrap().success());
+}
+
+#[test]
+fn a_socket_at_which_another_program_listens_is_left_to_it() {
+    let lab = Lab::new();
+    let path = lab.path("theirs");
+    let theirs = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let mut command = lab.command(crate::lab::LLMUX);
+    let command = command.args(["server", "start"]).env("LLMUX_SOCKET", &path);
+    let said = Run::from(command.output().unwrap()).fails(1);
+    assert!(
+        said.contains("another program listens there") && said.contains("hint: "),
+        "{said}"
+    );
+    let _ours = UnixStream::connect(&path).unwrap();
+    theirs.accept().unwrap();
 }
 
 #[test]

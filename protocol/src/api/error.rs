@@ -52,8 +52,6 @@ pub enum ErrorCode {
     SessionExists,
     /// The session is known but its agent does not run.
     SessionNotRunning,
-    /// An agent key stands for several sessions.
-    SessionAmbiguous,
     /// The text can't be a session name.
     NameInvalid,
     /// No agent of that key is in the catalog.

@@ -32,7 +32,7 @@ pub(crate) struct Restart {
 
 pub(super) async fn stop(args: &Stop, context: &Context) -> Result<(), Failure> {
     if args.cascade && (args.names.len() > 1 || args.names[0] == "all") {
-        return Err(Failure::usage("--cascade takes one session"));
+        return Err(Failure::usage("--cascade takes one session").hint("stop them one by one"));
     }
     let mut client = context.client().await?;
     let names = expand(&args.names, &mut client).await?;

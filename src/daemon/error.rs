@@ -1,0 +1,76 @@
+//! Why a daemon can't run.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    agent::CatalogError,
+    config::ConfigError,
+    store::{DirError, FileError},
+    tmux::Unusable,
+};
+
+/// Why a daemon can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The state or runtime directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirError),
+    /// The lock can't be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The agents are wrong.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// tmux can't be used.
+    #[error(transparent)]
+    Tmux(#[from] Unusable),
+    /// tmux does not answer.
+    #[error("cannot connect to tmux{}", .0.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
+    NoConnection(Option<String>),
+    /// The socket can't be bound.
+    #[error("cannot listen on {}: {source}", path.display())]
+    Bind {
+        /// The socket's path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another daemon has the state directory and listens somewhere else, or not at all.
+    #[error("another daemon keeps this state directory and does not listen on {}", .0.display())]
+    Deaf(PathBuf),
+    /// A person runs the other daemon in a terminal: it is not taken from them.
+    #[error("a daemon runs in the foreground already, pid {0}")]
+    Foreground(u32),
+    /// The other daemon does not give way.
+    #[error("cannot take over from the running daemon: {0}")]
+    Takeover(String),
+    /// Something the system owes us.
+    #[error("cannot start the daemon: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl DaemonError {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Tmux(error) => Some(error.hint().to_owned()),
+            Self::NoConnection(Some(why)) if why.contains("duplicate session") => {
+                Some("another llmux daemon drives this tmux server; stop it, or use another with --tmux-socket NAME".into())
+            }
+            Self::NoConnection(_) => Some("see whether `tmux ls` works".into()),
+            Self::Deaf(_) => Some("is LLMUX_SOCKET or XDG_RUNTIME_DIR another one than that daemon's?".into()),
+            Self::Foreground(_) => Some("stop it first: llmux server stop".into()),
+            Self::Takeover(_) => Some("`llmux server stop` ends it".into()),
+            Self::Bind { .. } => Some("remove what is there, or set LLMUX_SOCKET to another path".into()),
+            Self::Config(error) => Some(error.hint()),
+            Self::Directory(error) => Some(error.hint()),
+            Self::File(_) => Some("see whether the state directory can be written to, and whether the disk is full".into()),
+            Self::Catalog(_) => Some("correct the configuration file; nothing was started".into()),
+            Self::Io(_) => Some("see whether the runtime directory can be written to, and whether the disk is full".into()),
+        }
+    }
+}
