@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    RunError,
+    RunError, Status,
     feed::FeedItem,
     model::{self, Model, ServerId},
     process::{self, Setting},
@@ -94,6 +94,7 @@ struct Pending {
 pub(super) struct Link<'a> {
     hub: Hub,
     setting: &'a Setting,
+    status: &'a watch::Sender<Status>,
     routes: &'a mut Routes,
     model: &'a watch::Sender<Arc<Model>>,
     /// When to look at all panes next; a look that is under way sets it again when it ends.
@@ -127,7 +128,7 @@ pub(super) struct Pipes {
 impl<'a> Link<'a> {
     pub(super) fn new(
         hub: Hub,
-        setting: &'a Setting,
+        (setting, status): (&'a Setting, &'a watch::Sender<Status>),
         demux: Demux,
         routes: &'a mut Routes,
         model: &'a watch::Sender<Arc<Model>>,
@@ -135,6 +136,7 @@ impl<'a> Link<'a> {
         Self {
             hub,
             setting,
+            status,
             routes,
             model,
             look_at: Some(Instant::now()),
@@ -189,6 +191,7 @@ impl<'a> Link<'a> {
                 () = at(self.look_at) => self.look(),
                 () = at(self.overdue()), if probe.is_none() => {
                     tracing::warn!("tmux does not answer; asking it over another client");
+                    self.status.send_modify(|status| status.down("tmux does not answer".to_owned()));
                     probe = Some(tokio::spawn(process::probe(self.setting.clone())));
                 }
                 Some(()) = answered(&mut probe) => {
@@ -196,6 +199,7 @@ impl<'a> Link<'a> {
                     if self.overdue().is_some_and(|deadline| deadline <= Instant::now()) {
                         break Ended::Wedged;
                     }
+                    self.status.send_modify(Status::recovered);
                 }
             }
         };

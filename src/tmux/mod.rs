@@ -88,11 +88,16 @@ pub(crate) struct Status {
 
 impl Status {
     fn up(&mut self, server: ServerId, client_pid: u32) {
-        self.connected = true;
-        self.last_error = None;
+        self.recovered();
         self.connects += 1;
         self.server = server;
         self.client_pid = client_pid;
+    }
+
+    /// The connection that did not answer does.
+    fn recovered(&mut self) {
+        self.connected = true;
+        self.last_error = None;
     }
 
     fn down(&mut self, why: String) {

@@ -106,7 +106,7 @@ impl Supervisor {
                 ..Model::default()
             }));
         }
-        let link = Link::new(hub, &self.setting, demux, routes, &self.model);
+        let link = Link::new(hub, (&self.setting, &self.status), demux, routes, &self.model);
         let ended = tokio::select! {
             ended = link.run(pipes, &mut self.requests) => ended.to_string(),
             () = self.stop.cancelled() => "stopped".to_owned(),

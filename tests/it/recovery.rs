@@ -39,23 +39,42 @@ fn a_killed_client_is_replaced_and_nothing_is_lost() {
     assert_eq!(lab.tmux_sessions(), ["_llmux", "one"]);
 }
 
-/// A client that stands still answers nothing for ever; only a deadline notices.
+/// tmux can crash when it wakes up and finds that clients were killed while it slept.
+#[test]
+fn a_sleeping_server_is_waited_for() {
+    let lab = Lab::new();
+    lab.script("one", ECHO);
+    let (client, server) = (client_pid(&lab), lab.server_pid());
+    let stopped = Stopped::stop(server);
+    until("the daemon says that nobody answers", || {
+        lab.status()["tmux"]["connected"] == false
+    });
+    drop(stopped);
+    until("it answers again", || lab.status()["tmux"]["connected"] == true);
+    assert_eq!((client_pid(&lab), lab.server_pid()), (client, server));
+    answers(&lab, "one", "hello");
+    lab.agrees("one");
+}
+
+/// A hook that waits for ever blocks the commands of our client, and only those.
 #[test]
 fn a_wedged_client_is_killed_and_replaced() {
     let lab = Lab::new();
     lab.script("one", ECHO);
     let client = client_pid(&lab);
-    // From tmux 3.2 on the server reads and writes the client's pipes itself, so it is the server that is stopped.
-    let stopped = Stopped::stop(lab.status()["tmux"]["serverPid"].as_u64().unwrap() as u32);
-    until("the daemon gives the client up", || {
-        lab.status()["tmux"]["connected"] == false
+    lab.tmux(["set-hook", "-g", "after-set-buffer", "wait-for never"])
+        .ok();
+    let mut prompt = lab.spawn(["session", "prompt", "one", "lost"]);
+    until("another client has come", || {
+        let tmux = &lab.status()["tmux"];
+        tmux["connected"] == true && tmux["clientPid"] != client
     });
-    drop(stopped);
-    until("it is connected again", || {
-        lab.status()["tmux"]["connected"] == true
-    });
-    assert_ne!(client_pid(&lab), client);
+    assert!(
+        !prompt.wait().unwrap().success(),
+        "a prompt of which nobody knows is no success"
+    );
     until("the old client is gone", || !lives(client));
+    lab.tmux(["set-hook", "-gu", "after-set-buffer"]).ok();
     answers(&lab, "one", "hello");
     lab.agrees("one");
 }
