@@ -330,7 +330,12 @@ impl<'a> Link<'a> {
     }
 
     fn notice(&mut self, notice: Notice) {
-        if notice.is_structural() {
+        // A window's name is in no row, and follows its program's: an agent at work renames its window all the time.
+        let renamed = matches!(
+            notice,
+            Notice::WindowRenamed { .. } | Notice::UnlinkedWindowRenamed { .. }
+        );
+        if notice.is_structural() && !renamed {
             self.dirty();
         }
         match notice {

@@ -75,8 +75,7 @@ pub(super) struct Client {
     pub(super) alive: AliveFile,
 }
 
-/// Starts `tmux -C new-session` on the hub. The session must not exist yet: one that does belongs to a living daemon
-/// or to a guard that is about to remove it.
+/// Starts `tmux -C new-session` on the hub, which must not exist yet.
 pub(super) async fn start_client(spawner: &Spawner, setting: &Setting) -> io::Result<Client> {
     let alive = AliveFile::create(setting)?;
     let mut command = Command::new(&setting.exe);
@@ -112,25 +111,29 @@ fn tmux(setting: &Setting, arguments: &[&str]) -> Command {
     command
 }
 
-/// Ends a hub to which nobody is attached: its guard was killed, or could not do its duty. A living daemon is attached
-/// to its hub.
-pub(super) async fn remove_abandoned_hub(setting: &Setting) {
-    let list = tmux(
-        setting,
-        &["list-sessions", "-F", "#{session_attached} #{session_name}"],
-    )
-    .output()
-    .await;
-    let said = list.map(|output| output.stdout).unwrap_or_default();
-    let abandoned = format!("0 {HUB_NAME}");
-    if String::from_utf8_lossy(&said)
+/// Makes sure that there is no hub, and says whether that is so. One to which nobody is attached is ended: its guard was
+/// killed, or could not do its duty. One with a client belongs to a living daemon.
+///
+/// A control client must not find that out for itself: when a session or a client goes while one is connecting, a tmux
+/// before 3.7 can crash (tmux#4980).
+pub(super) async fn clear_hub(setting: &Setting) -> io::Result<bool> {
+    let format = "#{session_attached} #{session_name}";
+    let list = tmux(setting, &["list-sessions", "-F", format]).output().await?;
+    let list = String::from_utf8_lossy(&list.stdout);
+    let hub = list
         .lines()
-        .any(|line| line == abandoned)
-    {
-        tracing::warn!("removing a hub session that nobody guards");
-        let target = format!("={HUB_NAME}");
-        // If it is gone by now, that is what is wanted.
-        let _ = tmux(setting, &["kill-session", "-t", &target]).output().await;
+        .filter_map(|line| line.split_once(' '))
+        .find(|(_, name)| *name == HUB_NAME);
+    match hub {
+        None => Ok(true),
+        Some(("0", _)) => {
+            tracing::warn!("removing a hub session that nobody guards");
+            let target = format!("={HUB_NAME}");
+            // If it is gone by now, that is what is wanted.
+            tmux(setting, &["kill-session", "-t", &target]).output().await?;
+            Ok(true)
+        }
+        Some(_) => Ok(false),
     }
 }
 

@@ -120,6 +120,10 @@ impl Supervisor {
     }
 
     async fn attach(&self) -> Result<Attached, String> {
+        let cleared = self.patiently(process::clear_hub(&self.setting)).await;
+        if !cleared.map_err(|error| format!("cannot run tmux: {error}"))? {
+            return Err(format!("duplicate session: {}", process::HUB_NAME));
+        }
         let mut client = process::start_client(&self.spawner, &self.setting)
             .await
             .map_err(|error| format!("cannot start tmux: {error}"))?;
@@ -143,28 +147,22 @@ impl Supervisor {
                     demux: talk.demux,
                 })
             }
-            Err(error) => {
-                let why = with_stderr(client, error).await;
-                if why.contains("duplicate session") {
-                    process::remove_abandoned_hub(&self.setting).await;
-                }
-                Err(why)
-            }
+            Err(error) => Err(with_stderr(client, error).await),
         }
     }
 
-    /// Waits for a handshake however long it takes. A tmux server that does not answer is stopped or swamped; clients
+    /// Waits for tmux however long it takes. A tmux server that does not answer is stopped or swamped; clients
     /// that come and are killed meanwhile can crash it when it wakes up.
-    async fn patiently<T>(&self, handshake: impl Future<Output = T>) -> T {
-        let mut handshake = pin!(handshake);
-        if let Ok(done) = timeout(HANDSHAKE_PATIENCE, &mut handshake).await {
+    async fn patiently<T>(&self, talk: impl Future<Output = T>) -> T {
+        let mut talk = pin!(talk);
+        if let Ok(done) = timeout(HANDSHAKE_PATIENCE, &mut talk).await {
             return done;
         }
         let waited = HANDSHAKE_PATIENCE.as_secs();
         let why = format!("tmux has not answered for {waited} s");
         tracing::warn!("{why}; waiting for it");
         self.status.send_modify(|status| status.down(why));
-        handshake.await
+        talk.await
     }
 }
 
