@@ -1,7 +1,7 @@
 //! The connection to tmux: one control client on a hidden hub session into which every agent's window is linked.
 //!
 //! Nothing outside this room names tmux. What goes in are [`CommandLine`]s of a closed vocabulary; what comes out are
-//! replies, one ordered [`FeedReader`] a pane, and the [`Model`] of what exists. Source: tmux(1) CONTROL MODE.
+//! replies, one ordered `FeedReader` a pane, and the `Model` of what exists. Source: tmux(1) CONTROL MODE.
 
 pub mod attach;
 mod feed;
