@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{BadKeys, BadRule, CommandLineError, ProgramSearch, Rule, data, split};
 use crate::{
     config::{AgentConfig, Environment},
-    nearest::nearest,
+    nearest::near,
 };
 
 /// How long at most to wait for the echo of a paste before Enter, where the catalog does not say.
@@ -129,6 +129,7 @@ impl Catalog {
         if change.cmd.is_none() {
             let near = self
                 .near(key)
+                .first()
                 .map_or(String::new(), |near| format!("; did you mean `agents.{near}`?"));
             self.warnings.push(format!(
                 "agents.{key} is no known agent and names no cmd; it is left out{near}"
@@ -152,10 +153,10 @@ impl Catalog {
         self.agents.iter().find(|agent| agent.key == key)
     }
 
-    /// The key nearest to one that does not exist.
+    /// The keys near one that does not exist, at most three.
     #[must_use]
-    pub fn near(&self, key: &str) -> Option<&str> {
-        nearest(key, self.agents.iter().map(|agent| agent.key.as_str()))
+    pub fn near(&self, key: &str) -> Vec<&str> {
+        near(key, self.agents.iter().map(|agent| agent.key.as_str()))
     }
 
     /// What the operator's changes said that had no effect.

@@ -126,10 +126,7 @@ pub(super) async fn broadcast(
     State(shared): State<Shared>,
     Json(BroadcastRequest { agent, prompt }): Json<BroadcastRequest>,
 ) -> Answer<BroadcastReply> {
-    if shared.sessions.catalog().find(&agent).is_none() {
-        let near = shared.sessions.catalog().near(&agent).map(str::to_owned);
-        return Err(SessionError::UnknownAgent { key: agent, near }.into());
-    }
+    shared.sessions.agent(&agent)?;
     let all = shared.sessions.list().await?;
     let all = all
         .into_iter()

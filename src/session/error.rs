@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
     #[error("no session {name:?}")]
-    NotFound { name: String, near: Option<String> },
+    NotFound { name: String, near: Vec<String> },
     #[error("session {0:?} already exists")]
     Exists(String),
     #[error("session {name:?} is not running")]
@@ -25,7 +25,7 @@ pub(crate) enum SessionError {
     #[error(transparent)]
     Name(#[from] BadName),
     #[error("unknown agent {key:?}")]
-    UnknownAgent { key: String, near: Option<String> },
+    UnknownAgent { key: String, near: Vec<String> },
     #[error("agent {key:?} is not installed on the daemon host")]
     NotInstalled { key: String, hint: String },
     #[error("{0}")]
@@ -98,9 +98,10 @@ impl SessionError {
     /// What the user can do.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { near: None, .. } => Some("`llmux session list` shows all".into()),
-            Self::NotFound { near: Some(near), .. } => Some(format!("did you mean {near:?}?")),
-            Self::UnknownAgent { near, .. } => Some(unknown_agent(near.as_deref())),
+            Self::NotFound { near, .. } => {
+                Some(meant(near).unwrap_or_else(|| "`llmux session list` shows all".into()))
+            }
+            Self::UnknownAgent { near, .. } => Some(unknown_agent(near)),
             Self::Exists(name) => Some(format!(
                 "choose another with --name, or `llmux session restart {name}` if it has exited"
             )),
@@ -158,11 +159,14 @@ impl SessionError {
     }
 }
 
-fn unknown_agent(near: Option<&str>) -> String {
-    let first = match near {
-        Some(near) => format!("did you mean {near:?}?"),
-        None => "`llmux agent list --all` shows all".to_owned(),
-    };
+/// The names that may have been meant, as a question.
+fn meant(near: &[String]) -> Option<String> {
+    let names: Vec<String> = near.iter().map(|name| format!("{name:?}")).collect();
+    (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
+}
+
+fn unknown_agent(near: &[String]) -> String {
+    let first = meant(near).unwrap_or_else(|| "`llmux agent list --all` shows all".to_owned());
     format!(
         "{first} (a running daemon has read its configuration when it started; `llmux server stop` makes the next \
          command read it anew)"

@@ -34,7 +34,7 @@ use self::{input::Input, records::Records, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch},
     config::Environment,
-    nearest::nearest,
+    nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
     store::SessionRecord,
     tmux::{RunError, ServerId, Tmux},
@@ -123,11 +123,6 @@ impl Sessions {
     pub(crate) async fn synced(&self) {
         // The sender lives in `self`.
         let _ = self.0.synced.subscribe().wait_for(|synced| *synced).await;
-    }
-
-    /// All agents that can be started.
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.0.catalog
     }
 
     /// All agents as the API shows them.
@@ -313,18 +308,19 @@ impl Sessions {
             Some(record) => Ok(record.clone()),
             None => Err(SessionError::NotFound {
                 name: name.to_owned(),
-                near: nearest(name, records.keys().map(String::as_str)).map(str::to_owned),
+                near: owned(near(name, records.keys().map(String::as_str))),
             }),
         }
     }
 
-    fn agent(&self, key: &str) -> Result<&Agent, SessionError> {
+    /// An agent of the catalog.
+    pub(crate) fn agent(&self, key: &str) -> Result<&Agent, SessionError> {
         self.0
             .catalog
             .find(key)
             .ok_or_else(|| SessionError::UnknownAgent {
                 key: key.to_owned(),
-                near: self.0.catalog.near(key).map(str::to_owned),
+                near: owned(self.0.catalog.near(key)),
             })
     }
 
@@ -348,6 +344,10 @@ fn outcome(name: &str, seen: Seen) -> WaitOutcome {
         evidence: seen.evidence,
         seq: seen.seq,
     }
+}
+
+fn owned(words: Vec<&str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
 }
 
 fn not_running(name: &str) -> SessionError {
