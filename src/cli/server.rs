@@ -1,11 +1,14 @@
 //! `llmux server`: the daemon itself.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Subcommand};
 use llmux_protocol::api::DaemonStatus;
 use serde::de::IgnoredAny;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     context::Context,
@@ -13,9 +16,12 @@ use super::{
     out::Out,
     table::plain,
 };
+use crate::store::{StateDir, file};
 
 /// How long a daemon may take to end after it was asked to.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -120,8 +126,17 @@ async fn stop(context: &Context) -> Result<(), Failure> {
         Err(failure) if failure.kind() == Exit::Unavailable => return out.line("no daemon runs"),
         Err(failure) => return Err(failure),
     };
+    let status: DaemonStatus = client.get("/api/daemon").await?;
     let _: IgnoredAny = client.post("/api/daemon/stop", &serde_json::json!({})).await?;
-    if timeout(GONE_WITHIN, client.closed()).await.is_err() {
+    let gone = async {
+        client.closed().await;
+        let lock = StateDir::lock_of(Path::new(&status.state_dir));
+        // One that serves no more has yet to leave tmux. Whoever answers now is another.
+        while matches!(file::try_lock(&lock), Ok(None)) && context.running().await.is_err() {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    if timeout(GONE_WITHIN, gone).await.is_err() {
         return Err(Failure::failed(format!(
             "the daemon is still there after {} s",
             GONE_WITHIN.as_secs()

@@ -104,7 +104,13 @@ impl StateDir {
     /// What the daemon of this directory locks while it lives; the lock is in a file beside it, see [`super::file::lock`].
     #[must_use]
     pub fn daemon(&self) -> PathBuf {
-        self.path.join("daemon")
+        Self::lock_of(&self.path)
+    }
+
+    /// [`StateDir::daemon`] of a directory that a daemon named.
+    #[must_use]
+    pub fn lock_of(state_dir: &Path) -> PathBuf {
+        state_dir.join("daemon")
     }
 
     /// The daemon's socket: `$LLMUX_SOCKET` if set, else one in the runtime directory, which is made if need be.

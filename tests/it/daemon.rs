@@ -399,3 +399,13 @@ fn a_tmux_server_that_dies_takes_its_sessions_but_not_the_daemon() {
     lab.shows("x", "^again 2$");
     assert_eq!(lab.daemon(), Some(daemon));
 }
+
+/// A script that stops the daemon and then looks at tmux must not see it leave.
+#[test]
+fn a_stopped_daemon_has_left_tmux_when_the_command_returns() {
+    let lab = Lab::new();
+    lab.start("shell", "one", "");
+    lab.llmux(["server", "stop"]).ok();
+    assert_eq!(lab.tmux(["list-clients"]).ok(), "");
+    until("its guard has removed the hub", || lab.tmux_sessions() == ["one"]);
+}
