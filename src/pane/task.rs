@@ -201,14 +201,8 @@ impl Task {
                 let _ = reply.send(self.look());
             }
             Request::Wait(condition, reply) => {
-                let life = self.life.borrow().clone();
-                let view = View {
-                    screen: &self.screen,
-                    life: &life,
-                    seq: self.ring.end(),
-                    last_output: self.last_output,
-                };
-                self.waiters.add(condition, reply, &view);
+                self.waiters.add(condition, reply);
+                self.check();
             }
         }
     }

@@ -59,18 +59,13 @@ pub(super) struct View<'a> {
 pub(super) struct Waiters(Vec<Waiter>);
 
 impl Waiters {
-    pub(super) fn add(
-        &mut self,
-        condition: Condition,
-        reply: oneshot::Sender<Result<Seen, WaitError>>,
-        view: &View<'_>,
-    ) {
+    /// Adds one; to be followed by [`Waiters::check`], for it may hold already.
+    pub(super) fn add(&mut self, condition: Condition, reply: oneshot::Sender<Result<Seen, WaitError>>) {
         self.0.push(Waiter {
             condition,
             since: None,
             reply,
         });
-        self.check(view);
     }
 
     /// When to look again although nothing happened.

@@ -16,8 +16,7 @@ use llmux_protocol::{
     control::{Command, CommandLine, Demux, Item, Layout, Notice, PaneGeometry, Reply},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    process::{ChildStdin, ChildStdout},
+    io::AsyncReadExt,
     sync::{mpsc, watch},
     task::JoinHandle,
     time::{Instant, timeout},
@@ -27,7 +26,7 @@ use super::{
     RunError, Status,
     feed::FeedItem,
     model::{self, Model, ServerId},
-    process::{self, Setting},
+    process::{self, Pipes, Setting},
     request::{Answer, Request, What},
     resync,
     routes::{Batch, Phase, Route, Routes},
@@ -119,12 +118,6 @@ pub(super) struct Hub {
     pub(super) guard: PaneId,
 }
 
-/// The client's pipes.
-pub(super) struct Pipes {
-    pub(super) stdin: ChildStdin,
-    pub(super) stdout: ChildStdout,
-}
-
 impl<'a> Link<'a> {
     pub(super) fn new(
         hub: Hub,
@@ -156,7 +149,7 @@ impl<'a> Link<'a> {
         let Pipes { stdin, mut stdout } = pipes;
         // Writing has a task of its own: a tmux that is slow to read must not keep us from reading it.
         let (writer, lines) = mpsc::channel::<Bytes>(MAX_IN_FLIGHT);
-        let writing = tokio::spawn(write_lines(stdin, lines));
+        let writing = tokio::spawn(process::write_lines(stdin, lines, MAX_IN_FLIGHT));
         let mut chunk = vec![0; READ_BYTES];
         let mut probe = None;
         let ended = loop {
@@ -613,20 +606,5 @@ async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn write_lines(mut stdin: ChildStdin, mut lines: mpsc::Receiver<Bytes>) {
-    let mut batch = Vec::new();
-    while lines.recv_many(&mut batch, MAX_IN_FLIGHT).await > 0 {
-        let joined = match &batch[..] {
-            [one] => one.clone(),
-            many => many.concat().into(),
-        };
-        batch.clear();
-        // An error shows at the reader too, as the end of the client's output.
-        if stdin.write_all(&joined).await.is_err() {
-            return;
-        }
     }
 }

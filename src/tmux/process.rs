@@ -6,8 +6,10 @@
 
 use std::{ffi::OsString, fs::File, io, path::PathBuf, process::Stdio, sync::mpsc, thread, time::Duration};
 
+use bytes::Bytes;
 use tokio::{
-    process::{Child, Command},
+    io::AsyncWriteExt,
+    process::{Child, ChildStdin, ChildStdout, Command},
     runtime::Handle,
     sync::oneshot,
 };
@@ -109,6 +111,32 @@ fn tmux(setting: &Setting, arguments: &[&str]) -> Command {
     command.args(setting.socket.args()).args(arguments);
     command.stdin(Stdio::null());
     command
+}
+
+/// The client's pipes.
+pub(super) struct Pipes {
+    pub(super) stdin: ChildStdin,
+    pub(super) stdout: ChildStdout,
+}
+
+/// Writes lines as they come, up to `at_once` of them together. Dropping the sender closes the pipe.
+pub(super) async fn write_lines(
+    mut stdin: ChildStdin,
+    mut lines: tokio::sync::mpsc::Receiver<Bytes>,
+    at_once: usize,
+) {
+    let mut batch = Vec::new();
+    while lines.recv_many(&mut batch, at_once).await > 0 {
+        let joined = match &batch[..] {
+            [one] => one.clone(),
+            many => many.concat().into(),
+        };
+        batch.clear();
+        // An error shows at the reader too, as the end of the client's output.
+        if stdin.write_all(&joined).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Makes sure that there is no hub, and says whether that is so. One to which nobody is attached is ended: its guard was

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Status,
-    link::{Ended, Hub, Link, Pipes},
+    link::{Ended, Hub, Link},
     model::{Model, ServerId},
-    process::{self, Client, Setting, Spawner},
+    process::{self, Client, Pipes, Setting, Spawner},
     request::Request,
     routes::Routes,
     version::{OLDEST, Version},

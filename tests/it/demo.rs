@@ -558,7 +558,13 @@ fn a_tiny_terminal_does_no_harm() {
 fn title_and_osc_tell_the_state() {
     let tmux = Tmux::new();
     let control = Control::attach(&tmux);
-    let pane = control.session(&tmux, "demo", &demo_argv(&["--osc-status", "--title"]));
+    // Under the wrapper, as always: alone, tmux may lose the last words of a program that ends.
+    let argv = [
+        &[LLMUX, "run", "--"],
+        &demo_argv(&["--osc-status", "--title"])[..],
+    ]
+    .concat();
+    let pane = control.session(&tmux, "demo", &argv);
     control.wait_for(&pane, "\x1b]7501;state=idle:app=llmux-demo\x1b\\");
     eventually("the title says ready", || {
         tmux.format(&pane, "#{pane_title}").starts_with("◇  Ready")
