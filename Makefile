@@ -28,10 +28,11 @@ test: setup
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 ifdef NEXTEST
-	cargo nextest run --workspace --locked
 	cargo test --workspace --locked --doc
+	cargo nextest run --workspace --locked
 else
-	cargo test --workspace --locked
+	cargo test --workspace --locked --doc
+	cargo test --workspace --locked --lib --bins --tests
 endif
 
 test-tmux: setup
