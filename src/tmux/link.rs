@@ -107,6 +107,8 @@ pub(super) struct Link<'a> {
     stash: Vec<(PaneId, Bytes)>,
     stashed_bytes: usize,
     ended: Option<Ended>,
+    /// Why the client says that it leaves.
+    last_words: Option<Ended>,
 }
 
 /// The hidden session that a connection is attached to.
@@ -141,6 +143,7 @@ impl<'a> Link<'a> {
             stash: Vec::new(),
             stashed_bytes: 0,
             ended: None,
+            last_words: None,
         }
     }
 
@@ -159,7 +162,7 @@ impl<'a> Link<'a> {
             let room = self.pending.len() + self.outgoing.len() < MAX_IN_FLIGHT;
             tokio::select! {
                 read = stdout.read(&mut chunk) => match read {
-                    Ok(0) => break Ended::Closed,
+                    Ok(0) => break self.last_words.take().unwrap_or(Ended::Closed),
                     Ok(n) => {
                         self.read(&chunk[..n]);
                         // In a flood this task is always ready. The runtime looks for new connections when nobody is,
@@ -342,7 +345,8 @@ impl<'a> Link<'a> {
             }
             Notice::Exit { reason } => {
                 let reason = reason.map(|reason| String::from_utf8_lossy(&reason).into_owned());
-                self.ended = Some(Ended::Exit(reason));
+                // Believed only when the client's output ends: a user's hook may print the same.
+                self.last_words = Some(Ended::Exit(reason));
             }
             Notice::ConfigError { text } | Notice::Message { text } => {
                 tracing::info!(text = %String::from_utf8_lossy(&text), "tmux says");

@@ -155,7 +155,7 @@ fn hooks_of_the_user_do_not_confuse_the_replies() {
         "pane-exited",
     ] {
         let commands = [
-            "display-message -p \"%end 1 1 1\" ; list-windows ; nonsense-command",
+            "display-message -p \"%%end 1 1 1\" ; list-windows ; nonsense-command",
             "run-shell \"echo stray; echo %exit\"",
             "if-shell true \"display-message -p nested\"",
         ];
