@@ -151,10 +151,6 @@ fn hostile_text_never_makes_another_command() {
             Command::DetachClient {
                 client: format!("{nasty}no-such-client"),
             },
-            Command::SwitchClient {
-                client: format!("{nasty}no-such-client"),
-                session,
-            },
             Command::NewSession {
                 name: name(&format!("n{number}")),
                 size: Size { cols: 80, rows: 24 },
@@ -302,8 +298,6 @@ fn every_command_answers_once() {
             format,
         },
         Command::ListPanes { format },
-        Command::ListClients { format },
-        Command::ListSessions { format },
         Command::RenameSession {
             session,
             name: name("renamed"),
@@ -322,9 +316,6 @@ fn every_command_answers_once() {
         },
         Command::ShowServerOption {
             name: "no-such-option",
-        },
-        Command::ShowGlobalOption {
-            name: "destroy-unattached",
         },
     ];
     tmux.ok(one_line(commands));
@@ -373,7 +364,7 @@ fn a_new_session_answers_its_ids_and_has_its_size() {
 #[test]
 fn after_a_failure_the_rest_of_the_line_is_not_run() {
     let mut tmux = PrivateTmux::start();
-    let line = CommandLine::new(Command::KillPane(PaneId(77))).then(Command::ListSessions {
+    let line = CommandLine::new(Command::KillPane(PaneId(77))).then(Command::ListPanes {
         format: Format::new("#{session_id}"),
     });
     let replies = tmux.replies(line);

@@ -40,11 +40,7 @@ fuzz_target!(|texts: Texts| {
             name: "A",
             value: text.clone(),
         })
-        .then(Command::DetachClient { client: text.clone() })
-        .then(Command::SwitchClient {
-            client: text,
-            session,
-        })
+        .then(Command::DetachClient { client: text })
         .then(Command::NewSession {
             name: "n".parse().expect("a name"),
             size: Size { cols: 80, rows: 24 },

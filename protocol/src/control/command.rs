@@ -144,16 +144,6 @@ pub enum Command {
         /// The format.
         format: Format,
     },
-    /// Answers a format for each client.
-    ListClients {
-        /// The format.
-        format: Format,
-    },
-    /// Answers a format for each session.
-    ListSessions {
-        /// The format.
-        format: Format,
-    },
     /// Renames a session.
     RenameSession {
         /// The session.
@@ -200,20 +190,8 @@ pub enum Command {
         /// The client, as in [`super::Notice::ClientSessionChanged`].
         client: String,
     },
-    /// Moves a client to another session.
-    SwitchClient {
-        /// The client, as in [`super::Notice::ClientSessionChanged`].
-        client: String,
-        /// The session.
-        session: SessionId,
-    },
     /// Answers a server option's value; nothing if this tmux has none of that name.
     ShowServerOption {
-        /// The option.
-        name: &'static str,
-    },
-    /// Answers a global session option's value; nothing if this tmux has none of that name.
-    ShowGlobalOption {
         /// The option.
         name: &'static str,
     },

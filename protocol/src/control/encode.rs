@@ -99,8 +99,6 @@ impl Command {
             Self::Capture { .. } => "capture-pane",
             Self::Display { .. } => "display-message",
             Self::ListPanes { .. } => "list-panes",
-            Self::ListClients { .. } => "list-clients",
-            Self::ListSessions { .. } => "list-sessions",
             Self::RenameSession { .. } => "rename-session",
             Self::SetEnvironment { .. } => "set-environment",
             Self::ShowEnvironment { .. } => "show-environment",
@@ -109,8 +107,7 @@ impl Command {
             Self::KillSession(_) => "kill-session",
             Self::PausePane(_) | Self::ContinuePane(_) | Self::PauseAfter { .. } => "refresh-client",
             Self::DetachClient { .. } => "detach-client",
-            Self::SwitchClient { .. } => "switch-client",
-            Self::ShowServerOption { .. } | Self::ShowGlobalOption { .. } => "show-options",
+            Self::ShowServerOption { .. } => "show-options",
         }
     }
 
@@ -167,7 +164,6 @@ impl Command {
                 w.flags("--").value(format.0)
             }
             Self::ListPanes { format } => w.flags("-a -F").value(format.0),
-            Self::ListClients { format } | Self::ListSessions { format } => w.flags("-F").value(format.0),
             Self::RenameSession { session, name } => w.at_session(*session).flags("--").shown(name),
             Self::SetEnvironment { session, name, value } => {
                 w.at_session(*session).flags("--").value(name).value(value)
@@ -180,9 +176,7 @@ impl Command {
             Self::ContinuePane(pane) => w.flags("-A").shown(format_args!("{pane}:continue")),
             Self::PauseAfter { secs } => w.flags("-f").shown(format_args!("pause-after={secs}")),
             Self::DetachClient { client } => w.at(client),
-            Self::SwitchClient { client, session } => w.flags("-c").value(client).at(session),
             Self::ShowServerOption { name } => w.flags("-s -q -v --").value(name),
-            Self::ShowGlobalOption { name } => w.flags("-g -q -v --").value(name),
         };
     }
 }
