@@ -24,18 +24,16 @@ use tokio::{
 
 use super::{
     RunError, Status,
+    ended::{Ended, REPLY_DEADLINE},
     feed::FeedItem,
     model::{self, Model, ServerId},
     process::{self, Pipes, Setting},
     request::{Answer, Request, What},
     resync,
     routes::{Batch, Phase, Route, Routes},
-    version::OLDEST,
 };
 use crate::screen::Size;
 
-/// How long tmux may take to answer. Under floods replies take milliseconds; whoever needs seconds is wedged.
-const REPLY_DEADLINE: Duration = Duration::from_secs(10);
 /// Commands written but not answered. tmux runs all it has read before it serves panes again (6 to 8 us each).
 const MAX_IN_FLIGHT: usize = 256;
 /// Bytes asked of the pipe at once.
@@ -48,27 +46,6 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Output of panes that are just being made, kept until their ids are known.
 const STASH_LIMIT_BYTES: usize = 1 << 20;
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
-    #[error("the tmux client said: exit{}", .0.as_deref().map(|why| format!(" ({why})")).unwrap_or_default())]
-    Exit(Option<String>),
-    #[error("the tmux client closed its output")]
-    Closed,
-    #[error("tmux did not answer within {} s", REPLY_DEADLINE.as_secs())]
-    Wedged,
-    #[error("the hub session was replaced under the tmux client")]
-    Moved,
-    #[error("the hub's guard is gone")]
-    Unguarded,
-    #[error("the running tmux server is version {0}, which is too old; llmux needs tmux {OLDEST} or newer")]
-    TooOld(String),
-    #[error("the tmux client sent {0}")]
-    Garbage(&'static str),
-    #[error("cannot talk to the tmux client: {0}")]
-    Io(#[from] std::io::Error),
-}
 
 /// What to do with the reply to a line.
 enum Sink {

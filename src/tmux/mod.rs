@@ -4,6 +4,7 @@
 //! replies, one ordered `FeedReader` a pane, and the `Model` of what exists. Source: tmux(1) CONTROL MODE.
 
 pub mod attach;
+mod ended;
 mod feed;
 pub mod helper;
 mod link;

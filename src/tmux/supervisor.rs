@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Status,
-    link::{Ended, Hub, Link},
+    ended::Ended,
+    link::{Hub, Link},
     model::{Model, ServerId},
     process::{self, Client, Pipes, Setting, Spawner},
     request::Request,
