@@ -2,12 +2,18 @@
 //!
 //! Field names are camelCase. A reader ignores fields it does not know; a writer leaves out what is absent.
 
+mod activity;
 mod agent;
 mod daemon;
 mod error;
 mod screen;
 mod session;
+mod turn;
 
+pub use activity::{
+    Activity, ActivityState, AnswerRequest, Answered, Dialog, DialogKind, DialogOption, Explanation,
+    HookRequest, Source, Vote,
+};
 pub use agent::AgentView;
 pub use daemon::{DaemonStatus, Handover, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
@@ -15,4 +21,8 @@ pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};
 pub use session::{
     BroadcastReply, BroadcastRequest, EditRequest, ExitView, SendRequest, Sent, SessionReply, SessionView,
     StartRequest, State, StopRequest, Stopped,
+};
+pub use turn::{
+    DraftPolicy, Evidence, Origin, Reply, Stages, Step, Turn, TurnCancel, TurnError, TurnEvent, TurnRequest,
+    TurnState, TurnWait, Typed, WaitFor,
 };
