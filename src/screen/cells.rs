@@ -59,3 +59,10 @@ pub(super) fn text(row: &Row<Cell>) -> String {
     text.truncate(text.trim_end_matches(' ').len());
     text
 }
+
+/// Whether the terminal broke the row off at its edge, so that the next one continues it.
+pub(super) fn is_continued(row: &Row<Cell>) -> bool {
+    row.len()
+        .checked_sub(1)
+        .is_some_and(|last| row[Column(last)].flags.contains(Flags::WRAPLINE))
+}

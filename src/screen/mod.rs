@@ -54,6 +54,17 @@ impl Size {
     }
 }
 
+/// All rows a screen keeps, as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The rows, oldest first, without trailing blanks.
+    pub rows: Vec<String>,
+    /// For each row, whether the terminal broke it off at its edge: the next row continues it.
+    pub continued: Vec<bool>,
+    /// Where the visible rows begin.
+    pub first_visible: usize,
+}
+
 /// A terminal's screen, as tmux would show it.
 ///
 /// It never answers: tmux has answered the program's queries already. Memory is bounded: about 0.6 MB at
@@ -147,6 +158,19 @@ impl Screen {
         (grid.topmost_line().0..0)
             .map(|line| cells::text(&grid[Line(line)]))
             .collect()
+    }
+
+    /// The rows that are kept, oldest first: what has left the screen, then what is visible. Trailing blank rows come too.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        let grid = self.terminal.grid();
+        let top = grid.topmost_line().0;
+        let lines = (top..grid.screen_lines() as i32).map(|line| &grid[Line(line)]);
+        Page {
+            rows: lines.clone().map(cells::text).collect(),
+            continued: lines.map(cells::is_continued).collect(),
+            first_visible: top.unsigned_abs() as usize,
+        }
     }
 
     /// The cursor.

@@ -7,6 +7,7 @@ mod edit;
 mod error;
 mod input;
 mod keeper;
+mod program;
 mod records;
 mod start;
 mod stop;
@@ -29,15 +30,19 @@ use tokio::{
     time::timeout,
 };
 
-pub(crate) use self::error::SessionError;
-use self::{input::Input, records::Records, tree::Process};
+pub(crate) use self::{
+    error::SessionError,
+    input::{Input, Typist, prompt_bytes},
+    program::{Follower, Program, ProgramId},
+};
+use self::{records::Records, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch},
     config::Environment,
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
     store::SessionRecord,
-    tmux::{RunError, ServerId, Tmux},
+    tmux::{ServerId, Tmux},
 };
 
 /// The largest prompt.
@@ -60,6 +65,8 @@ pub(crate) struct Setting {
     pub(crate) spool: PathBuf,
     /// What tells this daemon's panes from those of another state directory on the same tmux server.
     pub(crate) owner: String,
+    /// Whether agents are asked to mark the end of each reply.
+    pub(crate) markers: bool,
 }
 
 /// A handle on all sessions. Cheap to clone.
@@ -70,6 +77,7 @@ struct Inner {
     tmux: Tmux,
     catalog: Catalog,
     setting: Setting,
+    follower: Arc<dyn Follower>,
     records: Records,
     live: Mutex<HashMap<String, Live>>,
     /// One lock a name: starting, stopping and changing a session exclude each other.
@@ -105,11 +113,18 @@ impl Live {
 
 impl Sessions {
     /// Starts to follow tmux and the registry.
-    pub(crate) fn start(tmux: Tmux, catalog: Catalog, registry: PathBuf, setting: Setting) -> Self {
+    pub(crate) fn start(
+        tmux: Tmux,
+        catalog: Catalog,
+        registry: PathBuf,
+        setting: Setting,
+        follower: Arc<dyn Follower>,
+    ) -> Self {
         let sessions = Self(Arc::new(Inner {
             tmux,
             catalog,
             setting,
+            follower,
             records: Records::new(registry),
             live: Mutex::default(),
             gates: Mutex::default(),
@@ -233,19 +248,6 @@ impl Sessions {
                 },
             },
         })
-    }
-
-    /// Types a prompt, and Enter behind it; returns how many bytes were pasted. Returns when Enter is typed.
-    pub(crate) async fn send(&self, name: &str, prompt: &str, enter: bool) -> Result<usize, SessionError> {
-        let bytes = input::prompt_bytes(prompt)?;
-        let length = bytes.len();
-        self.record(name).await?;
-        match self.running(name)?.input.prompt(bytes, enter).await {
-            Err(SessionError::Tmux(RunError::Refused { why, .. })) if why.starts_with("can't find pane") => {
-                Err(not_running(name))
-            }
-            typed => typed.map(|()| length),
-        }
     }
 
     // === What the other files of this room share ===

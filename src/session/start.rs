@@ -1,6 +1,6 @@
 //! Starting a session's program, and making sure that it runs.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use llmux_protocol::{
     SessionId, SessionName,
@@ -13,10 +13,11 @@ use super::{
     Live, SessionError, Sessions,
     input::{Destination, Input},
     keeper, lock,
+    program::{Program, ProgramId},
     tree::Process,
 };
 use crate::{
-    agent::{Agent, ProgramSearch, Submit},
+    agent::{Agent, ProgramSearch},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -45,7 +46,7 @@ impl Sessions {
             .size
             .map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
         self.reserve(&record).await?;
-        match self.launch(&record, size).await {
+        match self.launch(&record, size, true).await {
             Ok(()) => self.get(name.as_str()).await,
             // Whether tmux started it is unknown; the next look tells, and the record is there for it.
             Err(error @ SessionError::Tmux(RunError::Disconnected | RunError::TimedOut)) => Err(error),
@@ -71,7 +72,16 @@ impl Sessions {
             .filter(|env| !env.is_empty());
         record.init_prompts = request.init_prompts.clone().filter(|prompts| !prompts.is_empty());
         record.parent.clone_from(&request.parent);
+        self.mark(&mut record)?;
         Ok(record)
+    }
+
+    /// Gives a record the marker with which its agent is to end each reply, if that is wanted and it has none.
+    pub(super) fn mark(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
+        if self.0.setting.markers && record.turnq_marker.is_none() {
+            record.turnq_marker = Some(format!("LLMUX_DONE_{}", &new_key()?[..8]));
+        }
+        Ok(())
     }
 
     /// An absolute directory that exists; the home directory by default.
@@ -125,7 +135,14 @@ impl Sessions {
     }
 
     /// Starts a record's program in a new tmux session and watches whether it stays. The caller holds the gate.
-    pub(super) async fn launch(&self, record: &SessionRecord, size: Size) -> Result<(), SessionError> {
+    ///
+    /// `init`: its init prompts are wanted.
+    pub(super) async fn launch(
+        &self,
+        record: &SessionRecord,
+        size: Size,
+        init: bool,
+    ) -> Result<(), SessionError> {
         let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
         let key = new_key()?;
@@ -146,7 +163,7 @@ impl Sessions {
             done: Vec::new(),
         })?;
         let pane = Pane::made(feed, size, &key);
-        let live = self.enlist(&record.name, agent.submit.clone(), ids, pane);
+        let live = self.enlist(record, ids, pane);
         if self.0.tmux.version().ignores_session_size() {
             let resize = Command::ResizeWindow {
                 window: ids.window,
@@ -159,7 +176,9 @@ impl Sessions {
                 tracing::warn!(name = record.name, %error, "cannot give a new session its size");
             }
         }
-        self.watch_start(record, &agent, &live).await
+        self.watch_start(record, &agent, &live).await?;
+        self.0.follower.started(&record.name, init);
+        Ok(())
     }
 
     /// Ends a session that was made before a later command of its line failed.
@@ -241,7 +260,7 @@ impl Sessions {
     }
 
     /// Makes a pane the session's, and follows its life.
-    pub(super) fn enlist(&self, name: &str, submit: Submit, ids: Ids, pane: Pane) -> Live {
+    pub(super) fn enlist(&self, record: &SessionRecord, ids: Ids, pane: Pane) -> Live {
         let Ids {
             server,
             session,
@@ -250,14 +269,21 @@ impl Sessions {
             id,
             pid,
         } = ids;
-        let input = Input::start(Destination {
+        let input = Input::new(Destination {
             tmux: self.0.tmux.clone(),
             server,
             id,
-            pane: pane.clone(),
-            submit,
             spool: self.0.setting.spool.clone(),
         });
+        let agent = self.0.catalog.find(&record.agent);
+        let program = Program {
+            id: ProgramId { server, pane: id },
+            agent: agent.cloned().map(Arc::new),
+            env: Arc::new(self.known_environment(record, agent)),
+            record: Arc::new(record.clone()),
+            pane: pane.clone(),
+            input: input.clone(),
+        };
         let live = Live {
             server,
             session,
@@ -268,9 +294,18 @@ impl Sessions {
             pane,
             input,
         };
-        lock(&self.0.live).insert(name.to_owned(), live.clone());
-        tokio::spawn(keeper::follow(self.clone(), name.to_owned(), live.clone()));
+        lock(&self.0.live).insert(record.name.clone(), live.clone());
+        self.0.follower.runs(&record.name, program);
+        tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
         live
+    }
+
+    /// What a program's environment holds, as far as the daemon's own and the settings tell.
+    fn known_environment(&self, record: &SessionRecord, agent: Option<&Agent>) -> BTreeMap<String, String> {
+        let mut all = self.0.setting.environment.vars();
+        all.extend(agent.map(|agent| agent.env.clone()).unwrap_or_default());
+        all.extend(record.env.clone().unwrap_or_default());
+        all
     }
 
     /// Waits until the program looks alive, or until it has lasted long enough; says if it ended at once.
