@@ -235,7 +235,7 @@ impl Sessions {
                     hold: Duration::ZERO,
                 }
             }
-            Until::Idle => match self
+            Until::Idle | Until::Ready => match self
                 .0
                 .catalog
                 .find(&record.agent)

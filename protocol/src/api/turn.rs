@@ -124,6 +124,18 @@ pub enum Origin {
     Init,
 }
 
+impl Origin {
+    /// The word used on the wire and in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Broadcast => "broadcast",
+            Self::Init => "init",
+        }
+    }
+}
+
 /// What was typed: its size and what identifies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,6 +196,20 @@ pub enum Step {
     Blocked,
     /// The turn is over.
     Ended,
+}
+
+impl Step {
+    /// The word used on the wire and in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Typed => "typed",
+            Self::Accepted => "accepted",
+            Self::Blocked => "blocked",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 /// An answer.
