@@ -47,6 +47,9 @@ pub enum DaemonError {
     /// The other daemon does not give way.
     #[error("cannot take over from the running daemon: {0}")]
     Takeover(String),
+    /// The journal of turns can't be used.
+    #[error("{0}")]
+    Journal(String),
     /// Something the system owes us.
     #[error("cannot start the daemon: {0}")]
     Io(#[from] io::Error),
@@ -58,6 +61,7 @@ impl DaemonError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tmux(error) => Some(error.hint().to_owned()),
+            Self::Journal(_) => Some("move the file away to begin a new one".to_owned()),
             Self::NoConnection(Some(why)) if why.contains("duplicate session") => {
                 Some("another llmux daemon drives this tmux server; stop it, or use another with --tmux-socket NAME".into())
             }

@@ -32,8 +32,9 @@ use crate::{
     config::{Config, Environment},
     server::{self, Order, Shared, listen},
     session::{self, Sessions},
-    store::{StateDir, file::Lock},
+    store::{Journal, Retention, StateDir, file::Lock},
     tmux::{self, Socket, Tmux},
+    turn::{self, Seats, Turns},
 };
 
 /// How long tmux may take to come up and show its sessions.
@@ -111,6 +112,7 @@ struct Built {
     /// Where it would listen, then where a daemon was last seen.
     sockets: Vec<PathBuf>,
     tmux_version: tmux::Version,
+    config: Config,
     catalog: Catalog,
     warnings: Vec<String>,
 }
@@ -122,7 +124,7 @@ impl Built {
         let tmux_version = tmux::installed().await?;
         let config = Config::load(options.config.as_deref(), &environment)?;
         let catalog = Catalog::new(&config.agents)?;
-        let mut warnings = config.warnings;
+        let mut warnings = config.warnings.clone();
         warnings.extend(catalog.warnings().iter().cloned());
         Ok(Self {
             environment,
@@ -130,6 +132,7 @@ impl Built {
             state,
             sockets,
             tmux_version,
+            config,
             catalog,
             warnings,
         })
@@ -195,6 +198,7 @@ impl Bound {
             state,
             sockets: _,
             tmux_version,
+            config,
             catalog,
             warnings,
         } = built;
@@ -208,13 +212,18 @@ impl Bound {
         };
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
         let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
+        let home = environment.home().to_owned();
         let setting = session::Setting {
             environment,
             exe,
             spool: runtime_dir,
             owner,
+            markers: config.turnq.enabled,
         };
-        let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting);
+        let seats = seats(&config, &state, home).await?;
+        let follower = Arc::new(seats.clone());
+        let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
+        let turns = Turns::new(sessions.clone(), seats);
         if timeout(START_DEADLINE, sessions.synced()).await.is_err() {
             detach.cancel();
             let _ = tmux_task.await;
@@ -223,6 +232,7 @@ impl Bound {
                 tmux.status().borrow().last_error.clone(),
             ));
         }
+        turns.settle().await;
         let (orders, inbox) = mpsc::channel(4);
         let spare = OwnedFd::from(listener.try_clone()?);
         let ready = Ready {
@@ -240,6 +250,7 @@ impl Bound {
         };
         let shared = Shared {
             sessions,
+            turns: turns.clone(),
             status: Arc::new(move || face.status()),
             orders,
             leaving: leave.clone(),
@@ -255,6 +266,7 @@ impl Bound {
             spare,
             silent,
             server,
+            turns,
             tmux_task,
             _lock: lock,
         })
@@ -275,6 +287,7 @@ struct Serving {
     /// Held by the listener, and by each connection that has not sent anything.
     silent: Arc<()>,
     server: JoinHandle<io::Result<()>>,
+    turns: Turns,
     tmux_task: JoinHandle<()>,
     _lock: Lock,
 }
@@ -318,12 +331,28 @@ impl Serving {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         self.leave.cancel();
-        if timeout(DRAIN, self.server).await.is_err() {
+        let drained = async {
+            let _ = self.server.await;
+            self.turns.quiesce().await;
+        };
+        if timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("some requests did not end in time");
         }
         self.detach.cancel();
         let _ = self.tmux_task.await;
     }
+}
+
+/// What takes turns in the sessions to come.
+async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<Seats>, DaemonError> {
+    let setting = turn::Setting {
+        ready_timeout: Duration::from_secs(10),
+        init_prompts: config.init_prompts.clone(),
+        turnq: None,
+        max_hold: Duration::from_millis(config.turnq.max_hold_ms.unwrap_or(300_000)),
+    };
+    let journal = Journal::open(state.path(), Retention { turns_per_session: 1000, max_age: Duration::MAX }).map_err(|e| DaemonError::Journal(e.to_string()))?;
+    Seats::open(setting, journal, home).await.map_err(|e| DaemonError::Journal(e.to_string()))
 }
 
 fn serve(

@@ -173,8 +173,8 @@ impl Sessions {
     /// What a session shows; after its program ended, what it showed last.
     pub(crate) async fn screen(&self, name: &str) -> Result<ScreenView, SessionError> {
         self.record(name).await?;
-        let live = self.live(name).ok_or_else(|| not_running(name))?;
-        let look = live.pane.look().await.map_err(|_| not_running(name))?;
+        let live = self.live(name).ok_or_else(|| SessionError::not_running(name))?;
+        let look = live.pane.look().await.map_err(|_| SessionError::not_running(name))?;
         Ok(view::screen(name, look))
     }
 
@@ -204,7 +204,7 @@ impl Sessions {
                 ));
             }
             (Until::Exit, Some(live)) => live,
-            (_, live) => live.filter(Live::runs).ok_or_else(|| not_running(name))?,
+            (_, live) => live.filter(Live::runs).ok_or_else(|| SessionError::not_running(name))?,
         };
         let waiting = live.pane.wait(self.condition(&record, until)?);
         let seen = match at_most {
@@ -301,7 +301,13 @@ impl Sessions {
     fn running(&self, name: &str) -> Result<Live, SessionError> {
         self.live(name)
             .filter(Live::runs)
-            .ok_or_else(|| not_running(name))
+            .ok_or_else(|| SessionError::not_running(name))
+    }
+
+    /// Says whether a session's program runs.
+    pub(crate) async fn check_running(&self, name: &str) -> Result<(), SessionError> {
+        self.record(name).await?;
+        self.running(name).map(drop)
     }
 
     async fn record(&self, name: &str) -> Result<SessionRecord, SessionError> {
@@ -352,11 +358,6 @@ fn owned(words: Vec<&str>) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-fn not_running(name: &str) -> SessionError {
-    SessionError::NotRunning {
-        name: name.to_owned(),
-    }
-}
 
 /// Locks what no panic can leave half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,6 @@
 //! Why something asked of a turn can't be done.
 
-use llmux_protocol::api::{Dialog, ErrorCode};
+use llmux_protocol::api::{Dialog, ErrorCode, Turn, TurnState};
 
 use crate::{session::SessionError, store::JournalError};
 
@@ -77,4 +77,28 @@ fn choices(dialog: &Dialog) -> String {
         return "its answers could not be read; answer it in the session itself, or `cancel`".to_owned();
     }
     format!("the answers are {}, or cancel; --dialog {}", options.join(", "), dialog.id)
+}
+
+/// A turn that did not begin well, for a client that knows no turns.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct TurnRefusal {
+    message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) code: ErrorCode,
+}
+
+impl TurnRefusal {
+    pub(crate) fn of(turn: &Turn) -> Self {
+        let (message, hint) = match &turn.error {
+            Some(error) => (error.message.clone(), error.hint.clone()),
+            None => (format!("the turn is {}", turn.state.as_str()), None),
+        };
+        let code = match turn.state {
+            TurnState::SessionGone => ErrorCode::SessionNotRunning,
+            TurnState::Timeout => ErrorCode::Timeout,
+            _ => ErrorCode::NotSubmitted,
+        };
+        Self { message, hint, code }
+    }
 }

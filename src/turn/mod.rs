@@ -30,11 +30,10 @@ use llmux_protocol::api::{
 use tokio::{sync::watch, time::timeout};
 
 use self::{
-    live::{Live, Stop},
     seat::Seat,
     view::{Look, watch_for},
 };
-pub(crate) use self::{error::TurnFault, seat::Setting, seats::Seats};
+pub(crate) use self::{error::{TurnFault, TurnRefusal}, live::Live, seat::Setting, seats::Seats};
 use crate::session::{SessionError, Sessions, prompt_bytes};
 
 /// The longest key of a sender's own.
@@ -61,6 +60,11 @@ impl Turns {
     /// over.
     pub(crate) async fn settle(&self) {
         self.seats.settle().await;
+    }
+
+    /// Lets no more prompts be typed, and waits until those in the middle are. What waits is the next daemon's.
+    pub(crate) async fn quiesce(&self) {
+        self.seats.quiesce().await;
     }
 
     /// Queues a prompt, and waits for what the request says.
@@ -149,9 +153,6 @@ impl Turns {
             return self.seats.recorded(id).await;
         };
         live.cancel(how.leave_running);
-        if live.state() == TurnState::Queued && self.seats.unqueue(&live) {
-            seat::finish(&live, submit::Over::stopped(Stop::Cancelled)).await;
-        }
         let mut turns = live.follow();
         let waited = turns.wait_for(|turn| turn.state.is_final()).await;
         Ok(waited.map(|turn| turn.clone()).unwrap_or_else(|_| live.now()))
@@ -219,7 +220,7 @@ impl Turns {
 
     /// The seat of a running session.
     async fn seat(&self, name: &str) -> Result<Arc<Seat>, TurnFault> {
-        self.sessions.running_program(name).await?;
+        self.sessions.check_running(name).await?;
         Ok(self
             .seats
             .seat(name)

@@ -8,7 +8,7 @@ use std::{
 
 use llmux_protocol::api::{ActivityState, Origin, Reply, Source, Step, TurnError, TurnState};
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, RwLock, watch},
     time::Instant,
 };
 
@@ -53,6 +53,7 @@ pub(crate) struct Seat {
     pub(super) program: Program,
     pub(super) oracle: Oracle,
     pub(super) setting: Arc<Setting>,
+    typing: Arc<RwLock<()>>,
     marker: Option<Marker>,
     queue: Mutex<VecDeque<Arc<Live>>>,
     /// The turn that was taken last.
@@ -63,13 +64,14 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(name: &str, program: Program, oracle: Oracle, setting: Arc<Setting>) -> Arc<Self> {
+    pub(super) fn new(name: &str, program: Program, oracle: Oracle, setting: Arc<Setting>, typing: Arc<RwLock<()>>) -> Arc<Self> {
         let marker = program.record.turnq_marker.as_deref().and_then(Marker::read);
         Arc::new(Self {
             name: Mutex::new(name.to_owned()),
             program,
             oracle,
             setting,
+            typing,
             marker,
             queue: Mutex::default(),
             current: Mutex::default(),
@@ -276,6 +278,7 @@ impl Seat {
         let typist = self.program.input.claim().await;
         // Somebody may have typed while this one waited for the pane.
         let ready = submission.ready().await?;
+        let _typing = self.typing.read().await;
         match submission.hand_in(&typist, &ready).await {
             Submitted::Accepted(accepted) => Ok(accepted),
             Submitted::Over(over) => Err(over),

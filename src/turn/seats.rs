@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -15,6 +16,8 @@ use super::{
     seat::{self, Seat, Setting},
     submit::Over,
 };
+use tokio::sync::RwLock;
+
 use crate::{
     agent::{Follower as Transcript, Place, Watch},
     session::{Follower, Program, prompt_bytes},
@@ -26,18 +29,20 @@ pub(crate) struct Seats {
     setting: Arc<Setting>,
     journal: Journal,
     watch: Watch,
-    home: std::path::PathBuf,
+    home: PathBuf,
     seats: Mutex<HashMap<String, Arc<Seat>>>,
     lives: Mutex<HashMap<String, Arc<Live>>>,
     /// What a daemon before has left, until its program is found.
     left: Mutex<Vec<Entry>>,
+    /// Read while a prompt is typed; written once, when no more are to be.
+    typing: Arc<RwLock<()>>,
     /// Two requests with one key must not both be the first.
     keys: tokio::sync::Mutex<()>,
 }
 
 impl Seats {
     /// Begins without seats. `home` is the user's home directory.
-    pub(crate) async fn open(setting: Setting, journal: Journal, home: std::path::PathBuf) -> Result<Arc<Self>, TurnFault> {
+    pub(crate) async fn open(setting: Setting, journal: Journal, home: PathBuf) -> Result<Arc<Self>, TurnFault> {
         let left = journal.unfinished().await?;
         Ok(Arc::new(Self {
             setting: Arc::new(setting),
@@ -47,8 +52,15 @@ impl Seats {
             seats: Mutex::default(),
             lives: Mutex::default(),
             left: Mutex::new(left),
+            typing: Arc::default(),
             keys: tokio::sync::Mutex::default(),
         }))
+    }
+
+    /// Lets no more prompts be typed, and waits until those in the middle are.
+    pub(super) async fn quiesce(&self) {
+        // Never unlocked: what waits for it goes with this daemon, and is in the journal.
+        std::mem::forget(self.typing.clone().write_owned().await);
     }
 
     pub(super) fn seat(&self, name: &str) -> Option<Arc<Seat>> {
@@ -123,7 +135,7 @@ impl Seats {
     }
 
     /// Takes a turn that nobody has begun out of its queue.
-    pub(super) fn unqueue(&self, live: &Arc<Live>) -> bool {
+    fn unqueue(&self, live: &Arc<Live>) -> bool {
         let seats: Vec<Arc<Seat>> = lock(&self.seats).values().cloned().collect();
         seats.iter().any(|seat| seat.unqueue(live))
     }
@@ -132,9 +144,21 @@ impl Seats {
     fn keep(self: &Arc<Self>, live: &Arc<Live>) {
         let id = live.id();
         lock(&self.lives).insert(id.clone(), live.clone());
-        let (seats, mut turns) = (self.clone(), live.follow());
+        let (seats, live) = (self.clone(), live.clone());
         tokio::spawn(async move {
-            let _ = turns.wait_for(|turn| turn.state.is_final()).await;
+            let mut turns = live.follow();
+            let is_over = turns.wait_for(|turn| turn.state.is_final());
+            let stop = tokio::select! {
+                _ = is_over => None,
+                stop = live.stopped() => Some(stop),
+            };
+            if let Some(stop) = stop {
+                // Who has begun it stops it; in the queue nobody has.
+                if seats.unqueue(&live) {
+                    seat::finish(&live, Over::stopped(stop)).await;
+                }
+                let _ = turns.wait_for(|turn| turn.state.is_final()).await;
+            }
             lock(&seats.lives).remove(&id);
         });
     }
@@ -191,7 +215,7 @@ impl Follower for Arc<Seats> {
         let rules = program.agent.as_ref().map(|agent| agent.rules.clone()).unwrap_or_default();
         let oracle = Oracle::start(&program.pane, Arc::new(rules), self.transcript(&program));
         let left = self.left_for(&program.id.to_string());
-        let seat = Seat::new(name, program, oracle, self.setting.clone());
+        let seat = Seat::new(name, program, oracle, self.setting.clone(), self.typing.clone());
         for entry in left {
             let text = prompt_bytes(&entry.request.prompt).unwrap_or_default();
             let live = Live::resume(entry, text, self.journal.clone());

@@ -418,8 +418,8 @@ impl<'a> Submission<'a> {
         for _ in 0..ENTERS {
             self.silent(gap).await;
             let seq = self.seat.program.pane.seq();
-            self.type_keys(typist, self.seat.submit().enter.as_bytes()).await?;
             let at = Instant::now();
+            self.type_keys(typist, self.seat.submit().enter.as_bytes()).await?;
             let entered = if sees_composer {
                 self.entered(heard, &before).await
             } else {
@@ -463,7 +463,7 @@ impl<'a> Submission<'a> {
     async fn entered(&mut self, heard: u64, before: &Conversation) -> Entered {
         let deadline = Instant::now() + ACCEPT;
         let wanted = &self.wanted;
-        let typed = self.pictures.borrow().composer.as_ref().map(|composer| composer.text.clone());
+        let typed = self.pictures.borrow().composer.clone();
         let mut emptied_at: Option<Instant> = None;
         let look = |picture: &Arc<Picture>| {
             if let Some((source, detail)) = told(picture, heard, wanted) {
@@ -488,12 +488,8 @@ impl<'a> Submission<'a> {
                     }
                     Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
                 }
-                // A line end was put into it: the next Enter must come later.
-                Some(Holds::Prompt)
-                    if picture.composer.as_ref().map(|composer| &composer.text) != typed.as_ref() =>
-                {
-                    Look::Found(Entered::Lost)
-                }
+                // It got a line end: the next Enter must come later.
+                Some(Holds::Prompt) if picture.composer != typed => Look::Found(Entered::Lost),
                 None if picture.is(ActivityState::Blocked) => {
                     Look::Found(Entered::Accepted(Source::Screen, "a dialog took the composer's place".into()))
                 }

@@ -70,6 +70,8 @@ pub enum ErrorCode {
     DialogChanged,
     /// No dialog is open.
     NoDialog,
+    /// The prompt was not submitted, and is not on its way.
+    NotSubmitted,
     /// The open dialog has no such option, or more than one.
     BadChoice,
     /// The prompt is over the limit.

@@ -203,6 +203,9 @@ pub struct SendRequest {
     /// Whether Enter follows.
     #[serde(default = "yes")]
     pub enter: bool,
+    /// Whether it goes on without a turn of the turnq channel.
+    #[serde(default)]
+    pub skip_turnq: bool,
 }
 
 fn yes() -> bool {
@@ -231,6 +234,9 @@ pub struct BroadcastRequest {
     pub agent: String,
     /// The text; at most 1 MiB.
     pub prompt: String,
+    /// Whether it goes on without turns of the turnq channels.
+    #[serde(default)]
+    pub no_turnq: bool,
 }
 
 /// The answer to a broadcast.
