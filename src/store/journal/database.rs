@@ -157,7 +157,7 @@ fn all(connection: &Connection, rest: &str, params: impl Params) -> rusqlite::Re
     rows.collect()
 }
 
-/// A count as SQLite takes it.
+/// A count as `SQLite` takes it.
 fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

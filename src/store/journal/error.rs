@@ -16,7 +16,7 @@ pub(crate) enum JournalError {
     /// Its file could not be made, made private or set aside.
     #[error(transparent)]
     File(#[from] FileError),
-    /// SQLite could not do it. Nothing of it was written.
+    /// `SQLite` could not do it. Nothing of it was written.
     #[error("the journal of turns {} cannot be used", path.display())]
     Database {
         /// The file.
@@ -86,7 +86,7 @@ impl JournalError {
         }
     }
 
-    /// Whether the file is no SQLite database, or a broken one.
+    /// Whether the file is no `SQLite` database, or a broken one.
     pub(super) fn is_corrupt(&self) -> bool {
         self.is_one_of(&[ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase])
     }

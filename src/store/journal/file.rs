@@ -84,9 +84,9 @@ fn migrate(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(now)
 }
 
-/// Makes the file, or takes it from others; SQLite gives the mode to the files beside it.
+/// Makes the file, or takes it from others; `SQLite` gives the mode to the files beside it.
 ///
-/// An existing file is not opened: closing it would end the locks that SQLite holds on it for another connection.
+/// An existing file is not opened: closing it would end the locks that `SQLite` holds on it for another connection.
 fn make_private(path: &Path) -> io::Result<()> {
     let made = OpenOptions::new()
         .write(true)

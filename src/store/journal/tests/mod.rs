@@ -220,7 +220,7 @@ async fn only_final_turns_are_forgotten() {
         journal.put(entry).await.unwrap();
     }
     drop(journal);
-    let journal = place.open_keeping(3, Duration::from_secs(3600));
+    let journal = place.open_keeping(3, Duration::from_hours(1));
     let kept = journal.of_session("a", 99, None).await.unwrap();
     assert_eq!(ids(&kept), ["19", "18", "17", "15", "10", "05", "00"]);
     assert_eq!(
