@@ -4,6 +4,7 @@
 
 mod dir;
 pub mod file;
+pub(crate) mod journal;
 mod sessions;
 pub mod time;
 
