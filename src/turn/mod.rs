@@ -1,0 +1,3 @@
+//! Turns: one prompt and its answer.
+
+pub(crate) mod turnq;
