@@ -151,6 +151,15 @@ impl Screen {
         (0..self.size().rows).map(|row| self.row(row)).collect()
     }
 
+    /// The visible rows as [`Screen::rows`] gives them, but with a blank for each cell that is dim: what a program
+    /// shows without meaning it. The cursor that a program draws on the first dim cell counts as dim too.
+    #[must_use]
+    pub fn bright_rows(&self) -> Vec<String> {
+        (0..i32::from(self.size().rows))
+            .map(|row| cells::bright_text(&self.terminal.grid()[Line(row)]))
+            .collect()
+    }
+
     /// The rows that have left the primary screen, oldest first; [`SCROLLBACK_LINES`] at most.
     #[must_use]
     pub fn scrollback(&self) -> Vec<String> {

@@ -23,7 +23,7 @@ use std::{
 
 use llmux_protocol::{
     PaneId, SessionId, WindowId,
-    api::{AgentView, ScreenView, SessionView, Until, WaitOutcome},
+    api::{ActivityState, AgentView, ScreenView, SessionView, Until, WaitOutcome},
 };
 use tokio::{
     sync::{OwnedMutexGuard, watch},
@@ -37,7 +37,7 @@ pub(crate) use self::{
 };
 use self::{records::Records, tree::Process};
 use crate::{
-    agent::{Agent, Catalog, ProgramSearch},
+    agent::{Agent, Catalog, ProgramSearch, Rules, Sight},
     config::Environment,
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
@@ -239,11 +239,12 @@ impl Sessions {
                 .0
                 .catalog
                 .find(&record.agent)
-                .and_then(|agent| agent.ready.clone())
+                .map(|agent| agent.rules.clone())
+                .filter(Rules::knows_ready)
             {
                 None => Condition::Quiet(IDLE_QUIET),
-                Some(ready) => Condition::Screen {
-                    test: Box::new(move |rows| ready.matches(rows)),
+                Some(rules) => Condition::Screen {
+                    test: Box::new(move |rows| ready_evidence(&rules, rows)),
                     hold: IDLE_HOLD,
                 },
             },
@@ -352,6 +353,17 @@ fn outcome(name: &str, seen: Seen) -> WaitOutcome {
         evidence: seen.evidence,
         seq: seen.seq,
     }
+}
+
+/// What shows that the screen is ready for a prompt, if it is.
+fn ready_evidence(rules: &Rules, rows: &[String]) -> Option<String> {
+    let sight = Sight {
+        rows,
+        bright: rows,
+        title: "",
+    };
+    let seen = rules.screen(&sight)?;
+    (seen.state == ActivityState::Ready).then_some(seen.detail)
 }
 
 fn owned(words: Vec<&str>) -> Vec<String> {

@@ -319,17 +319,15 @@ impl Sessions {
         let pane = &live.pane;
         let alive = async {
             pane.wait(Condition::OutputPast(0)).await?;
-            match agent.ready.clone() {
-                Some(ready) => {
-                    let test = Box::new(move |rows: &[String]| ready.matches(rows));
-                    pane.wait(Condition::Screen {
-                        test,
-                        hold: Duration::ZERO,
-                    })
-                    .await
-                }
-                None => pane.wait(Condition::Quiet(SETTLED)).await,
+            if !agent.rules.knows_ready() {
+                return pane.wait(Condition::Quiet(SETTLED)).await;
             }
+            let rules = agent.rules.clone();
+            pane.wait(Condition::Screen {
+                test: Box::new(move |rows| super::ready_evidence(&rules, rows)),
+                hold: Duration::ZERO,
+            })
+            .await
         };
         // Whichever way the wait ended, the life says how the program is.
         let _: Result<Result<_, WaitError>, _> = timeout(WATCH_START, alive).await;
