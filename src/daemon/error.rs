@@ -5,8 +5,9 @@ use std::{io, path::PathBuf};
 use crate::{
     agent::CatalogError,
     config::ConfigError,
-    store::{DirError, FileError},
+    store::{DirError, FileError, JournalError},
     tmux::Unusable,
+    turn::turnq::TurnqError,
 };
 
 /// Why a daemon can't run.
@@ -48,8 +49,11 @@ pub enum DaemonError {
     #[error("cannot take over from the running daemon: {0}")]
     Takeover(String),
     /// The journal of turns can't be used.
-    #[error("{0}")]
-    Journal(String),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The turnq coordinator can't be used as it is configured.
+    #[error(transparent)]
+    Turnq(#[from] TurnqError),
     /// Something the system owes us.
     #[error("cannot start the daemon: {0}")]
     Io(#[from] io::Error),
@@ -61,7 +65,8 @@ impl DaemonError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tmux(error) => Some(error.hint().to_owned()),
-            Self::Journal(_) => Some("move the file away to begin a new one".to_owned()),
+            Self::Journal(error) => Some(error.hint()),
+            Self::Turnq(error) => Some(error.hint()),
             Self::NoConnection(Some(why)) if why.contains("duplicate session") => {
                 Some("another llmux daemon drives this tmux server; stop it, or use another with --tmux-socket NAME".into())
             }

@@ -34,7 +34,7 @@ use crate::{
     session::{self, Sessions},
     store::{Journal, Retention, StateDir, file::Lock},
     tmux::{self, Socket, Tmux},
-    turn::{self, Seats, Turns},
+    turn::{self, Seats, Turns, turnq::Coordinator},
 };
 
 /// How long tmux may take to come up and show its sessions.
@@ -45,6 +45,8 @@ const LISTENERS: usize = 2;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long the daemon that leaves serves on, so that those who knocked before are let in.
 const LAST_CALLS: Duration = Duration::from_millis(20);
+/// How long a turn may hold its turnq channel if the configuration does not say.
+const MAX_HOLD: Duration = Duration::from_secs(5 * 60);
 /// How long clients that were let in may take to send their first request: closing on them would leave them without
 /// knowing whether it was carried out.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
@@ -346,13 +348,34 @@ impl Serving {
 /// What takes turns in the sessions to come.
 async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<Seats>, DaemonError> {
     let setting = turn::Setting {
-        ready_timeout: Duration::from_secs(10),
+        ready_timeout: Duration::from_millis(config.turns.ready_timeout_ms),
         init_prompts: config.init_prompts.clone(),
-        turnq: None,
-        max_hold: Duration::from_millis(config.turnq.max_hold_ms.unwrap_or(300_000)),
+        turnq: turnq(config)?,
+        max_hold: max_hold(config),
     };
-    let journal = Journal::open(state.path(), Retention { turns_per_session: 1000, max_age: Duration::MAX }).map_err(|e| DaemonError::Journal(e.to_string()))?;
-    Seats::open(setting, journal, home).await.map_err(|e| DaemonError::Journal(e.to_string()))
+    let retention = Retention {
+        turns_per_session: config.turns.keep,
+        max_age: Duration::from_secs(config.turns.days.saturating_mul(24 * 60 * 60)),
+    };
+    let journal = Journal::open(&state.turns(), retention)?;
+    Ok(Seats::open(setting, journal, home).await?)
+}
+
+fn max_hold(config: &Config) -> Duration {
+    config.turnq.max_hold_ms.map_or(MAX_HOLD, Duration::from_millis)
+}
+
+/// Strict turn order, if the configuration wants it.
+fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
+    if !config.turnq.enabled {
+        return Ok(None);
+    }
+    let settings = turn::turnq::Settings {
+        url: config.turnq.url.clone(),
+        api_key: config.turnq.api_key.clone(),
+        max_hold: max_hold(config),
+    };
+    Ok(Some(Coordinator::new(settings, std::env::temp_dir())?))
 }
 
 fn serve(

@@ -17,7 +17,7 @@ use super::{
     report::{News, Reports, of_signal},
 };
 use crate::{
-    agent::{Entry, Follower, Outcome, Rules, Sight},
+    agent::{Rules, Sight, transcript::{Entry, Follower, Outcome}},
     pane::{Life, Observation, Observer, Pane},
     screen::Page,
     store::time,
@@ -220,7 +220,7 @@ impl Task {
         let screen = self.rules.screen(&sight);
         let title = self.rules.title(&title);
         let composer = self.rules.composer(&sight);
-        let insert = self.rules.insert_keys(&sight).map(<[u8]>::to_vec);
+        let is_normal_mode = self.rules.normal_mode(&sight);
         let verdict = judge(&Evidence {
             life: &life,
             screen: screen.as_ref(),
@@ -249,7 +249,7 @@ impl Task {
             screen,
             title,
             composer,
-            insert,
+            is_normal_mode,
             conversation: Arc::new(conversation),
             reports: self.reports.clone(),
             belief: Belief {
@@ -276,7 +276,7 @@ impl Picture {
             screen: None,
             title: None,
             composer: None,
-            insert: None,
+            is_normal_mode: false,
             conversation: Arc::new(Conversation::new(Page::default(), None, 0)),
             reports: Arc::default(),
             belief: Belief {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{conversation::Conversation, report::Reports};
 use crate::{
-    agent::{Composer, Seen, dialog},
+    agent::{Composer, Seen, read_dialog as read_dialog_rows},
     pane::Life,
     screen::Size,
 };
@@ -28,8 +28,8 @@ pub(super) struct Picture {
     /// What the title says.
     pub(super) title: Option<Seen>,
     pub(super) composer: Option<Composer>,
-    /// What must be typed before text is text, if the composer takes keys for commands now.
-    pub(super) insert: Option<Vec<u8>>,
+    /// Whether the composer takes keys for commands now.
+    pub(super) is_normal_mode: bool,
     pub(super) conversation: Arc<Conversation>,
     pub(super) reports: Arc<Reports>,
     /// What all of that means.

@@ -101,6 +101,10 @@ impl Seat {
         self.program.agent.as_ref().map_or(&[], |agent| &agent.clear_keys)
     }
 
+    pub(super) fn insert_keys(&self) -> &[Vec<u8>] {
+        self.program.agent.as_ref().map_or(&[], |agent| &agent.insert_keys)
+    }
+
     pub(super) fn marker(&self) -> Option<&Marker> {
         self.marker.as_ref()
     }

@@ -19,9 +19,9 @@ use super::{
 use tokio::sync::RwLock;
 
 use crate::{
-    agent::{Follower as Transcript, Place, Watch},
+    agent::transcript::{Follower as Transcript, Place, Watch},
     session::{Follower, Program, prompt_bytes},
-    store::{Entry, Journal},
+    store::{Entry, Journal, JournalError},
 };
 
 /// All seats. It follows which programs run.
@@ -42,7 +42,7 @@ pub(crate) struct Seats {
 
 impl Seats {
     /// Begins without seats. `home` is the user's home directory.
-    pub(crate) async fn open(setting: Setting, journal: Journal, home: PathBuf) -> Result<Arc<Self>, TurnFault> {
+    pub(crate) async fn open(setting: Setting, journal: Journal, home: PathBuf) -> Result<Arc<Self>, JournalError> {
         let left = journal.unfinished().await?;
         Ok(Arc::new(Self {
             setting: Arc::new(setting),

@@ -246,8 +246,10 @@ impl<'a> Submission<'a> {
             return Err(Over::new(TurnState::Refused, "journal", format!("nothing was typed: {error}")));
         }
         let draft = self.make_room(typist, ready).await?;
-        if let Some(insert) = &ready.insert {
-            self.type_keys(typist, insert).await?;
+        if ready.is_normal_mode {
+            for keys in self.seat.insert_keys() {
+                self.type_keys(typist, keys).await?;
+            }
         }
         if ready.composer.is_some() {
             self.paste(typist).await?;
