@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
-use super::{BadKeys, BadRule, CommandLineError, ProgramSearch, Rules, data, split};
+use super::{
+    BadKeys, BadRule, CommandLineError, ProgramSearch, Rules, data, split,
+    transcript::{Format, chooses_conversation},
+};
 use crate::{
     config::{AgentConfig, Environment},
     nearest::near,
@@ -56,6 +59,10 @@ pub struct Agent {
     pub insert_keys: Vec<Vec<u8>>,
     /// The end marker it is asked for, in a form that its renderer leaves alone; `{}` is the marker's own part.
     pub marker: String,
+    /// How it writes its own transcript, if that is known.
+    pub transcript: Option<Format>,
+    /// The flag that gives a new conversation its id.
+    pub session_id_flag: Option<String>,
     /// Models to choose from.
     pub models: Vec<String>,
     /// How to install it.
@@ -197,6 +204,8 @@ impl Agent {
             clear_keys: default_clear_keys(),
             insert_keys: Vec::new(),
             marker: DEFAULT_MARKER.to_owned(),
+            transcript: None,
+            session_id_flag: None,
             models: Vec::new(),
             install_hint: format!("put the program of agents.{key}.cmd on PATH"),
             docs_url: String::new(),
@@ -209,6 +218,10 @@ impl Agent {
             self.display_name.clone_from(name);
         }
         if let Some(cmd) = &change.cmd {
+            if self.builtin.is_some() || program_name(cmd) != program_name(&self.cmd) {
+                // Another program may refuse the flag.
+                self.session_id_flag = None;
+            }
             self.cmd.clone_from(cmd);
             self.builtin = None;
         }
@@ -237,6 +250,13 @@ impl Agent {
         let mut argv = self.program(env)?;
         argv.extend(split(flags.unwrap_or(&self.flags))?);
         Ok(argv)
+    }
+
+    /// The flag that gives the conversation of a command line an id, unless the line chooses one itself.
+    #[must_use]
+    pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {
+        let flag = self.session_id_flag.as_deref()?;
+        (!chooses_conversation(argv, flag)).then_some(flag)
     }
 
     fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {
@@ -285,6 +305,12 @@ impl Agent {
             docs_url: self.docs_url.clone(),
         }
     }
+}
+
+/// The file name of a command's program.
+fn program_name(cmd: &str) -> Option<String> {
+    let words = split(cmd).ok()?;
+    words.first()?.rsplit('/').next().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Agent, BadKeys, Builtin, CatalogError, Rules, Submit, catalog, keys};
+use super::{Agent, BadKeys, Builtin, CatalogError, Rules, Submit, catalog, keys, transcript::Format};
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
 
@@ -38,6 +38,8 @@ pub(super) struct Row {
     marker: Option<String>,
     #[serde(default)]
     rules: Rules,
+    transcript: Option<Format>,
+    session_id_flag: Option<String>,
     install_hint: String,
     docs_url: String,
 }
@@ -72,6 +74,8 @@ impl TryFrom<Row> for Agent {
             },
             insert_keys: keys(&row.insert_keys)?,
             marker: row.marker.unwrap_or_else(|| catalog::DEFAULT_MARKER.to_owned()),
+            transcript: row.transcript,
+            session_id_flag: row.session_id_flag,
             models: Vec::new(),
             install_hint: row.install_hint,
             docs_url: row.docs_url,

@@ -12,6 +12,7 @@ pub mod dialog;
 mod keys;
 mod rule;
 mod rules;
+pub mod transcript;
 
 pub use catalog::{Agent, Builtin, Catalog, CatalogError, Submit};
 pub use command_line::{CommandLineError, split};

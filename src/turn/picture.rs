@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{conversation::Conversation, report::Reports};
 use crate::{
-    agent::{Composer, Seen, read_dialog as read_dialog_rows},
+    agent::{Composer, Seen, dialog},
     pane::Life,
     screen::Size,
 };
