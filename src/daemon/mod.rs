@@ -17,7 +17,7 @@ use tokio::{
     net::UnixListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How long the daemon that leaves serves on, so that those who knocked before are let in.
 const LAST_CALLS: Duration = Duration::from_millis(20);
 /// How long a turn may hold its turnq channel if the configuration does not say.
-const MAX_HOLD: Duration = Duration::from_secs(5 * 60);
+const MAX_HOLD: Duration = Duration::from_mins(5);
 /// How long clients that were let in may take to send their first request: closing on them would leave them without
 /// knowing whether it was carried out.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
@@ -353,11 +353,9 @@ async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<S
         turnq: turnq(config)?,
         max_hold: max_hold(config),
     };
-    let retention = Retention {
-        turns_per_session: config.turns.keep,
-        max_age: Duration::from_secs(config.turns.days.saturating_mul(24 * 60 * 60)),
-    };
-    let journal = Journal::open(&state.turns(), retention)?;
+    let (path, retention) = (state.turns(), Retention::from(&config.turns));
+    let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
+    let journal = opened.map_err(io::Error::other)??;
     Ok(Seats::open(setting, journal, home).await?)
 }
 
@@ -375,7 +373,7 @@ fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
         api_key: config.turnq.api_key.clone(),
         max_hold: max_hold(config),
     };
-    Ok(Some(Coordinator::new(settings, std::env::temp_dir())?))
+    Ok(Some(Coordinator::new(settings, &std::env::temp_dir())?))
 }
 
 fn serve(

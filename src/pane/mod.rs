@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
     life::{End, Life},
-    observer::{Observation, Observer, Said},
+    observer::{Observation, Observer},
     subscription::{Subscription, Update},
     wait::{Condition, Seen, WaitError, exit_evidence},
 };

@@ -3,7 +3,7 @@
 use tokio::{sync::watch, time::Instant};
 
 use super::{Life, Pane, task::Request};
-use crate::screen::{Modes, Page, Signal, Size};
+use crate::screen::{Page, Signal, Size};
 
 /// Something the program said beside its screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,6 @@ pub(crate) struct Observation {
     pub(crate) seq: u64,
     pub(crate) life: Life,
     pub(crate) size: Size,
-    pub(crate) modes: Modes,
     pub(crate) title: String,
     pub(crate) page: Page,
     /// The visible rows without what is dim.

@@ -258,7 +258,6 @@ impl Task {
             seq: self.ring.end(),
             life: self.tellers.life.borrow().clone(),
             size: self.screen.size(),
-            modes: self.screen.modes(),
             title: self.screen.title().to_owned(),
             page: self.screen.page(),
             bright: self.screen.bright_rows(),

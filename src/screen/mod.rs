@@ -174,7 +174,7 @@ impl Screen {
     pub fn page(&self) -> Page {
         let grid = self.terminal.grid();
         let top = grid.topmost_line().0;
-        let lines = (top..grid.screen_lines() as i32).map(|line| &grid[Line(line)]);
+        let lines = (top..i32::from(self.size().rows)).map(|line| &grid[Line(line)]);
         Page {
             rows: lines.clone().map(cells::text).collect(),
             continued: lines.map(cells::is_continued).collect(),

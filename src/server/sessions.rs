@@ -5,7 +5,8 @@ use axum::{
     extract::{Path, State},
 };
 use llmux_protocol::api::{
-    Activity, EditRequest, RestartRequest, ScreenView, SessionView, StartRequest, State as RunState, StopRequest, Stopped,
+    Activity, EditRequest, RestartRequest, ScreenView, SessionView, StartRequest, State as RunState,
+    StopRequest, Stopped,
 };
 use serde::Serialize;
 

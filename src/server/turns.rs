@@ -14,9 +14,9 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use llmux_protocol::api::{
-    ActivityState, AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, Origin,
-    SendRequest, Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState, TurnWait, Until,
-    WaitFor, WaitOutcome, WaitRequest,
+    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, Origin, SendRequest,
+    Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState, TurnWait, Until,
+    WaitOutcome, WaitRequest,
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Shared, body::Json, error::Failure};
 use crate::{
     session::SessionError,
-    turn::{Live, TurnFault, TurnRefusal},
+    turn::{Live, TurnRefusal},
 };
 
 type Answer<T> = Result<Reply<T>, Failure>;
@@ -106,7 +106,11 @@ pub(super) async fn hook(
 pub(super) async fn send(
     State(shared): State<Shared>,
     Path(name): Path<String>,
-    Json(SendRequest { prompt, enter, skip_turnq }): Json<SendRequest>,
+    Json(SendRequest {
+        prompt,
+        enter,
+        skip_turnq,
+    }): Json<SendRequest>,
 ) -> Answer<Sent> {
     let request = TurnRequest {
         enter,
@@ -127,15 +131,27 @@ pub(super) async fn send(
 fn refused(turn: &Turn) -> Result<(), TurnRefusal> {
     let is_on_its_way = matches!(
         turn.state,
-        TurnState::Queued | TurnState::Submitting | TurnState::Running | TurnState::Blocked | TurnState::Ended
+        TurnState::Queued
+            | TurnState::Submitting
+            | TurnState::Running
+            | TurnState::Blocked
+            | TurnState::Ended
     );
-    if is_on_its_way { Ok(()) } else { Err(TurnRefusal::of(turn)) }
+    if is_on_its_way {
+        Ok(())
+    } else {
+        Err(TurnRefusal::of(turn))
+    }
 }
 
 /// Types one prompt to all running sessions of an agent, side by side; each takes its session's turn.
 pub(super) async fn broadcast(
     State(shared): State<Shared>,
-    Json(BroadcastRequest { agent, prompt, no_turnq }): Json<BroadcastRequest>,
+    Json(BroadcastRequest {
+        agent,
+        prompt,
+        no_turnq,
+    }): Json<BroadcastRequest>,
 ) -> Answer<BroadcastReply> {
     shared.sessions.agent(&agent)?;
     let all = shared.sessions.list().await?;
@@ -152,7 +168,10 @@ pub(super) async fn broadcast(
         .map(|name| {
             let (turns, prompt) = (shared.turns.clone(), prompt.clone());
             tokio::spawn(async move {
-                let request = TurnRequest { no_turnq, ..TurnRequest::new(prompt) };
+                let request = TurnRequest {
+                    no_turnq,
+                    ..TurnRequest::new(prompt)
+                };
                 let result = turns.submit(&name, request, Origin::Broadcast).await;
                 (name, result)
             })
@@ -192,9 +211,14 @@ pub(super) async fn wait_session(
     let ready = shared.turns.ready(&name);
     let activity = match timeout_ms {
         None => ready.await?,
-        Some(ms) => timeout(Duration::from_millis(ms), ready)
-            .await
-            .map_err(|_| SessionError::WaitTimeout { name: name.clone(), ms })??,
+        Some(ms) => {
+            timeout(Duration::from_millis(ms), ready)
+                .await
+                .map_err(|_| SessionError::WaitTimeout {
+                    name: name.clone(),
+                    ms,
+                })??
+        }
     };
     Ok(Reply(WaitOutcome {
         ok: true,
@@ -205,13 +229,16 @@ pub(super) async fn wait_session(
 }
 
 /// Answers a turn and its growing answer, a line of JSON for each step, until it is over.
-pub(super) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn events(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
     let (sender, body) = Channel::<Bytes>::new(EVENTS);
     let pouring = match shared.turns.follow(&id).await? {
         Ok(live) => tokio::spawn(pour(live, sender)),
         Err(turn) => tokio::spawn(async move {
             let mut sender = sender;
-            let _ = say(&mut sender, &TurnEvent::Turn { turn }).await;
+            let _ = say(&mut sender, &TurnEvent::Turn { turn: Box::new(turn) }).await;
         }),
     };
     let pouring = AbortOnDropHandle::new(pouring);
@@ -234,7 +261,7 @@ async fn pour(live: Arc<Live>, mut to: Sender<Bytes>) {
         {
             return;
         }
-        if !say(&mut to, &TurnEvent::Turn { turn }).await || is_over {
+        if !say(&mut to, &TurnEvent::Turn { turn: Box::new(turn) }).await || is_over {
             return;
         }
         loop {
@@ -262,7 +289,10 @@ impl Streamed {
     /// What can be added: whole lines, for the last one may still change.
     fn grown(&mut self, shown: &str) -> Option<String> {
         let stable = shown.rfind('\n').map_or("", |end| &shown[..=end]);
-        let more = stable.strip_prefix(self.0.as_str()).filter(|more| !more.is_empty())?.to_owned();
+        let more = stable
+            .strip_prefix(self.0.as_str())
+            .filter(|more| !more.is_empty())?
+            .to_owned();
         self.0.push_str(&more);
         Some(more)
     }
@@ -271,13 +301,10 @@ impl Streamed {
     /// showed it otherwise; then only what comes behind the lines that were streamed is added.
     fn rest(&mut self, reply: Option<&str>) -> Option<String> {
         let reply = reply?;
-        let rest = match reply.strip_prefix(self.0.as_str()) {
-            Some(rest) => rest.to_owned(),
-            None => {
-                let lines = self.0.lines().filter(|line| !line.trim().is_empty()).count();
-                let kept = reply.lines().filter(|line| !line.trim().is_empty()).skip(lines);
-                kept.collect::<Vec<_>>().join("\n")
-            }
+        let rest = if let Some(rest) = reply.strip_prefix(self.0.as_str()) { rest.to_owned() } else {
+            let lines = self.0.lines().filter(|line| !line.trim().is_empty()).count();
+            let kept = reply.lines().filter(|line| !line.trim().is_empty()).skip(lines);
+            kept.collect::<Vec<_>>().join("\n")
         };
         (!rest.is_empty()).then_some(rest)
     }

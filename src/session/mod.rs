@@ -33,7 +33,7 @@ use tokio::{
 pub(crate) use self::{
     error::SessionError,
     input::{Input, Typist, prompt_bytes},
-    program::{Follower, Program, ProgramId},
+    program::{Follower, Program},
 };
 use self::{records::Records, tree::Process};
 use crate::{
@@ -174,7 +174,11 @@ impl Sessions {
     pub(crate) async fn screen(&self, name: &str) -> Result<ScreenView, SessionError> {
         self.record(name).await?;
         let live = self.live(name).ok_or_else(|| SessionError::not_running(name))?;
-        let look = live.pane.look().await.map_err(|_| SessionError::not_running(name))?;
+        let look = live
+            .pane
+            .look()
+            .await
+            .map_err(|_| SessionError::not_running(name))?;
         Ok(view::screen(name, look))
     }
 
@@ -204,7 +208,9 @@ impl Sessions {
                 ));
             }
             (Until::Exit, Some(live)) => live,
-            (_, live) => live.filter(Live::runs).ok_or_else(|| SessionError::not_running(name))?,
+            (_, live) => live
+                .filter(Live::runs)
+                .ok_or_else(|| SessionError::not_running(name))?,
         };
         let waiting = live.pane.wait(self.condition(&record, until)?);
         let seen = match at_most {
@@ -369,7 +375,6 @@ fn ready_evidence(rules: &Rules, rows: &[String]) -> Option<String> {
 fn owned(words: Vec<&str>) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
-
 
 /// Locks what no panic can leave half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -317,7 +317,9 @@ impl Sessions {
 
     /// What a program's environment holds, as far as the daemon's own and the settings tell.
     fn known_environment(&self, record: &SessionRecord, agent: Option<&Agent>) -> BTreeMap<String, String> {
-        let text = |(key, value): (&std::ffi::OsStr, &std::ffi::OsStr)| Some((key.to_str()?.to_owned(), value.to_str()?.to_owned()));
+        let text = |(key, value): (&std::ffi::OsStr, &std::ffi::OsStr)| {
+            Some((key.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        };
         let mut all: BTreeMap<String, String> = self.0.setting.environment.vars().filter_map(text).collect();
         all.extend(agent.map(|agent| agent.env.clone()).unwrap_or_default());
         all.extend(record.env.clone().unwrap_or_default());

@@ -27,7 +27,11 @@ enum Choice {
 pub(super) async fn answer(seat: &Seat, request: &AnswerRequest) -> Result<Answered, TurnFault> {
     let _attention = seat.oracle.attend();
     let typist = seat.program.input.claim().await;
-    let picture = seat.oracle.look().await.ok_or_else(|| TurnFault::NoDialog(seat.name()))?;
+    let picture = seat
+        .oracle
+        .look()
+        .await
+        .ok_or_else(|| TurnFault::NoDialog(seat.name()))?;
     let Some(dialog) = picture.belief.dialog.clone() else {
         return Err(TurnFault::NoDialog(seat.name()));
     };
@@ -63,7 +67,11 @@ fn choose(dialog: &Dialog, choice: &str) -> Option<Choice> {
         return (index < dialog.options.len()).then_some(Choice::Option(index));
     }
     let wanted = choice.to_lowercase();
-    let labels: Vec<String> = dialog.options.iter().map(|option| option.label.to_lowercase()).collect();
+    let labels: Vec<String> = dialog
+        .options
+        .iter()
+        .map(|option| option.label.to_lowercase())
+        .collect();
     if let Some(index) = labels.iter().position(|label| *label == wanted) {
         return Some(Choice::Option(index));
     }
@@ -127,7 +135,11 @@ impl Answering<'_> {
             selected = match moved {
                 Some(Some(now)) if now.abs_diff(index) < from.abs_diff(index) => now,
                 Some(None) => return Err(self.changed()),
-                _ => return Err(TurnFault::NotAnswered("the selection does not follow the arrow keys".to_owned())),
+                _ => {
+                    return Err(TurnFault::NotAnswered(
+                        "the selection does not follow the arrow keys".to_owned(),
+                    ));
+                }
             };
         }
         Ok(())
@@ -212,7 +224,10 @@ mod tests {
 
     #[test]
     fn an_option_named_cancel_is_an_option() {
-        assert_eq!(choose(&dialog(&["Go", "Cancel"]), "cancel"), Some(Choice::Option(1)));
+        assert_eq!(
+            choose(&dialog(&["Go", "Cancel"]), "cancel"),
+            Some(Choice::Option(1))
+        );
     }
 
     #[test]

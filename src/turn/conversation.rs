@@ -96,7 +96,9 @@ impl Conversation {
                 None => return None,
             },
         };
-        let is_echo = |row: &&String| prompt.contains(squeeze(row.trim_start_matches(['❯', '›', '>', '│', ' '])).as_str());
+        let is_echo = |row: &&String| {
+            prompt.contains(squeeze(row.trim_start_matches(['❯', '›', '>', '│', ' '])).as_str())
+        };
         let echo = self.rows[row..].iter().take_while(is_echo).count();
         (echo > 0 && row + echo < self.rows.len()).then_some(Anchor {
             row: row + echo,
@@ -144,7 +146,11 @@ impl Conversation {
     pub(super) fn reply(&self, rules: &Rules, anchor: Anchor, marker: Option<&Marker>) -> String {
         let rows: Vec<(usize, &str)> = self.texts(rules, anchor).collect();
         let rows = marker.map_or(&rows[..], |marker| without_marker(&rows, marker));
-        let width = rows.iter().map(|(at, _)| self.rows[*at].width()).max().unwrap_or(0);
+        let width = rows
+            .iter()
+            .map(|(at, _)| self.rows[*at].width())
+            .max()
+            .unwrap_or(0);
         let mut reply = String::new();
         let mut before: Option<usize> = None;
         for &(at, text) in rows {
@@ -154,7 +160,11 @@ impl Conversation {
                 Some(before) => self.joint(before, at, width, text),
             };
             reply.push_str(joint);
-            reply.push_str(if joint == "\n" || joint.is_empty() { text } else { text.trim_start() });
+            reply.push_str(if joint == "\n" || joint.is_empty() {
+                text
+            } else {
+                text.trim_start()
+            });
             before = Some(at);
         }
         trim(&reply).to_owned()
@@ -166,12 +176,10 @@ impl Conversation {
     }
 
     /// The first row of the reply that `find` takes for something.
-    pub(super) fn find<T>(
-        &self,
-        anchor: Anchor,
-        find: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        self.rows[anchor.row.min(self.rows.len())..].iter().find_map(|row| find(row))
+    pub(super) fn find<T>(&self, anchor: Anchor, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.rows[anchor.row.min(self.rows.len())..]
+            .iter()
+            .find_map(|row| find(row))
     }
 
     /// The rows of the reply: their place, and their text without decoration.

@@ -52,14 +52,18 @@ impl TurnFault {
         match self {
             Self::Session(error) => error.hint(),
             Self::NotFound(_) => Some("`llmux session turns NAME` lists the turns of a session".into()),
-            Self::Journal(_) => Some("nothing was typed; see whether the disk is full or not writable".into()),
+            Self::Journal(_) => {
+                Some("nothing was typed; see whether the disk is full or not writable".into())
+            }
             Self::QueueFull { .. } => Some("wait for some of them to end, or cancel them".into()),
             Self::Conflict { .. } => Some("use another key for another prompt".into()),
             Self::BadKey => Some("use for example a UUID".into()),
             Self::WaitTimeout { id, .. } => {
                 Some(format!("the turn goes on: `llmux turn wait {id}` waits again"))
             }
-            Self::NoDialog(name) => Some(format!("`llmux session explain {name}` shows what the agent does")),
+            Self::NoDialog(name) => Some(format!(
+                "`llmux session explain {name}` shows what the agent does"
+            )),
             Self::DialogChanged(dialog) | Self::BadChoice { dialog, .. } => Some(choices(dialog)),
             Self::NotAnswered(_) => Some("look at the session; nothing was confirmed".into()),
         }
@@ -76,7 +80,11 @@ fn choices(dialog: &Dialog) -> String {
     if options.is_empty() {
         return "its answers could not be read; answer it in the session itself, or `cancel`".to_owned();
     }
-    format!("the answers are {}, or cancel; --dialog {}", options.join(", "), dialog.id)
+    format!(
+        "the answers are {}, or cancel; --dialog {}",
+        options.join(", "),
+        dialog.id
+    )
 }
 
 /// A turn that did not begin well, for a client that knows no turns.

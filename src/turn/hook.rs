@@ -27,7 +27,9 @@ pub(super) fn read(request: &HookRequest) -> (News, String) {
             "last-assistant-message",
             "prompt_response",
         ])),
-        "StopFailure" => News::Failed(text(&["error", "message"]).unwrap_or_else(|| "its hook says so".to_owned())),
+        "StopFailure" => {
+            News::Failed(text(&["error", "message"]).unwrap_or_else(|| "its hook says so".to_owned()))
+        }
         "StopCancelled" => News::Interrupted,
         "UserPromptSubmit" | "userPromptSubmitted" | "BeforeAgent" => News::Accepted(text(&["prompt"])),
         "PermissionRequest" => News::Blocked(
@@ -60,7 +62,10 @@ mod tests {
         assert_eq!(news("agentStop", json!({})), News::Done(None));
         assert_eq!(news("AfterAgent", json!({"prompt_response": "b"})), done("b"));
         assert_eq!(
-            news("notify", json!({"type": "agent-turn-complete", "last-assistant-message": "c"})),
+            news(
+                "notify",
+                json!({"type": "agent-turn-complete", "last-assistant-message": "c"})
+            ),
             done("c")
         );
     }

@@ -175,6 +175,17 @@ impl Live {
         });
     }
 
+    /// Follows its session to a new name.
+    pub(super) fn rename(&self, from: &str, to: &str) {
+        self.turn.send_if_modified(|turn| {
+            let is_its = turn.session == from;
+            if is_its {
+                to.clone_into(&mut turn.session);
+            }
+            is_its
+        });
+    }
+
     /// Nanoseconds since it was queued.
     pub(super) fn since_queued(&self, at: Instant) -> u64 {
         u64::try_from(at.saturating_duration_since(self.queued).as_nanos()).unwrap_or(u64::MAX)
@@ -196,7 +207,10 @@ impl Live {
 
     /// Waits until it is to be stopped. Cancel safe.
     pub(super) async fn stopped(&self) -> Stop {
-        let deadline = self.request.timeout_ms.map(|ms| self.queued + Duration::from_millis(ms));
+        let deadline = self
+            .request
+            .timeout_ms
+            .map(|ms| self.queued + Duration::from_millis(ms));
         let timed_out = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline).await,
@@ -223,16 +237,22 @@ fn typed(text: &[u8]) -> Typed {
     Typed {
         bytes: text.len(),
         blake3: blake3::hash(text).to_hex().to_string(),
-        head: head.lines().next().unwrap_or_default().chars().take(HEAD_CHARS).collect(),
+        head: head
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(HEAD_CHARS)
+            .collect(),
     }
 }
 
 /// A new id: milliseconds since 1970 and a count, in hexadecimal, so that ids sort by time.
 fn new_id() -> String {
     static LAST: Mutex<u64> = Mutex::new(0);
-    let millis = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX >> 20));
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX >> 20)
+    });
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     // 10 bits of count below each millisecond; a busy one borrows from the next.
     *last = (millis << 10).max(*last + 1);

@@ -15,7 +15,9 @@ impl Marker {
     pub(super) fn read(record: &str) -> Option<Self> {
         let hex = record.strip_prefix("LLMUX_DONE_")?;
         let is_hex = hex.len() == 8 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hex.then(|| Self { hex: hex.to_ascii_lowercase() })
+        is_hex.then(|| Self {
+            hex: hex.to_ascii_lowercase(),
+        })
     }
 
     /// Asks the agent to print it, in the shape that survives the agent's renderer: a template with `{}`.
@@ -87,7 +89,10 @@ mod tests {
     #[test]
     fn only_a_marker_at_the_end_is_taken_off() {
         assert_eq!(marker().strip("a\nb\n<<LLMUX_DONE_0badf00d>>\n"), "a\nb");
-        assert_eq!(marker().strip("<<LLMUX_DONE_0badf00d>>\nb"), "<<LLMUX_DONE_0badf00d>>\nb");
+        assert_eq!(
+            marker().strip("<<LLMUX_DONE_0badf00d>>\nb"),
+            "<<LLMUX_DONE_0badf00d>>\nb"
+        );
         assert_eq!(marker().strip("<<LLMUX_DONE_0badf00d>>"), "");
     }
 
@@ -96,6 +101,10 @@ mod tests {
         for text in ["", "LLMUX_DONE_", "LLMUX_DONE_xyzxyzxy", "DONE_0badf00d"] {
             assert_eq!(Marker::read(text), None);
         }
-        assert!(marker().instruction("%%LLMUX-DONE-{}%%").contains(" %%LLMUX-DONE-0badf00d%% "));
+        assert!(
+            marker()
+                .instruction("%%LLMUX-DONE-{}%%")
+                .contains(" %%LLMUX-DONE-0badf00d%% ")
+        );
     }
 }

@@ -27,13 +27,18 @@ use llmux_protocol::api::{
     Activity, ActivityState, AnswerRequest, Answered, Explanation, HookRequest, Origin, Turn, TurnCancel,
     TurnRequest, TurnState, TurnWait, WaitFor,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
+pub(crate) use self::{
+    error::{TurnFault, TurnRefusal},
+    live::Live,
+    seat::Setting,
+    seats::Seats,
+};
 use self::{
     seat::Seat,
     view::{Look, watch_for},
 };
-pub(crate) use self::{error::{TurnFault, TurnRefusal}, live::Live, seat::Setting, seats::Seats};
 use crate::session::{SessionError, Sessions, prompt_bytes};
 
 /// The longest key of a sender's own.
@@ -77,7 +82,11 @@ impl Turns {
         origin: Origin,
     ) -> Result<Turn, TurnFault> {
         let text = prompt_bytes(&request.prompt)?;
-        if request.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
+        if request
+            .key
+            .as_ref()
+            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES)
+        {
             return Err(TurnFault::BadKey);
         }
         let wait = request.wait;
@@ -133,18 +142,22 @@ impl Turns {
             return self.seats.recorded(id).await;
         };
         let mut turns = live.follow();
-        let is_enough = |turn: &Turn| {
-            turn.state.is_final() || !how.through_dialogs && turn.state == TurnState::Blocked
-        };
+        let is_enough =
+            |turn: &Turn| turn.state.is_final() || !how.through_dialogs && turn.state == TurnState::Blocked;
         let waiting = turns.wait_for(is_enough);
         let waited = match how.timeout_ms {
             None => waiting.await,
-            Some(ms) => timeout(Duration::from_millis(ms), waiting)
-                .await
-                .map_err(|_| TurnFault::WaitTimeout { id: id.to_owned(), ms })?,
+            Some(ms) => {
+                timeout(Duration::from_millis(ms), waiting)
+                    .await
+                    .map_err(|_| TurnFault::WaitTimeout {
+                        id: id.to_owned(),
+                        ms,
+                    })?
+            }
         };
         // The sender lives in `live`.
-        Ok(waited.map(|turn| turn.clone()).unwrap_or_else(|_| live.now()))
+        Ok(waited.map_or_else(|_| live.now(), |turn| turn.clone()))
     }
 
     /// Cancels a turn and waits until it is over.
@@ -155,7 +168,7 @@ impl Turns {
         live.cancel(how.leave_running);
         let mut turns = live.follow();
         let waited = turns.wait_for(|turn| turn.state.is_final()).await;
-        Ok(waited.map(|turn| turn.clone()).unwrap_or_else(|_| live.now()))
+        Ok(waited.map_or_else(|_| live.now(), |turn| turn.clone()))
     }
 
     /// What a session is believed to do, and why.
@@ -241,5 +254,5 @@ async fn until(live: &Live, wait: WaitFor) -> Turn {
         WaitFor::Ended => turn.state.is_final() || turn.state == TurnState::Blocked,
     };
     let waited = turns.wait_for(is_enough).await;
-    waited.map(|turn| turn.clone()).unwrap_or_else(|_| live.now())
+    waited.map_or_else(|_| live.now(), |turn| turn.clone())
 }

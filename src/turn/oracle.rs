@@ -17,7 +17,10 @@ use super::{
     report::{News, Reports, of_signal},
 };
 use crate::{
-    agent::{Rules, Sight, transcript::{Entry, Follower, Outcome}},
+    agent::{
+        Rules, Sight,
+        transcript::{Entry, Follower, Outcome},
+    },
     pane::{Life, Observation, Observer, Pane},
     screen::Page,
     store::time,
@@ -192,7 +195,11 @@ impl Task {
         let before = self.pictures.borrow().clone();
         let picture = Arc::new(self.picture(observation, &before));
         if before.belief.state != picture.belief.state {
-            tracing::debug!(state = picture.belief.state.as_str(), by = picture.belief.detail, "an agent changed its state");
+            tracing::debug!(
+                state = picture.belief.state.as_str(),
+                by = picture.belief.detail,
+                "an agent changed its state"
+            );
         }
         self.said_at = Some(Instant::now());
         self.pictures.send_replace(picture.clone());
@@ -205,7 +212,6 @@ impl Task {
             seq,
             life,
             size,
-            modes: _,
             title,
             page,
             bright,
@@ -232,7 +238,8 @@ impl Task {
         });
         let dialog = read_dialog(&verdict, &self.reports, visible).map(Arc::new);
         let is_same = before.belief.state == verdict.state
-            && before.belief.dialog.as_ref().map(|dialog| &dialog.id) == dialog.as_ref().map(|dialog| &dialog.id);
+            && before.belief.dialog.as_ref().map(|dialog| &dialog.id)
+                == dialog.as_ref().map(|dialog| &dialog.id);
         let (since, since_wall) = if is_same {
             (before.belief.since, before.belief.since_wall.clone())
         } else {
@@ -293,12 +300,21 @@ impl Picture {
 
 fn of_entry(entry: Entry) -> (News, String) {
     match entry {
-        Entry::Prompt { text } => (News::Accepted(Some(text)), "the prompt is in the transcript".to_owned()),
+        Entry::Prompt { text } => (
+            News::Accepted(Some(text)),
+            "the prompt is in the transcript".to_owned(),
+        ),
         Entry::Reply { text } => (News::Reply(text), "a message of the agent".to_owned()),
         Entry::End { outcome, text } => match outcome {
             Outcome::Done => (News::Done(text), "the transcript ends the turn".to_owned()),
-            Outcome::Failed(why) => (News::Failed(why), "the transcript says that the turn failed".to_owned()),
-            Outcome::Interrupted => (News::Interrupted, "the transcript says that the turn was interrupted".to_owned()),
+            Outcome::Failed(why) => (
+                News::Failed(why),
+                "the transcript says that the turn failed".to_owned(),
+            ),
+            Outcome::Interrupted => (
+                News::Interrupted,
+                "the transcript says that the turn was interrupted".to_owned(),
+            ),
         },
     }
 }

@@ -72,7 +72,10 @@ impl Picture {
 
     /// Whether the screen itself says that the agent works.
     pub(super) fn looks_busy(&self) -> bool {
-        let is_busy = |seen: &Option<Seen>| seen.as_ref().is_some_and(|seen| seen.state == ActivityState::Busy);
+        let is_busy = |seen: &Option<Seen>| {
+            seen.as_ref()
+                .is_some_and(|seen| seen.state == ActivityState::Busy)
+        };
         is_busy(&self.screen) || is_busy(&self.title)
     }
 
@@ -92,15 +95,28 @@ impl Picture {
             detail: detail.to_owned(),
         };
         let life = match &self.life {
-            Life::Starting => vote(Source::Process, ActivityState::Starting, "the program is being started"),
+            Life::Starting => vote(
+                Source::Process,
+                ActivityState::Starting,
+                "the program is being started",
+            ),
             Life::Running => vote(Source::Process, ActivityState::Unknown, "the program runs"),
             Life::Ended(_) => vote(Source::Process, ActivityState::Exited, "the program has ended"),
         };
         let mut votes = vec![life];
-        for source in [Source::Hook, Source::Transcript, Source::Status, Source::Notification] {
+        for source in [
+            Source::Hook,
+            Source::Transcript,
+            Source::Status,
+            Source::Notification,
+        ] {
             let last = self.reports.since(0).rev().find(|report| report.source == source);
             votes.extend(last.map(|report| {
-                vote(source, report.state().unwrap_or(ActivityState::Unknown), &report.detail)
+                vote(
+                    source,
+                    report.state().unwrap_or(ActivityState::Unknown),
+                    &report.detail,
+                )
             }));
         }
         let mut seen = |source, seen: &Option<Seen>| {
@@ -156,17 +172,26 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
     let status = evidence.reports.status();
     for wanted in [ActivityState::Blocked, ActivityState::Busy] {
         if let Some(seen) = evidence.screen.filter(|seen| seen.state == wanted) {
-            return Verdict { kind: seen.kind, ..verdict(wanted, Source::Screen, &seen.detail) };
+            return Verdict {
+                kind: seen.kind,
+                ..verdict(wanted, Source::Screen, &seen.detail)
+            };
         }
         if let Some(report) = status.filter(|report| report.state() == Some(wanted)) {
             let kind = match report.news {
                 super::report::News::Blocked(kind, _) => Some(kind),
                 _ => None,
             };
-            return Verdict { kind, ..verdict(wanted, Source::Status, &report.detail) };
+            return Verdict {
+                kind,
+                ..verdict(wanted, Source::Status, &report.detail)
+            };
         }
         if let Some(seen) = evidence.title.filter(|seen| seen.state == wanted) {
-            return Verdict { kind: seen.kind, ..verdict(wanted, Source::Title, &seen.detail) };
+            return Verdict {
+                kind: seen.kind,
+                ..verdict(wanted, Source::Title, &seen.detail)
+            };
         }
     }
     if let Some(seen) = evidence.screen {
@@ -187,9 +212,17 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
         }
     }
     if evidence.was_up {
-        verdict(ActivityState::Unknown, Source::Screen, "the screen matches no rule")
+        verdict(
+            ActivityState::Unknown,
+            Source::Screen,
+            "the screen matches no rule",
+        )
     } else {
-        verdict(ActivityState::Starting, Source::Process, "it has not shown itself ready yet")
+        verdict(
+            ActivityState::Starting,
+            Source::Process,
+            "it has not shown itself ready yet",
+        )
     }
 }
 

@@ -88,9 +88,10 @@ impl Reports {
 
     /// Whether a source has ever told the end of a turn here, or can be expected to.
     pub(super) fn tells_ends(&self) -> bool {
-        self.kept
-            .iter()
-            .any(|report| matches!(report.source, Source::Hook | Source::Status) || report.source == Source::Transcript && matches!(report.news, News::Done(_)))
+        self.kept.iter().any(|report| {
+            matches!(report.source, Source::Hook | Source::Status)
+                || report.source == Source::Transcript && matches!(report.news, News::Done(_))
+        })
     }
 }
 
@@ -137,7 +138,11 @@ fn program_status(payload: &[u8]) -> Option<(Source, News, String)> {
         State::Idle => News::Idle,
         State::Working => News::Working,
         State::Done => News::Done(None),
-        State::Error => News::Failed(if said.is_empty() { "it reports an error".into() } else { said.clone() }),
+        State::Error => News::Failed(if said.is_empty() {
+            "it reports an error".into()
+        } else {
+            said.clone()
+        }),
         State::Blocked => {
             let kind = match report.kind {
                 Some(termstate_core::Kind::Permission) => DialogKind::Approval,
@@ -147,7 +152,11 @@ fn program_status(payload: &[u8]) -> Option<(Source, News, String)> {
             News::Blocked(kind, said)
         }
     };
-    Some((Source::Status, news, format!("OSC 7501 state={}", report.state.as_str())))
+    Some((
+        Source::Status,
+        news,
+        format!("OSC 7501 state={}", report.state.as_str()),
+    ))
 }
 
 /// OSC 133: a shell tells where its prompt and the command's output begin.

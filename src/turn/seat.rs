@@ -64,7 +64,13 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(name: &str, program: Program, oracle: Oracle, setting: Arc<Setting>, typing: Arc<RwLock<()>>) -> Arc<Self> {
+    pub(super) fn new(
+        name: &str,
+        program: Program,
+        oracle: Oracle,
+        setting: Arc<Setting>,
+        typing: Arc<RwLock<()>>,
+    ) -> Arc<Self> {
         let marker = program.record.turnq_marker.as_deref().and_then(Marker::read);
         Arc::new(Self {
             name: Mutex::new(name.to_owned()),
@@ -94,7 +100,11 @@ impl Seat {
     }
 
     pub(super) fn submit(&self) -> Submit {
-        self.program.agent.as_ref().map(|agent| agent.submit.clone()).unwrap_or_default()
+        self.program
+            .agent
+            .as_ref()
+            .map(|agent| agent.submit.clone())
+            .unwrap_or_default()
     }
 
     pub(super) fn clear_keys(&self) -> &[Vec<u8>] {
@@ -102,7 +112,10 @@ impl Seat {
     }
 
     pub(super) fn insert_keys(&self) -> &[Vec<u8>] {
-        self.program.agent.as_ref().map_or(&[], |agent| &agent.insert_keys)
+        self.program
+            .agent
+            .as_ref()
+            .map_or(&[], |agent| &agent.insert_keys)
     }
 
     pub(super) fn marker(&self) -> Option<&Marker> {
@@ -130,7 +143,9 @@ impl Seat {
         if queue.len() >= MOST_QUEUED {
             return false;
         }
-        let works = lock(&self.current).as_ref().is_some_and(|current| !current.state().is_final());
+        let works = lock(&self.current)
+            .as_ref()
+            .is_some_and(|current| !current.state().is_final());
         let ahead = queue.len() + usize::from(works);
         if live.now().origin == Origin::Init {
             self.init.send_modify(|pending| *pending += 1);
@@ -148,7 +163,8 @@ impl Seat {
         let place = queue.iter().position(|waiting| Arc::ptr_eq(waiting, live));
         let was_there = place.and_then(|place| queue.remove(place)).is_some();
         if was_there && live.now().origin == Origin::Init {
-            self.init.send_modify(|pending| *pending = pending.saturating_sub(1));
+            self.init
+                .send_modify(|pending| *pending = pending.saturating_sub(1));
         }
         was_there
     }
@@ -166,7 +182,8 @@ impl Seat {
             };
             self.take(&live).await;
             if live.now().origin == Origin::Init {
-                self.init.send_modify(|pending| *pending = pending.saturating_sub(1));
+                self.init
+                    .send_modify(|pending| *pending = pending.saturating_sub(1));
             }
         }
         self.init.send_replace(0);
@@ -224,15 +241,12 @@ impl Seat {
                 None
             }
         };
-        match result {
-            Some(result) => {
-                hold.release(outcome(&result)).await;
-                result
-            }
-            None => {
-                hold.release(Err("it takes too long".to_owned())).await;
-                running.await
-            }
+        if let Some(result) = result {
+            hold.release(outcome(&result)).await;
+            result
+        } else {
+            hold.release(Err("it takes too long".to_owned())).await;
+            running.await
         }
     }
 
@@ -335,12 +349,16 @@ impl Seat {
             };
             match progress {
                 // The dialog is gone.
-                None => live.note(|turn| (turn.state, turn.dialog) = (TurnState::Running, None)).await,
+                None => {
+                    live.note(|turn| (turn.state, turn.dialog) = (TurnState::Running, None))
+                        .await;;
+                }
                 Some(Progress::Gone) => return Err(Over::gone()),
                 Some(Progress::Blocked(dialog)) => {
                     live.note(|turn| {
                         turn.state = TurnState::Blocked;
-                        turn.evidence.push(evidence(Step::Blocked, Source::Screen, &dialog.question));
+                        turn.evidence
+                            .push(evidence(Step::Blocked, Source::Screen, &dialog.question));
                         turn.dialog = Some((*dialog).clone());
                     })
                     .await;
@@ -398,10 +416,23 @@ impl Seat {
         watch_for(&mut pictures, Some(Instant::now() + WRITTEN), look).await
     }
 
-    fn reply(&self, picture: &Picture, anchor: Option<Anchor>, told: Option<String>, end: &End) -> Option<Reply> {
+    fn reply(
+        &self,
+        picture: &Picture,
+        anchor: Option<Anchor>,
+        told: Option<String>,
+        end: &End,
+    ) -> Option<Reply> {
         if let Some(told) = told {
-            let text = self.marker().map_or(told.as_str(), |marker| marker.strip(&told)).to_owned();
-            let source = if end.told.is_some() && end.source == Source::Hook { Source::Hook } else { Source::Transcript };
+            let text = self
+                .marker()
+                .map_or(told.as_str(), |marker| marker.strip(&told))
+                .to_owned();
+            let source = if end.told.is_some() && end.source == Source::Hook {
+                Source::Hook
+            } else {
+                Source::Transcript
+            };
             return Some(Reply {
                 text,
                 source,
@@ -449,7 +480,13 @@ impl Seat {
                 .as_ref()
                 .is_some_and(|composer| wanted.in_composer(composer) == super::composer::Holds::Prompt)
         };
-        let restored = |picture: &Arc<Picture>| if put_back(picture) { Look::Found(()) } else { Look::Wait };
+        let restored = |picture: &Arc<Picture>| {
+            if put_back(picture) {
+                Look::Found(())
+            } else {
+                Look::Wait
+            }
+        };
         let soon = Some(Instant::now() + Duration::from_millis(200));
         if watch_for(&mut pictures, soon, restored).await.is_some() {
             for keys in self.clear_keys() {
@@ -472,10 +509,10 @@ pub(super) async fn finish(live: &Live, over: Over) {
     let at = Instant::now();
     live.note(|turn| {
         turn.state = over.state;
-        turn.error = over.error;
-        turn.dialog = over.dialog;
+        turn.error = over.error.map(|error| *error);
+        turn.dialog = over.dialog.map(|dialog| *dialog);
         turn.stages.ended = Some(live.since_queued(at));
-        turn.evidence.extend(over.evidence);
+        turn.evidence.extend(over.evidence.map(|evidence| *evidence));
         if let Some(error) = &mut turn.error
             && let Some(hint) = &mut error.hint
         {

@@ -42,7 +42,11 @@ pub(crate) struct Seats {
 
 impl Seats {
     /// Begins without seats. `home` is the user's home directory.
-    pub(crate) async fn open(setting: Setting, journal: Journal, home: PathBuf) -> Result<Arc<Self>, JournalError> {
+    pub(crate) async fn open(
+        setting: Setting,
+        journal: Journal,
+        home: PathBuf,
+    ) -> Result<Arc<Self>, JournalError> {
         let left = journal.unfinished().await?;
         Ok(Arc::new(Self {
             setting: Arc::new(setting),
@@ -84,7 +88,12 @@ impl Seats {
     }
 
     /// The turn that was queued before under the same key.
-    pub(super) async fn again(&self, name: &str, request: &TurnRequest, text: &[u8]) -> Result<Option<Turn>, TurnFault> {
+    pub(super) async fn again(
+        &self,
+        name: &str,
+        request: &TurnRequest,
+        text: &[u8],
+    ) -> Result<Option<Turn>, TurnFault> {
         let Some(key) = &request.key else { return Ok(None) };
         let Some(entry) = self.journal.by_key(name, key).await? else {
             return Ok(None);
@@ -95,7 +104,9 @@ impl Seats {
                 id: entry.turn.id,
             });
         }
-        Ok(Some(self.live(&entry.turn.id).map_or(entry.turn, |live| live.now())))
+        Ok(Some(
+            self.live(&entry.turn.id).map_or(entry.turn, |live| live.now()),
+        ))
     }
 
     /// Keeps two requests with one key apart: the second finds the turn of the first.
@@ -122,7 +133,11 @@ impl Seats {
             let (seat, live) = (seat.clone(), live.clone());
             tokio::spawn(async move { seat.take(&live).await });
         } else if !seat.enqueue(live.clone()) {
-            seat::finish(&live, Over::new(TurnState::Refused, "queue_full", "too many turns wait already")).await;
+            seat::finish(
+                &live,
+                Over::new(TurnState::Refused, "queue_full", "too many turns wait already"),
+            )
+            .await;
             return Err(TurnFault::QueueFull { session: seat.name() });
         }
         Ok(live)
@@ -131,7 +146,15 @@ impl Seats {
     fn new_live(&self, seat: &Seat, request: TurnRequest, text: Vec<u8>, origin: Origin) -> Arc<Live> {
         let program = seat.program.id.to_string();
         let agent = &seat.program.record.agent;
-        Live::new(&seat.name(), agent, program, request, text, origin, self.journal.clone())
+        Live::new(
+            &seat.name(),
+            agent,
+            program,
+            request,
+            text,
+            origin,
+            self.journal.clone(),
+        )
     }
 
     /// Takes a turn that nobody has begun out of its queue.
@@ -184,7 +207,9 @@ impl Seats {
 
     /// The turns that a daemon before has left for a program, oldest first.
     fn left_for(&self, program: &str) -> Vec<Entry> {
-        lock(&self.left).extract_if(.., |entry| entry.pane == program).collect()
+        lock(&self.left)
+            .extract_if(.., |entry| entry.pane == program)
+            .collect()
     }
 
     fn transcript(&self, program: &Program) -> Option<Transcript> {
@@ -212,7 +237,11 @@ impl Seats {
 /// What follows sessions: a handle, because queues are filled by tasks of their own.
 impl Follower for Arc<Seats> {
     fn runs(&self, name: &str, program: Program) {
-        let rules = program.agent.as_ref().map(|agent| agent.rules.clone()).unwrap_or_default();
+        let rules = program
+            .agent
+            .as_ref()
+            .map(|agent| agent.rules.clone())
+            .unwrap_or_default();
         let oracle = Oracle::start(&program.pane, Arc::new(rules), self.transcript(&program));
         let left = self.left_for(&program.id.to_string());
         let seat = Seat::new(name, program, oracle, self.setting.clone(), self.typing.clone());
@@ -227,7 +256,9 @@ impl Follower for Arc<Seats> {
     }
 
     fn started(&self, name: &str, init: bool) {
-        let Some(seat) = self.seat(name).filter(|_| init) else { return };
+        let Some(seat) = self.seat(name).filter(|_| init) else {
+            return;
+        };
         for prompt in self.init_prompts(&seat) {
             let text = match prompt_bytes(&prompt) {
                 Ok(text) => text,
@@ -251,6 +282,9 @@ impl Follower for Arc<Seats> {
             seats.insert(to.to_owned(), seat);
         }
         drop(seats);
+        for live in lock(&self.lives).values() {
+            live.rename(from, to);
+        }
         let (journal, from, to) = (self.journal.clone(), from.to_owned(), to.to_owned());
         tokio::spawn(async move {
             if let Err(error) = journal.rename(&from, &to).await {

@@ -22,10 +22,7 @@ use super::{
     seat::Seat,
     view::{Look, watch_for},
 };
-use crate::{
-    pane::Condition,
-    session::Typist,
-};
+use crate::{pane::Condition, session::Typist};
 
 /// How long the composer may take to show a paste, at the first try and the later ones: a program that is coming up
 /// drops its keys for a while.
@@ -72,20 +69,20 @@ pub(super) struct Accepted {
 /// How a turn ends without an answer.
 pub(super) struct Over {
     pub(super) state: TurnState,
-    pub(super) error: Option<TurnError>,
-    pub(super) dialog: Option<Dialog>,
-    pub(super) evidence: Option<Evidence>,
+    pub(super) error: Option<Box<TurnError>>,
+    pub(super) dialog: Option<Box<Dialog>>,
+    pub(super) evidence: Option<Box<Evidence>>,
 }
 
 impl Over {
     pub(super) fn new(state: TurnState, code: &str, message: impl Into<String>) -> Self {
         Self {
             state,
-            error: Some(TurnError {
+            error: Some(Box::new(TurnError {
                 code: code.to_owned(),
                 message: message.into(),
                 hint: None,
-            }),
+            })),
             dialog: None,
             evidence: None,
         }
@@ -99,8 +96,12 @@ impl Over {
     }
 
     pub(super) fn gone() -> Self {
-        Self::new(TurnState::SessionGone, "session_gone", "the agent's program has ended")
-            .hint("`llmux session restart NAME` starts it again")
+        Self::new(
+            TurnState::SessionGone,
+            "session_gone",
+            "the agent's program has ended",
+        )
+        .hint("`llmux session restart NAME` starts it again")
     }
 
     pub(super) fn stopped(stop: Stop) -> Self {
@@ -112,9 +113,13 @@ impl Over {
     }
 
     fn dialog(dialog: &Dialog) -> Self {
-        let question = if dialog.question.is_empty() { "a question" } else { &dialog.question };
+        let question = if dialog.question.is_empty() {
+            "a question"
+        } else {
+            &dialog.question
+        };
         Self {
-            dialog: Some(dialog.clone()),
+            dialog: Some(Box::new(dialog.clone())),
             ..Self::new(
                 TurnState::Refused,
                 "dialog",
@@ -202,7 +207,10 @@ impl<'a> Submission<'a> {
                         return Look::Until(latest);
                     }
                     if is_init || !seat.rules().knows_ready() || live.request.force {
-                        tracing::warn!(session = seat.name(), "the agent does not look ready; typing anyway");
+                        tracing::warn!(
+                            session = seat.name(),
+                            "the agent does not look ready; typing anyway"
+                        );
                         return found(Ok(picture.clone()));
                     }
                     found(Err(Over::new(
@@ -210,7 +218,9 @@ impl<'a> Submission<'a> {
                         "not_ready",
                         format!("the agent does not look ready after {} s", patience.as_secs()),
                     )
-                    .hint("`llmux session explain NAME` shows what it looks like; --force types anyway")))
+                    .hint(
+                        "`llmux session explain NAME` shows what it looks like; --force types anyway",
+                    )))
                 }
             }
         };
@@ -238,12 +248,17 @@ impl<'a> Submission<'a> {
                 turn.state = TurnState::Submitting;
                 turn.place = None;
                 turn.stages.started = Some(self.live.since_queued(begun));
-                turn.evidence.push(evidence(Step::Ready, ready.belief.source, &ready.belief.detail));
+                turn.evidence
+                    .push(evidence(Step::Ready, ready.belief.source, &ready.belief.detail));
             })
             .await;
         if let Err(error) = written {
             // What is not written down could be typed twice by the next daemon.
-            return Err(Over::new(TurnState::Refused, "journal", format!("nothing was typed: {error}")));
+            return Err(Over::new(
+                TurnState::Refused,
+                "journal",
+                format!("nothing was typed: {error}"),
+            ));
         }
         let draft = self.make_room(typist, ready).await?;
         if ready.is_normal_mode {
@@ -261,7 +276,10 @@ impl<'a> Submission<'a> {
                 state: TurnState::Ended,
                 error: None,
                 dialog: None,
-                evidence: Some(evidence(Step::Ended, Source::Screen, "the prompt is in the composer, without Enter")),
+                evidence: Some(Box::new(evidence(                    Step::Ended,
+                    Source::Screen,
+                    "the prompt is in the composer, without Enter",
+                ))),
             });
         }
         let accepted = self.enter(typist, ready.composer.is_some()).await;
@@ -274,18 +292,31 @@ impl<'a> Submission<'a> {
 
     /// Does with somebody's half-typed text as the request says; returns what is to be put back.
     async fn make_room(&mut self, typist: &Typist, ready: &Picture) -> Result<Option<String>, Over> {
-        let Some(composer) = ready.composer.as_ref().filter(|composer| !composer.text.trim().is_empty()) else {
+        let Some(composer) = ready
+            .composer
+            .as_ref()
+            .filter(|composer| !composer.text.trim().is_empty())
+        else {
             return Ok(None);
         };
         let refuse = |why: &str| {
-            let head: String = composer.text.lines().next().unwrap_or_default().chars().take(60).collect();
+            let head: String = composer
+                .text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(60)
+                .collect();
             Over::new(TurnState::Refused, "draft", format!("{why}: {head:?}"))
                 .hint("finish or delete it, or say what to do with it: --draft keep or --draft replace")
         };
         match self.live.request.draft {
             DraftPolicy::Fail => return Err(refuse("somebody's half-typed text is in the composer")),
             DraftPolicy::Keep if composer.collapsed || composer.text.trim().contains('\n') => {
-                return Err(refuse("the half-typed text in the composer can't be put back as it is"));
+                return Err(refuse(
+                    "the half-typed text in the composer can't be put back as it is",
+                ));
             }
             DraftPolicy::Keep | DraftPolicy::Replace => {}
         }
@@ -305,7 +336,9 @@ impl<'a> Submission<'a> {
             _ => Look::Wait,
         };
         let deadline = Instant::now() + CLEARED;
-        Ok(watch_for(&mut self.pictures, Some(deadline), is_empty).await.is_some())
+        Ok(watch_for(&mut self.pictures, Some(deadline), is_empty)
+            .await
+            .is_some())
     }
 
     /// Pastes until the composer shows the prompt.
@@ -321,13 +354,17 @@ impl<'a> Submission<'a> {
                 Shown::Prompt => {
                     self.live
                         .note(|turn| {
-                            turn.evidence.push(evidence(Step::Typed, Source::Screen, "the composer shows the prompt"));
+                            turn.evidence.push(evidence(
+                                Step::Typed,
+                                Source::Screen,
+                                "the composer shows the prompt",
+                            ));
                         })
                         .await;
                     return Ok(());
                 }
                 Shown::Nothing => {}
-                Shown::Strange(text) => return Err(self.strange(&text)),
+                Shown::Strange(text) => return Err(Self::strange(&text)),
                 Shown::Dialog(dialog) => {
                     return Err(Over {
                         state: TurnState::Unknown,
@@ -346,12 +383,14 @@ impl<'a> Submission<'a> {
         .hint("nothing was submitted; `llmux session screen NAME` shows what is there"))
     }
 
-    fn strange(&self, text: &str) -> Over {
+    fn strange(text: &str) -> Over {
         let head: String = text.lines().next().unwrap_or_default().chars().take(60).collect();
         Over::new(
             TurnState::Unsubmitted,
             "mixed",
-            format!("the composer holds something else than the prompt, perhaps somebody types there: {head:?}"),
+            format!(
+                "the composer holds something else than the prompt, perhaps somebody types there: {head:?}"
+            ),
         )
         .hint("nothing was submitted; the text was left as it is")
     }
@@ -392,10 +431,16 @@ impl<'a> Submission<'a> {
             } else {
                 (STRANGE, Shown::Strange(composer.text.clone()))
             };
-            if since.elapsed() >= length { Look::Found(what) } else { Look::Until(since + length) }
+            if since.elapsed() >= length {
+                Look::Found(what)
+            } else {
+                Look::Until(since + length)
+            }
         };
         let deadline = Instant::now() + patience;
-        watch_for(&mut self.pictures, Some(deadline), look).await.unwrap_or(Shown::Nothing)
+        watch_for(&mut self.pictures, Some(deadline), look)
+            .await
+            .unwrap_or(Shown::Nothing)
     }
 
     /// Pastes where no composer can be seen, and waits as the catalog says.
@@ -421,7 +466,8 @@ impl<'a> Submission<'a> {
             self.silent(gap).await;
             let seq = self.seat.program.pane.seq();
             let at = Instant::now();
-            self.type_keys(typist, self.seat.submit().enter.as_bytes()).await?;
+            self.type_keys(typist, self.seat.submit().enter.as_bytes())
+                .await?;
             let entered = if sees_composer {
                 self.entered(heard, &before).await
             } else {
@@ -453,8 +499,16 @@ impl<'a> Submission<'a> {
             }
         }
         let cleared = self.clear(typist).await?;
-        let state = if cleared { TurnState::Unsubmitted } else { TurnState::Unknown };
-        let what = if cleared { "the composer was cleared" } else { "the composer still holds it" };
+        let state = if cleared {
+            TurnState::Unsubmitted
+        } else {
+            TurnState::Unknown
+        };
+        let what = if cleared {
+            "the composer was cleared"
+        } else {
+            "the composer still holds it"
+        };
         Err(Over::new(
             state,
             "enter_lost",
@@ -492,9 +546,10 @@ impl<'a> Submission<'a> {
                 }
                 // It got a line end: the next Enter must come later.
                 Some(Holds::Prompt) if picture.composer != typed => Look::Found(Entered::Lost),
-                None if picture.is(ActivityState::Blocked) => {
-                    Look::Found(Entered::Accepted(Source::Screen, "a dialog took the composer's place".into()))
-                }
+                None if picture.is(ActivityState::Blocked) => Look::Found(Entered::Accepted(
+                    Source::Screen,
+                    "a dialog took the composer's place".into(),
+                )),
                 _ => {
                     emptied_at = None;
                     Look::Wait
@@ -514,7 +569,10 @@ impl<'a> Submission<'a> {
             if let Some((source, detail)) = told(picture, heard, wanted) {
                 Look::Found(Entered::Accepted(source, detail))
             } else if picture.seq > seq {
-                Look::Found(Entered::Accepted(Source::Output, "it printed something after Enter".into()))
+                Look::Found(Entered::Accepted(
+                    Source::Output,
+                    "it printed something after Enter".into(),
+                ))
             } else if picture.has_ended() {
                 Look::Found(Entered::Gone)
             } else {
@@ -522,7 +580,9 @@ impl<'a> Submission<'a> {
             }
         };
         let deadline = Instant::now() + ACCEPT;
-        watch_for(&mut self.pictures, Some(deadline), look).await.unwrap_or(Entered::Unclear)
+        watch_for(&mut self.pictures, Some(deadline), look)
+            .await
+            .unwrap_or(Entered::Unclear)
     }
 
     /// Waits until the pane was silent for so long.
@@ -534,7 +594,10 @@ impl<'a> Submission<'a> {
     }
 
     async fn type_text(&self, typist: &Typist) -> Result<(), Over> {
-        typist.paste(&self.live.text).await.map_err(|error| self.failed(&error))
+        typist
+            .paste(&self.live.text)
+            .await
+            .map_err(|error| self.failed(&error))
     }
 
     async fn type_keys(&self, typist: &Typist, keys: &[u8]) -> Result<(), Over> {
@@ -546,13 +609,20 @@ impl<'a> Submission<'a> {
         if self.pictures.borrow().has_ended() {
             return Over::gone();
         }
-        Over::new(TurnState::Unknown, "tmux", format!("tmux failed while the prompt was typed: {error}"))
-            .hint("`llmux session screen NAME` shows what is there; it was not typed again")
+        Over::new(
+            TurnState::Unknown,
+            "tmux",
+            format!("tmux failed while the prompt was typed: {error}"),
+        )
+        .hint("`llmux session screen NAME` shows what is there; it was not typed again")
     }
 }
 
 fn holds(wanted: &Wanted, picture: &Picture) -> Option<Holds> {
-    picture.composer.as_ref().map(|composer| wanted.in_composer(composer))
+    picture
+        .composer
+        .as_ref()
+        .map(|composer| wanted.in_composer(composer))
 }
 
 /// Whether the agent itself says that it took the prompt.

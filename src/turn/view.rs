@@ -39,7 +39,10 @@ pub(super) async fn watch_for<T>(
         if deadline.is_some_and(|deadline| deadline <= now) {
             return None;
         }
-        let wake = [deadline, again.map(|at| at.max(now))].into_iter().flatten().min();
+        let wake = [deadline, again.map(|at| at.max(now))]
+            .into_iter()
+            .flatten()
+            .min();
         tokio::select! {
             changed = pictures.changed() => if changed.is_err() {
                 // Nothing more will come; only time can change anything.

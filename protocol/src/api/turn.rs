@@ -240,6 +240,7 @@ pub struct TurnError {
 /// Sends a prompt: `POST /api/sessions/{name}/turns`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct TurnRequest {
     /// The text; at most 1 MiB.
     pub prompt: String,
@@ -349,7 +350,7 @@ pub enum TurnEvent {
     /// The turn has changed.
     Turn {
         /// As it is now.
-        turn: Turn,
+        turn: Box<Turn>,
     },
     /// The answer has grown.
     Text {

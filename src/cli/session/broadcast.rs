@@ -17,12 +17,16 @@ pub(crate) struct Broadcast {
     agent: String,
     #[command(flatten)]
     text: Text,
+    /// Do not wait for turns of the turnq channels
+    #[arg(long)]
+    no_turnq: bool,
 }
 
 pub(super) async fn run(args: &Broadcast, context: &Context) -> Result<(), Failure> {
     let request = BroadcastRequest {
         agent: args.agent.clone(),
         prompt: args.text.read(context)?,
+        no_turnq: args.no_turnq,
     };
     let reply: BroadcastReply = context.client().await?.post("/api/broadcast", &request).await?;
     let mut out = Out::new();

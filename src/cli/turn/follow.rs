@@ -114,7 +114,7 @@ async fn end(client: &mut Client, id: &str, wait: &TurnWait) -> Result<Turn, Cli
     let path = turn_path(id, "wait");
     for _ in 1..MANY_DAEMONS {
         match client.post(&path, &rest(wait, began.elapsed())).await {
-            Err(error) if has_left(&error) => *client = Client::connect(&client.socket().to_owned()).await?,
+            Err(error) if has_left(&error) => *client = Client::connect(client.socket()).await?,
             answer => return answer,
         }
     }

@@ -43,7 +43,7 @@ impl<W: Write> Printer<W> {
             self.out.bytes(&[line, b"\n"].concat())?;
         }
         match event {
-            TurnEvent::Turn { turn } => Ok(Some(turn)),
+            TurnEvent::Turn { turn } => Ok(Some(*turn)),
             TurnEvent::Text { text } => {
                 self.grow(&text)?;
                 Ok(None)
@@ -65,7 +65,7 @@ impl<W: Write> Printer<W> {
         if !self.json {
             return Ok(());
         }
-        let event = TurnEvent::Turn { turn: turn.clone() };
+        let event = TurnEvent::Turn { turn: Box::new(turn.clone()) };
         let line = serde_json::to_string(&event).map_err(Failure::internal)?;
         self.out.line(&line)
     }
@@ -131,7 +131,7 @@ mod tests {
             let line = json!({"event": "text", "text": piece}).to_string();
             assert_eq!(printer.line(line.as_bytes()).unwrap(), None);
         }
-        let line = serde_json::to_vec(&TurnEvent::Turn { turn: turn.clone() }).unwrap();
+        let line = serde_json::to_vec(&TurnEvent::Turn { turn: Box::new(turn.clone()) }).unwrap();
         assert_eq!(printer.line(&line).unwrap().as_ref(), Some(turn));
         printer.finish(turn).unwrap();
         drop(printer);
@@ -172,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn events_end_with_the_turn_or_are_known_to_be_broken_off() {
-        let event = |turn: Turn| serde_json::to_string(&TurnEvent::Turn { turn }).unwrap();
+        let event = |turn: Turn| serde_json::to_string(&TurnEvent::Turn { turn: Box::new(turn) }).unwrap();
         let (queued, blocked) = (event(sample::queued()), event(sample::blocked()));
         let text = "{\"event\":\"text\",\"text\":\"hi\"}";
         assert_eq!(

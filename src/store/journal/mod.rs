@@ -1,8 +1,6 @@
 //! The journal of turns: `turns.db`, an `SQLite` database, so that no turn is forgotten or typed twice when the daemon dies.
 //!
 //! One thread owns the database. All puts that wait for it are committed together.
-#![cfg_attr(not(test), expect(dead_code, reason = "the turns that it keeps come next"))]
-
 mod database;
 mod error;
 mod file;

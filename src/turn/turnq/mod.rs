@@ -1,8 +1,6 @@
 //! Strict turn order across programs: a session's channel, `llmux:NAME`, has one turn at a time.
 //!
 //! Without a url the turns are kept on this host, among files ([`local`]); with one, on a turnq server ([`remote`]).
-#![cfg_attr(not(test), expect(dead_code, reason = "the turns use it once they are there"))]
-
 mod error;
 mod local;
 mod remote;
@@ -46,7 +44,7 @@ enum Kind {
 impl Coordinator {
     /// Keeps the turns of this host in `temp_dir`, where the old program looks for them (Node's `os.tmpdir()`), or on
     /// the server of `settings`. Nothing is made and nobody is asked yet.
-    pub(crate) fn new(settings: Settings, temp_dir: PathBuf) -> Result<Self, TurnqError> {
+    pub(crate) fn new(settings: Settings, temp_dir: &Path) -> Result<Self, TurnqError> {
         let kind = if settings.url.is_some() {
             Kind::Remote(Remote::new(settings)?)
         } else {

@@ -81,10 +81,16 @@ impl Remote {
 
 impl Hold {
     pub(super) async fn lost(&mut self) -> TurnqError {
-        match self.lost.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(error)) => error.clone(),
+        let lost = self
+            .lost
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|lost| lost.clone());
+        match lost {
+            Some(error) => error,
             // Only the end of the runtime ends the task that says more.
-            Ok(None) | Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 
