@@ -81,10 +81,15 @@ impl Remote {
 
 impl Hold {
     pub(super) async fn lost(&mut self) -> TurnqError {
-        match self.lost.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(error)) => error.clone(),
+        // The guard of the value must not live across the wait below.
+        let error = match self.lost.wait_for(Option::is_some).await {
+            Ok(error) => error.clone(),
+            Err(_) => None,
+        };
+        match error {
+            Some(error) => error,
             // Only the end of the runtime ends the task that says more.
-            Ok(None) | Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 
