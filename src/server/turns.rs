@@ -301,7 +301,9 @@ impl Streamed {
     /// showed it otherwise; then only what comes behind the lines that were streamed is added.
     fn rest(&mut self, reply: Option<&str>) -> Option<String> {
         let reply = reply?;
-        let rest = if let Some(rest) = reply.strip_prefix(self.0.as_str()) { rest.to_owned() } else {
+        let rest = if let Some(rest) = reply.strip_prefix(self.0.as_str()) {
+            rest.to_owned()
+        } else {
             let lines = self.0.lines().filter(|line| !line.trim().is_empty()).count();
             let kept = reply.lines().filter(|line| !line.trim().is_empty()).skip(lines);
             kept.collect::<Vec<_>>().join("\n")

@@ -351,7 +351,7 @@ impl Seat {
                 // The dialog is gone.
                 None => {
                     live.note(|turn| (turn.state, turn.dialog) = (TurnState::Running, None))
-                        .await;;
+                        .await;
                 }
                 Some(Progress::Gone) => return Err(Over::gone()),
                 Some(Progress::Blocked(dialog)) => {

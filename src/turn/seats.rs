@@ -30,7 +30,7 @@ pub(crate) struct Seats {
     journal: Journal,
     watch: Watch,
     home: PathBuf,
-    seats: Mutex<HashMap<String, Arc<Seat>>>,
+    by_name: Mutex<HashMap<String, Arc<Seat>>>,
     lives: Mutex<HashMap<String, Arc<Live>>>,
     /// What a daemon before has left, until its program is found.
     left: Mutex<Vec<Entry>>,
@@ -53,7 +53,7 @@ impl Seats {
             journal,
             watch: Watch::new(),
             home,
-            seats: Mutex::default(),
+            by_name: Mutex::default(),
             lives: Mutex::default(),
             left: Mutex::new(left),
             typing: Arc::default(),
@@ -68,7 +68,7 @@ impl Seats {
     }
 
     pub(super) fn seat(&self, name: &str) -> Option<Arc<Seat>> {
-        lock(&self.seats).get(name).cloned()
+        lock(&self.by_name).get(name).cloned()
     }
 
     pub(super) fn live(&self, id: &str) -> Option<Arc<Live>> {
@@ -159,7 +159,7 @@ impl Seats {
 
     /// Takes a turn that nobody has begun out of its queue.
     fn unqueue(&self, live: &Arc<Live>) -> bool {
-        let seats: Vec<Arc<Seat>> = lock(&self.seats).values().cloned().collect();
+        let seats: Vec<Arc<Seat>> = lock(&self.by_name).values().cloned().collect();
         seats.iter().any(|seat| seat.unqueue(live))
     }
 
@@ -251,7 +251,7 @@ impl Follower for Arc<Seats> {
             self.keep(&live);
             seat.enqueue(live);
         }
-        lock(&self.seats).insert(name.to_owned(), seat.clone());
+        lock(&self.by_name).insert(name.to_owned(), seat.clone());
         tokio::spawn(seat.run());
     }
 
@@ -276,7 +276,7 @@ impl Follower for Arc<Seats> {
     }
 
     fn renamed(&self, from: &str, to: &str) {
-        let mut seats = lock(&self.seats);
+        let mut seats = lock(&self.by_name);
         if let Some(seat) = seats.remove(from) {
             seat.rename(to);
             seats.insert(to.to_owned(), seat);

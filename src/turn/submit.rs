@@ -276,7 +276,8 @@ impl<'a> Submission<'a> {
                 state: TurnState::Ended,
                 error: None,
                 dialog: None,
-                evidence: Some(Box::new(evidence(                    Step::Ended,
+                evidence: Some(Box::new(evidence(
+                    Step::Ended,
                     Source::Screen,
                     "the prompt is in the composer, without Enter",
                 ))),

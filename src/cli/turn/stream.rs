@@ -65,7 +65,9 @@ impl<W: Write> Printer<W> {
         if !self.json {
             return Ok(());
         }
-        let event = TurnEvent::Turn { turn: Box::new(turn.clone()) };
+        let event = TurnEvent::Turn {
+            turn: Box::new(turn.clone()),
+        };
         let line = serde_json::to_string(&event).map_err(Failure::internal)?;
         self.out.line(&line)
     }
@@ -131,7 +133,10 @@ mod tests {
             let line = json!({"event": "text", "text": piece}).to_string();
             assert_eq!(printer.line(line.as_bytes()).unwrap(), None);
         }
-        let line = serde_json::to_vec(&TurnEvent::Turn { turn: Box::new(turn.clone()) }).unwrap();
+        let line = serde_json::to_vec(&TurnEvent::Turn {
+            turn: Box::new(turn.clone()),
+        })
+        .unwrap();
         assert_eq!(printer.line(&line).unwrap().as_ref(), Some(turn));
         printer.finish(turn).unwrap();
         drop(printer);

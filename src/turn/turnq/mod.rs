@@ -5,7 +5,7 @@ mod error;
 mod local;
 mod remote;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 pub(crate) use self::error::TurnqError;
 use self::{local::Local, remote::Remote};
@@ -104,7 +104,7 @@ mod tests {
             max_hold: Duration::from_secs(1),
         };
         assert!(!format!("{settings:?}").contains("sesame"));
-        let Err(error) = Coordinator::new(settings, "/tmp".into()) else {
+        let Err(error) = Coordinator::new(settings, Path::new("/tmp")) else {
             panic!("a url with a password and a query is no address")
         };
         assert!(!format!("{error} {error:?} {}", error.hint()).contains("sesame"));
@@ -118,7 +118,7 @@ mod tests {
             api_key: None,
             max_hold: Duration::from_secs(1),
         };
-        let coordinator = Coordinator::new(settings, "/nowhere".into()).unwrap();
+        let coordinator = Coordinator::new(settings, Path::new("/nowhere")).unwrap();
         is_send(&coordinator.acquire("a"));
         is_send(&async {
             let mut hold = coordinator.acquire("a").await.unwrap();

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::*;
+use super::{ticket::Blocker, *};
 
 const CHILD_DIR: &str = "LLMUX_TEST_TURNQ_DIR";
 const CHILD_LOG: &str = "LLMUX_TEST_TURNQ_LOG";

@@ -81,13 +81,12 @@ impl Remote {
 
 impl Hold {
     pub(super) async fn lost(&mut self) -> TurnqError {
-        let lost = self
-            .lost
-            .wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|lost| lost.clone());
-        match lost {
+        // The guard of the value must not live across the wait below.
+        let error = match self.lost.wait_for(Option::is_some).await {
+            Ok(error) => error.clone(),
+            Err(_) => None,
+        };
+        match error {
             Some(error) => error,
             // Only the end of the runtime ends the task that says more.
             None => std::future::pending().await,
