@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
-use super::{BadKeys, BadRule, CommandLineError, ProgramSearch, Rule, data, split};
+use super::{
+    BadKeys, BadRule, CommandLineError, ProgramSearch, Rule, data, split,
+    transcript::{Format, chooses_conversation},
+};
 use crate::{
     config::{AgentConfig, Environment},
     nearest::near,
@@ -40,6 +43,10 @@ pub struct Agent {
     pub submit: Submit,
     /// The key presses that end it politely, as bytes; empty if unknown.
     pub exit_keys: Vec<Vec<u8>>,
+    /// How it writes its own transcript, if that is known.
+    pub transcript: Option<Format>,
+    /// The flag that gives a new conversation its id.
+    pub session_id_flag: Option<String>,
     /// Models to choose from.
     pub models: Vec<String>,
     /// How to install it.
@@ -177,6 +184,8 @@ impl Agent {
             ready: None,
             submit: Submit::default(),
             exit_keys: Vec::new(),
+            transcript: None,
+            session_id_flag: None,
             models: Vec::new(),
             install_hint: format!("put the program of agents.{key}.cmd on PATH"),
             docs_url: String::new(),
@@ -189,6 +198,10 @@ impl Agent {
             self.display_name.clone_from(name);
         }
         if let Some(cmd) = &change.cmd {
+            if self.builtin.is_some() || program_name(cmd) != program_name(&self.cmd) {
+                // Another program may refuse the flag.
+                self.session_id_flag = None;
+            }
             self.cmd.clone_from(cmd);
             self.builtin = None;
         }
@@ -216,6 +229,13 @@ impl Agent {
         let mut argv = self.program(env)?;
         argv.extend(split(flags.unwrap_or(&self.flags))?);
         Ok(argv)
+    }
+
+    /// The flag that gives the conversation of a command line an id, unless the line chooses one itself.
+    #[must_use]
+    pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {
+        let flag = self.session_id_flag.as_deref()?;
+        (!chooses_conversation(argv, flag)).then_some(flag)
     }
 
     fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {
@@ -264,6 +284,12 @@ impl Agent {
             docs_url: self.docs_url.clone(),
         }
     }
+}
+
+/// The file name of a command's program.
+fn program_name(cmd: &str) -> Option<String> {
+    let words = split(cmd).ok()?;
+    words.first()?.rsplit('/').next().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Agent, Builtin, CatalogError, Rule, Submit, keys, rule::RuleData};
+use super::{Agent, Builtin, CatalogError, Rule, Submit, keys, rule::RuleData, transcript::Format};
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
 
@@ -31,6 +31,8 @@ pub(super) struct Row {
     #[serde(default)]
     submit: Submit,
     ready: Option<RuleData>,
+    transcript: Option<Format>,
+    session_id_flag: Option<String>,
     install_hint: String,
     docs_url: String,
 }
@@ -65,6 +67,8 @@ impl TryFrom<Row> for Agent {
                 key: key.clone(),
                 source,
             })?,
+            transcript: row.transcript,
+            session_id_flag: row.session_id_flag,
             models: Vec::new(),
             install_hint: row.install_hint,
             docs_url: row.docs_url,

@@ -8,6 +8,7 @@ mod data;
 mod detect;
 mod keys;
 mod rule;
+pub mod transcript;
 
 pub use catalog::{Agent, Builtin, Catalog, CatalogError, Submit};
 pub use command_line::{CommandLineError, split};
