@@ -16,7 +16,7 @@ use super::{
     tree::Process,
 };
 use crate::{
-    agent::{Agent, ProgramSearch, Submit},
+    agent::{Agent, ProgramSearch, Submit, transcript::random_id},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -39,8 +39,9 @@ impl Sessions {
         self.agent(&request.agent)?;
         let name: SessionName = request.name.as_deref().unwrap_or(&request.agent).parse()?;
         let _gate = self.gate(name.as_str()).await;
-        let record = self.new_record(&name, &request)?;
+        let mut record = self.new_record(&name, &request)?;
         self.check_startable(&record)?;
+        self.pin(&mut record)?;
         let size = request
             .size
             .map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
@@ -87,6 +88,16 @@ impl Sessions {
         }
     }
 
+    /// Chooses the id of the conversation that the next launch begins, where the agent takes one. What was known of the
+    /// conversation before is no longer true.
+    pub(super) fn pin(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
+        let agent = self.agent(&record.agent)?;
+        let argv = agent.argv(record.flags.as_deref(), &self.0.setting.environment)?;
+        let id = agent.pin_flag(&argv).map(|_| random_id()).transpose();
+        record.external_session_id = id.map_err(SessionError::Spool)?;
+        Ok(())
+    }
+
     async fn reserve(&self, record: &SessionRecord) -> Result<(), SessionError> {
         let record = record.clone();
         let name = record.name.clone();
@@ -124,7 +135,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// Starts a record's program in a new tmux session and watches whether it stays. The caller holds the gate.
+    /// Starts a record's program in a new tmux session and watches whether it stays. The caller holds the gate, and has
+    /// called [`Sessions::pin`] for this launch.
     pub(super) async fn launch(&self, record: &SessionRecord, size: Size) -> Result<(), SessionError> {
         let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
@@ -181,7 +193,10 @@ impl Sessions {
         (size, key): (Size, &str),
     ) -> Result<impl FnOnce(SessionId) -> CommandLine + use<>, SessionError> {
         let environment = &self.0.setting.environment;
-        let program = agent.argv(record.flags.as_deref(), environment)?;
+        let mut program = agent.argv(record.flags.as_deref(), environment)?;
+        if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
+            program.extend([flag.to_owned(), id.clone()]);
+        }
         let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
         argv.extend(["run", "--key", key, "--cwd", &record.cwd, "--"].map(str::to_owned));
         argv.extend(program);

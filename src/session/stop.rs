@@ -87,7 +87,16 @@ impl Sessions {
         // What can be known to be wrong is found before anything is ended.
         self.check_startable(&record)?;
         let size = self.live(name).map(|live| live.pane.size());
+        self.pin(&mut record)?;
         self.end(name).await;
+        let pinned = record.clone();
+        // Written before the launch: a daemon that dies in between must not take the new conversation for the old one.
+        let repinned = self.0.records.update(move |records| {
+            if let Some(record) = records.get_mut(&pinned.name) {
+                record.external_session_id = pinned.external_session_id;
+            }
+        });
+        repinned.await?;
         record.created_at = time::now();
         record.exit = None;
         self.launch(&record, size.unwrap_or(super::start::DEFAULT_SIZE))
