@@ -312,7 +312,7 @@ async fn a_folder_that_is_removed_and_made_again_is_watched_again() {
 async fn all_files_of_the_directory_are_told_where_no_id_is_known() {
     let lab = Lab::new();
     lab.demo("old", &["old"]);
-    let old = SystemTime::now() - Duration::from_secs(3600);
+    let old = SystemTime::now() - Duration::from_hours(1);
     let file = OpenOptions::new()
         .append(true)
         .open(lab.path(&demo_path("old")))
