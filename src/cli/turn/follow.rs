@@ -45,14 +45,13 @@ impl Follow {
             seen = stream::events(&mut self.client, &self.id, &mut printer) => seen?,
             exit = self.signals.next() => return Err(self.leave(exit).await),
         };
-        let turn = match seen {
-            Some(turn) => turn,
+        let turn = if let Some(turn) = seen {
+            turn
+        } else {
             // The daemon left; the next one knows how it ends.
-            None => {
-                let turn = self.end(&TurnWait::default()).await?;
-                printer.turn(&turn)?;
-                turn
-            }
+            let turn = self.end(&TurnWait::default()).await?;
+            printer.turn(&turn)?;
+            turn
         };
         printer.finish(&turn)?;
         Ok(turn)
@@ -114,7 +113,7 @@ async fn end(client: &mut Client, id: &str, wait: &TurnWait) -> Result<Turn, Cli
     let path = turn_path(id, "wait");
     for _ in 1..MANY_DAEMONS {
         match client.post(&path, &rest(wait, began.elapsed())).await {
-            Err(error) if has_left(&error) => *client = Client::connect(&client.socket().to_owned()).await?,
+            Err(error) if has_left(&error) => *client = Client::connect(client.socket()).await?,
             answer => return answer,
         }
     }
