@@ -57,7 +57,8 @@ fn tell(hook: &Hook, session: &str, mut env: Environment, global: Global) -> Res
         .build()
         .map_err(Failure::internal)?;
     let context = Context::new(env, global);
-    let told = runtime.block_on(timeout(AT_MOST, post(hook, session, &context)));
+    // In a block of its own: a timer can't be made outside of the runtime.
+    let told = runtime.block_on(async { timeout(AT_MOST, post(hook, session, &context)).await });
     // A pipe that never ends must not keep the agent.
     runtime.shutdown_background();
     told.unwrap_or_else(|_| {
@@ -122,6 +123,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{cli::failure::Exit, client::fake};
 
     #[tokio::test]
     async fn the_last_word_is_the_payload() {
@@ -136,6 +138,42 @@ mod tests {
             assert_eq!((request.event.as_str(), request.payload), (event, payload));
         }
         assert!(request(&Hook { words: Vec::new() }).await.is_err());
+    }
+
+    #[test]
+    fn an_event_reaches_the_daemon() {
+        let daemons = tokio::runtime::Runtime::new().unwrap();
+        let ok = [fake::answer("200 OK", "{\"ok\":true}")];
+        let (dir, socket, server) = daemons.block_on(async { fake::daemon(&ok) });
+        let env = Environment::new(
+            dir.path(),
+            dir.path(),
+            [("LLMUX_SOCKET", socket.to_str().unwrap())],
+        );
+        let words = ["Stop", "{}"].map(OsString::from).to_vec();
+        tell(&Hook { words }, "x", env, Global::default()).unwrap();
+        let seen = daemons.block_on(server).unwrap();
+        assert!(seen[0].starts_with("POST /api/sessions/x/hook "), "{}", seen[0]);
+        assert!(
+            seen[0].ends_with("{\"event\":\"Stop\",\"payload\":{}}"),
+            "{}",
+            seen[0]
+        );
+    }
+
+    #[test]
+    fn where_no_daemon_answers_none_is_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("absent");
+        let env = Environment::new(
+            dir.path(),
+            dir.path(),
+            [("LLMUX_SOCKET", socket.to_str().unwrap())],
+        );
+        let words = vec![OsString::from("Stop"), OsString::from("{}")];
+        let failure = tell(&Hook { words }, "x", env, Global::default()).unwrap_err();
+        assert_eq!(failure.kind(), Exit::Unavailable);
+        assert!(!socket.exists());
     }
 
     #[test]
