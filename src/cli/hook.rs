@@ -25,6 +25,9 @@ use crate::{client::session_path, config::Environment};
 /// How long it may take, standard input included.
 const AT_MOST: Duration = Duration::from_millis(1500);
 
+/// How long standard input may take of it.
+const INPUT_AT_MOST: Duration = Duration::from_millis(750);
+
 /// The largest payload, in bytes; a larger one is left out, the event is still told.
 const MAX_PAYLOAD_BYTES: u64 = 4 << 20;
 
@@ -82,9 +85,11 @@ async fn request(hook: &Hook) -> Result<HookRequest, Failure> {
     };
     let payload = match rest.last() {
         Some(payload) => Ok(payload.as_encoded_bytes().to_vec()),
-        None => tokio::task::spawn_blocking(piped)
-            .await
-            .map_err(Failure::internal)?,
+        None => match timeout(INPUT_AT_MOST, tokio::task::spawn_blocking(piped)).await {
+            Ok(read) => read.map_err(Failure::internal)?,
+            // An agent that leaves the pipe open has told the event all the same.
+            Err(_) => Err("standard input does not end".to_owned()),
+        },
     };
     let payload = payload.and_then(|bytes| parsed(&bytes)).unwrap_or_else(|why| {
         say(&format!("hook: the payload is left out: {why}"));
