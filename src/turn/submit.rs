@@ -201,6 +201,8 @@ impl<'a> Submission<'a> {
                     Look::Wait
                 }
                 ActivityState::Ready => found(Ok(picture.clone())),
+                // A person types without waiting for anything.
+                _ if live.request.now => found(Ok(picture.clone())),
                 _ => {
                     let latest = picture.belief.since.max(begun) + patience;
                     if Instant::now() < latest {
@@ -471,6 +473,8 @@ impl<'a> Submission<'a> {
                 .await?;
             let entered = if sees_composer {
                 self.entered(heard, &before).await
+            } else if self.live.request.now {
+                Entered::Accepted(Source::Caller, "typed as a person would".into())
             } else {
                 self.entered_blindly(heard, seq).await
             };
@@ -581,9 +585,9 @@ impl<'a> Submission<'a> {
             }
         };
         let deadline = Instant::now() + ACCEPT;
-        watch_for(&mut self.pictures, Some(deadline), look)
-            .await
-            .unwrap_or(Entered::Unclear)
+        let entered = watch_for(&mut self.pictures, Some(deadline), look).await;
+        // Of a program without rules nothing more can be expected: it may show nothing at all.
+        entered.unwrap_or_else(|| Entered::Accepted(Source::Timeout, "typed; the program shows nothing".into()))
     }
 
     /// Waits until the pane was silent for so long.

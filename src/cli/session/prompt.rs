@@ -141,7 +141,8 @@ fn request(args: &Prompt, prompt: String) -> TurnRequest {
 
 /// Says what became of a prompt whose end is not waited for.
 fn report(args: &Prompt, turn: &Turn, out: &mut Out<impl std::io::Write>) -> Result<(), Failure> {
-    let outcome = if turn.state.is_final() {
+    // What becomes of a prompt that was accepted is asked of its turn.
+    let outcome = if turn.state.is_final() && turn.stages.accepted.is_none() {
         outcome::check(turn)
     } else {
         Ok(())
