@@ -22,7 +22,11 @@ use super::{
     seat::Seat,
     view::{Look, watch_for},
 };
-use crate::{pane::Condition, session::Typist};
+use crate::{
+    pane::Condition,
+    session::{SessionError, Typist},
+    tmux::RunError,
+};
 
 /// How long the composer may take to show a paste, at the first try and the later ones: a program that is coming up
 /// drops its keys for a while.
@@ -396,8 +400,12 @@ impl<'a> Submission<'a> {
     }
 
     /// tmux failed in the middle: nobody knows what was typed.
-    fn failed(&self, error: &crate::session::SessionError) -> Over {
-        if self.pictures.borrow().has_ended() {
+    fn failed(&self, error: &SessionError) -> Over {
+        let is_gone = matches!(
+            error,
+            SessionError::Tmux(RunError::Refused { why, .. }) if why.starts_with("can't find pane")
+        );
+        if is_gone || self.pictures.borrow().has_ended() {
             return Over::gone();
         }
         Over::new(
