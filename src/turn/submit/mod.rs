@@ -81,6 +81,29 @@ enum Shown {
     Gone,
 }
 
+/// A text that was seen in the composer, and since when.
+#[derive(Default)]
+struct Standing(Option<(String, Instant)>);
+
+impl Standing {
+    /// When the composer's text will have stood for long enough; none if it has, or if there is none.
+    fn until(&mut self, picture: &Picture) -> Option<Instant> {
+        let text = picture.composer.as_ref().map_or("", |composer| composer.text.trim());
+        if text.is_empty() {
+            self.0 = None;
+            return None;
+        }
+        let since = match &self.0 {
+            Some((seen, since)) if seen == text => *since,
+            // What was printed before that can't be on its way any more.
+            _ => picture.printed_at,
+        };
+        self.0 = Some((text.to_owned(), since));
+        let due = since + STRANGE;
+        (Instant::now() < due).then_some(due)
+    }
+}
+
 impl<'a> Submission<'a> {
     pub(super) fn new(seat: &'a Seat, live: &'a Live) -> Self {
         Self {
@@ -99,6 +122,7 @@ impl<'a> Submission<'a> {
         let begun = Instant::now();
         let (live, seat) = (self.live, self.seat);
         let is_init = live.now().origin == Origin::Init;
+        let mut standing = Standing::default();
         let look = |picture: &Arc<Picture>| {
             let found = |result| Look::Found(result);
             match picture.belief.state {
@@ -128,7 +152,11 @@ impl<'a> Submission<'a> {
                     live.place(Some(1));
                     Look::Wait
                 }
-                ActivityState::Ready => found(Ok(picture.clone())),
+                // The turn before may have told its end before its screen came through: only a text that stands is a draft.
+                ActivityState::Ready => match standing.until(picture) {
+                    Some(due) => Look::Until(due),
+                    None => found(Ok(picture.clone())),
+                },
                 // A person types without waiting for anything.
                 _ if live.request.now => found(Ok(picture.clone())),
                 _ => {
