@@ -88,7 +88,10 @@ struct Standing(Option<(String, Instant)>);
 impl Standing {
     /// When the composer's text will have stood for long enough; none if it has, or if there is none.
     fn until(&mut self, picture: &Picture) -> Option<Instant> {
-        let text = picture.composer.as_ref().map_or("", |composer| composer.text.trim());
+        let text = picture
+            .composer
+            .as_ref()
+            .map_or("", |composer| composer.text.trim());
         if text.is_empty() {
             self.0 = None;
             return None;
