@@ -46,11 +46,12 @@ enum Kind {
 impl Coordinator {
     /// Keeps the turns of this host in `temp_dir`, where the old program looks for them (Node's `os.tmpdir()`), or on
     /// the server of `settings`. Nothing is made and nobody is asked yet.
-    pub(crate) fn new(settings: Settings, temp_dir: PathBuf) -> Result<Self, TurnqError> {
+    pub(crate) fn new(settings: Settings, mut temp_dir: PathBuf) -> Result<Self, TurnqError> {
         let kind = if settings.url.is_some() {
             Kind::Remote(Remote::new(settings)?)
         } else {
-            Kind::Local(Local::new(temp_dir.join("turnq-locks")))
+            temp_dir.push("turnq-locks");
+            Kind::Local(Local::new(temp_dir))
         };
         Ok(Self(Arc::new(kind)))
     }

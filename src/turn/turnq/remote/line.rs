@@ -77,15 +77,16 @@ impl Line {
     /// Stands in the queue until the turn is given; none if nobody waits for it any more.
     async fn wait(&mut self, granted: &mut Granted) -> Result<Option<Stream>, TurnqError> {
         loop {
-            let error = match self.enter().await {
-                Err(error) => error,
-                Ok(()) => tokio::select! {
+            let error = if let Err(error) = self.enter().await {
+                error
+            } else {
+                tokio::select! {
                     heard = self.listen() => match heard {
                         Ok(stream) => return Ok(Some(stream)),
                         Err(error) => error,
                     },
                     () = granted.closed() => return Ok(None),
-                },
+                }
             };
             if matches!(error, TurnqError::Lost { .. }) {
                 self.request = None;

@@ -21,7 +21,7 @@ fn settings(url: String, key: &str) -> Settings {
     Settings {
         url: Some(url),
         api_key: Some(key.into()),
-        max_hold: Duration::from_secs(300),
+        max_hold: Duration::from_mins(5),
     }
 }
 
