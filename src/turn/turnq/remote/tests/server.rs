@@ -30,6 +30,8 @@ pub(super) struct Inner {
     /// Instead of what clients ask for.
     pub(super) lease_ms: Option<u64>,
     next: u64,
+    /// Streams that go on without a place.
+    orphans: Vec<Sender<Bytes>>,
 }
 
 struct Channel {
@@ -138,6 +140,16 @@ impl Inner {
     /// Forgets everything that a restart forgets.
     pub(super) fn forget(&mut self) {
         self.channels.clear();
+    }
+
+    /// Forgets the places only, and tells nobody.
+    pub(super) fn forget_silently(&mut self) {
+        let outs: Vec<_> = self.entries().filter_map(|entry| entry.out.take()).collect();
+        self.orphans.extend(outs);
+        for channel in self.channels.values_mut() {
+            channel.queue.clear();
+            channel.active = false;
+        }
     }
 
     fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {

@@ -22,6 +22,7 @@ pub(super) fn router(shared: Shared) -> Router {
         .route("/channels", post(create).get(list))
         .route("/channels/{name}/enqueue", post(enqueue))
         .route("/channels/{name}/subscribe", get(subscribe))
+        .route("/channels/{name}/queue", get(queue))
         .route("/channels/{name}/release", post(release))
         .route("/channels/{name}/abort", post(abort))
         .route("/channels/{name}/holder", delete(force))
@@ -159,6 +160,17 @@ impl Drop for Leave {
             }
         }
     }
+}
+
+async fn queue(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+    let inner = &mut *shared.lock().unwrap();
+    inner.log.push("queue".into());
+    let Some(channel) = inner.channels.get(&name) else {
+        return not_found();
+    };
+    let queue = channel.queue.iter();
+    let queue: Vec<_> = queue.map(|entry| json!({ "requestId": entry.request })).collect();
+    Json(json!({ "channel": name, "queue": queue })).into_response()
 }
 
 async fn release(
