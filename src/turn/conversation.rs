@@ -142,7 +142,6 @@ impl Conversation {
         };
         self.rows[at..].iter().take_while(is_echo).count()
     }
-    }
 
     /// The first row from `at` on that is not the prompt's `rest`.
     fn after_echo(&self, mut at: usize, mut rest: &str) -> usize {

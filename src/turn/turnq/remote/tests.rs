@@ -197,6 +197,21 @@ async fn who_waits_when_the_server_forgets_queues_again_and_who_had_the_turn_has
 }
 
 #[tokio::test]
+async fn silence_is_asked_about() {
+    let server = server::Server::start();
+    let mut remote = Remote::new(settings(server.url(), server::KEY)).unwrap();
+    Arc::get_mut(&mut remote.0).unwrap().ask_after = Duration::from_millis(10);
+    let remote = Arc::new(remote);
+    let mut hold = remote.acquire(A.into()).await.unwrap();
+    let waiting = wait(&remote, &server).await;
+    server.until(|inner| inner.count("queue") > 3).await;
+    server.inner().forget_silently();
+    let error = hold.lost().await;
+    assert!(matches!(error, TurnqError::Lost { .. }), "{error:?}");
+    let _next = waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_lost_first_answer_leaves_no_place_behind() {
     let server = server::Server::start();
     server.inner().lost_answers = 1;
