@@ -143,15 +143,20 @@ fn is_result(message: &Value) -> bool {
     message["role"] == "tool" || kind.ends_with("_output") || parts(message).iter().any(part)
 }
 
-fn prompt(message: &Value) -> Option<Prompt> {
+/// The first token in a text.
+pub fn token(text: &str) -> Option<&str> {
     static TOKEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"lab-\d+-[a-z]+").expect("a pattern"));
+    TOKEN.find(text).map(|found| found.as_str())
+}
+
+fn prompt(message: &Value) -> Option<Prompt> {
     if message["role"] != "user" {
         return None;
     }
     let texts = parts(message).iter().map(|part| &part["text"]);
     let texts = texts.chain([&message["content"]]).filter_map(Value::as_str);
     let (token, text) = texts
-        .filter_map(|text| Some((TOKEN.find(text)?.as_str(), text)))
+        .filter_map(|text| Some((token(text)?, text)))
         .last()?;
     Some(Prompt {
         token: token.to_owned(),

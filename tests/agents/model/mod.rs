@@ -18,7 +18,10 @@ use http_body_util::channel::{Channel, Sender};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
 
-pub use self::{answer::reply, ask::Way};
+pub use self::{
+    answer::reply,
+    ask::{Way, token},
+};
 use self::{
     answer::Answer,
     ask::Ask,
@@ -40,7 +43,7 @@ pub struct Served {
     pub prompt: String,
     /// How often it was asked, with tool results and retries.
     pub asked: usize,
-    /// When the last byte of the last answer was written.
+    /// When the last byte of the answer was written.
     pub last_byte: Option<SystemTime>,
 }
 
@@ -139,10 +142,13 @@ async fn answer(memory: Shared, wire: &'static Wire, streamed: bool, body: &Valu
 
 /// Writes an answer piece by piece; an agent that hangs up ends it.
 async fn stream(memory: Shared, token: String, wire: &Wire, answer: Answer, mut sender: Sender<Bytes>) {
+    let is_end = matches!(answer, Answer::Text { .. });
     if write(wire, &token, answer, &mut sender).await.is_some()
+        && is_end
         && let Some(served) = lock(&memory).prompts.get_mut(&token)
     {
-        served.last_byte = Some(SystemTime::now());
+        // Some agents go on asking in the background afterwards, with the whole conversation.
+        served.last_byte.get_or_insert_with(SystemTime::now);
     }
 }
 
