@@ -15,3 +15,4 @@ mod server;
 mod session;
 pub mod store;
 pub mod tmux;
+mod turn;

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
-use super::{BadKeys, BadRule, CommandLineError, ProgramSearch, Rule, data, split};
+use super::{
+    BadKeys, BadRule, CommandLineError, ProgramSearch, Rules, data, split,
+    transcript::{Format, chooses_conversation},
+};
 use crate::{
     config::{AgentConfig, Environment},
     nearest::near,
@@ -13,6 +16,14 @@ use crate::{
 
 /// How long at most to wait for the echo of a paste before Enter, where the catalog does not say.
 const DEFAULT_SETTLE_MS: u64 = 150;
+
+/// The end marker that an agent is asked for, where the catalog does not say.
+pub(super) const DEFAULT_MARKER: &str = "<<LLMUX_DONE_{}>>";
+
+/// What empties a composer, where the catalog does not say: C-u.
+pub(super) fn default_clear_keys() -> Vec<Vec<u8>> {
+    vec![vec![0x15]]
+}
 
 /// The agents that can be started, in the order they are shown.
 #[derive(Debug, Clone)]
@@ -34,12 +45,24 @@ pub struct Agent {
     pub flags: String,
     /// Environment set for it, below what a session sets.
     pub env: BTreeMap<String, String>,
-    /// How its screen looks when it waits for a prompt.
-    pub ready: Option<Rule>,
+    /// How its terminal is read.
+    pub rules: Rules,
     /// How a prompt is handed in.
     pub submit: Submit,
     /// The key presses that end it politely, as bytes; empty if unknown.
     pub exit_keys: Vec<Vec<u8>>,
+    /// The key presses that interrupt a turn; empty if unknown.
+    pub interrupt_keys: Vec<Vec<u8>>,
+    /// The key presses that empty the composer.
+    pub clear_keys: Vec<Vec<u8>>,
+    /// The key presses that leave the composer's normal mode; empty if it has none.
+    pub insert_keys: Vec<Vec<u8>>,
+    /// The end marker it is asked for, in a form that its renderer leaves alone; `{}` is the marker's own part.
+    pub marker: String,
+    /// How it writes its own transcript, if that is known.
+    pub transcript: Option<Format>,
+    /// The flag that gives a new conversation its id.
+    pub session_id_flag: Option<String>,
     /// Models to choose from.
     pub models: Vec<String>,
     /// How to install it.
@@ -89,7 +112,7 @@ pub enum CatalogError {
     /// The built-in table is no TOML of the expected shape.
     #[error("the built-in agent catalog is broken")]
     Data(#[from] toml::de::Error),
-    /// A ready rule is no regular expression.
+    /// The operator's ready pattern is no regular expression.
     #[error("agents.{key}.readyPrompt")]
     Rule {
         /// The agent.
@@ -97,8 +120,8 @@ pub enum CatalogError {
         /// What is wrong.
         source: BadRule,
     },
-    /// An exit key is unknown.
-    #[error("the exit keys of the agent {key}")]
+    /// A key is unknown.
+    #[error("the keys of the agent {key}")]
     Keys {
         /// The agent.
         key: String,
@@ -174,9 +197,15 @@ impl Agent {
             cmd: String::new(),
             flags: String::new(),
             env: BTreeMap::new(),
-            ready: None,
+            rules: Rules::default(),
             submit: Submit::default(),
             exit_keys: Vec::new(),
+            interrupt_keys: Vec::new(),
+            clear_keys: default_clear_keys(),
+            insert_keys: Vec::new(),
+            marker: DEFAULT_MARKER.to_owned(),
+            transcript: None,
+            session_id_flag: None,
             models: Vec::new(),
             install_hint: format!("put the program of agents.{key}.cmd on PATH"),
             docs_url: String::new(),
@@ -189,6 +218,10 @@ impl Agent {
             self.display_name.clone_from(name);
         }
         if let Some(cmd) = &change.cmd {
+            if self.builtin.is_some() || program_name(cmd) != program_name(&self.cmd) {
+                // Another program may refuse the flag.
+                self.session_id_flag = None;
+            }
             self.cmd.clone_from(cmd);
             self.builtin = None;
         }
@@ -196,11 +229,12 @@ impl Agent {
             self.flags.clone_from(flags);
         }
         if let Some(pattern) = &change.ready_prompt {
-            let bad = |source| CatalogError::Rule {
-                key: self.key.clone(),
-                source,
-            };
-            self.ready = Some(Rule::new(pattern).map_err(bad)?);
+            self.rules
+                .set_ready(pattern)
+                .map_err(|source| CatalogError::Rule {
+                    key: self.key.clone(),
+                    source,
+                })?;
         }
         if !change.models.is_empty() {
             self.models.clone_from(&change.models);
@@ -216,6 +250,13 @@ impl Agent {
         let mut argv = self.program(env)?;
         argv.extend(split(flags.unwrap_or(&self.flags))?);
         Ok(argv)
+    }
+
+    /// The flag that gives the conversation of a command line an id, unless the line chooses one itself.
+    #[must_use]
+    pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {
+        let flag = self.session_id_flag.as_deref()?;
+        (!chooses_conversation(argv, flag)).then_some(flag)
     }
 
     fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {
@@ -264,6 +305,12 @@ impl Agent {
             docs_url: self.docs_url.clone(),
         }
     }
+}
+
+/// The file name of a command's program.
+fn program_name(cmd: &str) -> Option<String> {
+    let words = split(cmd).ok()?;
+    words.first()?.rsplit('/').next().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use std::path::Path;
 
+use llmux_protocol::api::ActivityState;
+
 use super::*;
+use crate::agent::Sight;
 
 fn catalog() -> Catalog {
     Catalog::new(&BTreeMap::new()).unwrap()
@@ -16,10 +19,6 @@ fn environment() -> Environment {
 
 fn changed(key: &str, change: AgentConfig) -> Result<Catalog, CatalogError> {
     Catalog::new(&BTreeMap::from([(key.to_owned(), change)]))
-}
-
-fn rows(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -90,7 +89,13 @@ fn a_change_replaces_only_what_it_names() {
         (goose.env["GOOSE_MODE"].as_str(), goose.env["K"].as_str()),
         ("auto", "v")
     );
-    assert!(goose.ready.as_ref().unwrap().matches(&rows("x\n>>")).is_some());
+    let rows = ["x".to_owned(), ">>".to_owned()];
+    let sight = Sight {
+        rows: &rows,
+        bright: &rows,
+        title: "",
+    };
+    assert_eq!(goose.rules.screen(&sight).unwrap().state, ActivityState::Ready);
 }
 
 #[test]
@@ -143,28 +148,4 @@ fn claude_counts_as_installed_by_its_own_installer() {
             .unwrap()
             .installed(&ProgramSearch::new(&env), &env)
     );
-}
-
-#[test]
-fn the_demo_agent_is_ready_at_its_composer_and_not_while_busy_or_asking() {
-    let ready = catalog().find("demo").unwrap().ready.clone().unwrap();
-    let composer = "────────────\n❯ Type a prompt\n────────────\n  ? for help\n\n";
-    assert_eq!(
-        ready.matches(&rows(&format!("hello\n\n{composer}"))).as_deref(),
-        Some("❯ Type a prompt")
-    );
-    assert_eq!(
-        ready
-            .matches(&rows("────────────\n❯ a\n  b\n────────────\n"))
-            .as_deref(),
-        Some("❯ a")
-    );
-    for busy in [
-        format!("✻ Working… (esc to interrupt)\n{composer}"),
-        "❯ an old prompt\n".to_owned(),
-        "Do you want to proceed?\n ❯ 1. Yes\n   2. No\n".to_owned(),
-        format!(" ❯ 1. Yes\n   2. No\n{composer}"),
-    ] {
-        assert_eq!(ready.matches(&rows(&busy)), None, "{busy}");
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Agent, Builtin, CatalogError, Rule, Submit, keys, rule::RuleData};
+use super::{Agent, BadKeys, Builtin, CatalogError, Rules, Submit, catalog, keys, transcript::Format};
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
 
@@ -30,7 +30,16 @@ pub(super) struct Row {
     exit_keys: String,
     #[serde(default)]
     submit: Submit,
-    ready: Option<RuleData>,
+    #[serde(default)]
+    interrupt_keys: String,
+    clear_keys: Option<String>,
+    #[serde(default)]
+    insert_keys: String,
+    marker: Option<String>,
+    #[serde(default)]
+    rules: Rules,
+    transcript: Option<Format>,
+    session_id_flag: Option<String>,
     install_hint: String,
     docs_url: String,
 }
@@ -45,8 +54,7 @@ impl TryFrom<Row> for Agent {
 
     fn try_from(row: Row) -> Result<Self, CatalogError> {
         let key = row.key;
-        let ready = row.ready.map(Rule::try_from).transpose();
-        let exit_keys = keys::parse(&row.exit_keys);
+        let keys = |names: &str| keys::parse(names).map_err(|source| bad_keys(&key, source));
         let builtin_name = row.builtin.map(|builtin| match builtin {
             Builtin::Demo => "llmux demo-agent",
             Builtin::Shell => "$SHELL",
@@ -56,20 +64,30 @@ impl TryFrom<Row> for Agent {
             cmd: builtin_name.map_or(row.cmd, str::to_owned),
             flags: row.flags,
             env: row.env,
-            ready: ready.map_err(|source| CatalogError::Rule {
-                key: key.clone(),
-                source,
-            })?,
+            rules: row.rules,
             submit: row.submit,
-            exit_keys: exit_keys.map_err(|source| CatalogError::Keys {
-                key: key.clone(),
-                source,
-            })?,
+            exit_keys: keys(&row.exit_keys)?,
+            interrupt_keys: keys(&row.interrupt_keys)?,
+            clear_keys: match row.clear_keys {
+                Some(names) => keys(&names)?,
+                None => catalog::default_clear_keys(),
+            },
+            insert_keys: keys(&row.insert_keys)?,
+            marker: row.marker.unwrap_or_else(|| catalog::DEFAULT_MARKER.to_owned()),
+            transcript: row.transcript,
+            session_id_flag: row.session_id_flag,
             models: Vec::new(),
             install_hint: row.install_hint,
             docs_url: row.docs_url,
             builtin: row.builtin,
             key,
         })
+    }
+}
+
+fn bad_keys(key: &str, source: BadKeys) -> CatalogError {
+    CatalogError::Keys {
+        key: key.to_owned(),
+        source,
     }
 }

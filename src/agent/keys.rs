@@ -3,7 +3,7 @@
 /// Says which key name is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown key {0:?}; known are C-a to C-z, Escape, Enter, Tab, Space, Up, Down, Left, Right and single characters"
+    "unknown key {0:?}; known are C-a to C-z, Esc, Enter, Tab, Space, Up, Down, Left, Right, Backspace and single characters"
 )]
 pub struct BadKeys(String);
 
@@ -21,7 +21,7 @@ pub fn parse(names: &str) -> Result<Vec<Vec<u8>>, BadKeys> {
 
 fn key(name: &str) -> Option<Vec<u8>> {
     let bytes: &[u8] = match name {
-        "Escape" => b"\x1b",
+        "Esc" | "Escape" => b"\x1b",
         "Enter" => b"\r",
         "Tab" => b"\t",
         "Space" => b" ",
@@ -29,6 +29,7 @@ fn key(name: &str) -> Option<Vec<u8>> {
         "Down" => b"\x1b[B",
         "Right" => b"\x1b[C",
         "Left" => b"\x1b[D",
+        "Backspace" => b"\x7f",
         _ => return control(name).or_else(|| single(name)),
     };
     Some(bytes.to_vec())
@@ -53,10 +54,7 @@ mod tests {
     #[test]
     fn keys_become_the_bytes_a_terminal_sends() {
         assert_eq!(parse("C-d C-C  q").unwrap(), [vec![4], vec![3], b"q".to_vec()]);
-        assert_eq!(
-            parse("Escape Up").unwrap(),
-            [b"\x1b".to_vec(), b"\x1b[A".to_vec()]
-        );
+        assert_eq!(parse("Esc Up").unwrap(), [b"\x1b".to_vec(), b"\x1b[A".to_vec()]);
         assert!(parse("").unwrap().is_empty());
     }
 

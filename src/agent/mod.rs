@@ -1,16 +1,23 @@
-//! Agents: how each CLI is found, started, recognised as ready and ended. Data in `assets/agents.toml`, rules here.
+//! Agents: how each CLI is found, started, read and ended. Data in `assets/agents.toml`, rules here.
 //!
 //! A leaf: a rule looks at rows of text, never at a pane.
 
 mod catalog;
 mod command_line;
+mod composer;
+mod conversation;
 mod data;
 mod detect;
+pub mod dialog;
 mod keys;
 mod rule;
+mod rules;
+pub mod transcript;
 
 pub use catalog::{Agent, Builtin, Catalog, CatalogError, Submit};
 pub use command_line::{CommandLineError, split};
+pub use composer::Composer;
 pub use detect::ProgramSearch;
 pub use keys::{BadKeys, parse as parse_keys};
-pub use rule::{BadRule, Rule};
+pub use rule::BadRule;
+pub use rules::{Rules, Seen, Sight};

@@ -1,4 +1,10 @@
-//! A rule that recognises a state of an agent by the bottom of its screen.
+//! A rule that recognises something by the bottom of an agent's screen.
+
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use regex::Regex;
 use serde::Deserialize;
@@ -6,15 +12,14 @@ use serde::Deserialize;
 /// How many rows a rule looks at when it does not say.
 const DEFAULT_ROWS: usize = 22;
 
-/// A pattern over the bottom rows of a screen, and one that must not match there.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    rows: usize,
-    pattern: Regex,
-    unless: Option<Regex>,
-}
+/// A regular expression of the `regex` crate, where `^` and `$` match at each row.
+///
+/// It is compiled when it is first used: the catalog knows many agents, a daemon runs few.
+#[derive(Clone, Deserialize)]
+#[serde(from = "String")]
+pub(super) struct Pattern(Arc<(String, OnceLock<Option<Regex>>)>);
 
-/// Says that a rule's pattern is no regular expression.
+/// Says that a pattern is no regular expression.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the pattern {pattern:?} is no regular expression")]
 pub struct BadRule {
@@ -22,79 +27,158 @@ pub struct BadRule {
     source: regex::Error,
 }
 
-/// A rule as the catalog writes it.
-#[derive(Debug, Deserialize)]
+/// A pattern over the bottom rows of a screen, and one that must not match there.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RuleData {
+pub(super) struct Rule {
+    #[serde(default = "default_rows")]
     rows: usize,
-    pattern: String,
-    unless: Option<String>,
+    pattern: Pattern,
+    unless: Option<Pattern>,
+}
+
+/// What a rule has found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The first line of what group 1 matched, or of the whole match.
+    pub(super) evidence: String,
+    /// The row where the match begins.
+    pub(super) top: usize,
+    /// The rows of group 1, or of the whole match.
+    pub(super) rows: Range<usize>,
+}
+
+/// The visible rows of a screen as one text, without the blank rows at its end.
+pub(super) struct Text {
+    text: String,
+    /// Where each row begins.
+    starts: Vec<usize>,
+}
+
+fn default_rows() -> usize {
+    DEFAULT_ROWS
+}
+
+impl From<String> for Pattern {
+    fn from(text: String) -> Self {
+        Self(Arc::new((text, OnceLock::new())))
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0.fmt(f)
+    }
+}
+
+impl Pattern {
+    /// Makes a pattern of somebody else's text.
+    pub(super) fn checked(text: &str) -> Result<Self, BadRule> {
+        let regex = compile(text).map_err(|source| BadRule {
+            pattern: text.to_owned(),
+            source,
+        })?;
+        Ok(Self(Arc::new((text.to_owned(), OnceLock::from(Some(regex))))))
+    }
+
+    /// The compiled pattern. A broken one of the built-in catalog never matches; a test keeps them whole.
+    pub(super) fn regex(&self) -> Option<&Regex> {
+        let (text, regex) = &*self.0;
+        regex.get_or_init(|| compile(text).ok()).as_ref()
+    }
+
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.regex().is_some_and(|regex| regex.is_match(text))
+    }
+
+    /// What group 1 matched, or the whole match if it has no group.
+    pub(super) fn find<'a>(&self, text: &'a str) -> Option<regex::Match<'a>> {
+        let found = self.regex()?.captures(text)?;
+        found.get(1).or_else(|| found.get(0))
+    }
+}
+
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    regex::RegexBuilder::new(pattern).multi_line(true).build()
 }
 
 impl Rule {
-    /// Makes a rule of one pattern, in the syntax of the `regex` crate, where `^` and `$` match at each row.
-    pub fn new(pattern: &str) -> Result<Self, BadRule> {
+    /// Makes a rule of one pattern.
+    pub(super) fn new(pattern: &str) -> Result<Self, BadRule> {
         Ok(Self {
             rows: DEFAULT_ROWS,
-            pattern: compile(pattern)?,
+            pattern: Pattern::checked(pattern)?,
             unless: None,
         })
     }
 
-    /// Returns the evidence if the screen's bottom matches: the first line of what group 1 matched, or of the whole match.
-    ///
-    /// `rows` is the visible screen, top to bottom; blank rows at its end do not count.
-    #[must_use]
-    pub fn matches(&self, rows: &[String]) -> Option<String> {
-        let bottom = bottom(rows, self.rows);
-        if self
-            .unless
-            .as_ref()
-            .is_some_and(|unless| unless.is_match(&bottom))
-        {
+    /// Looks at the bottom of a screen.
+    pub(super) fn find(&self, text: &Text) -> Option<Found> {
+        let (from, bottom) = text.bottom(self.rows);
+        if self.unless.as_ref().is_some_and(|unless| unless.is_match(bottom)) {
             return None;
         }
-        let found = self.pattern.captures(&bottom)?;
-        let evidence = found.get(1).or_else(|| found.get(0))?;
-        Some(evidence.as_str().lines().next().unwrap_or_default().to_owned())
-    }
-}
-
-impl TryFrom<RuleData> for Rule {
-    type Error = BadRule;
-
-    fn try_from(data: RuleData) -> Result<Self, BadRule> {
-        let unless = data.unless.as_deref().map(compile).transpose()?;
-        Ok(Self {
-            rows: data.rows,
-            pattern: compile(&data.pattern)?,
-            unless,
+        let captures = self.pattern.regex()?.captures(bottom)?;
+        let whole = captures.get(0)?;
+        let inner = captures.get(1).unwrap_or(whole);
+        let evidence = inner.as_str().trim_start_matches('\n').lines().next();
+        Some(Found {
+            evidence: evidence.unwrap_or_default().to_owned(),
+            top: text.row_at(from + whole.start()),
+            rows: text.row_at(from + inner.start())
+                ..text.row_at((from + inner.end()).saturating_sub(1).max(from + inner.start())) + 1,
         })
     }
+
+    #[cfg(test)]
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        [Some(&self.pattern), self.unless.as_ref()].into_iter().flatten()
+    }
 }
 
-fn compile(pattern: &str) -> Result<Regex, BadRule> {
-    let rows = regex::RegexBuilder::new(pattern).multi_line(true).build();
-    rows.map_err(|source| BadRule {
-        pattern: pattern.to_owned(),
-        source,
-    })
-}
+impl Text {
+    pub(super) fn new(rows: &[String]) -> Self {
+        let end = rows
+            .iter()
+            .rposition(|row| !row.trim().is_empty())
+            .map_or(0, |last| last + 1);
+        let mut at = 0;
+        let starts = rows[..end].iter().map(|row| {
+            let start = at;
+            at += row.len() + 1;
+            start
+        });
+        Self {
+            starts: starts.collect(),
+            text: rows[..end].join("\n"),
+        }
+    }
 
-fn bottom(rows: &[String], count: usize) -> String {
-    let end = rows
-        .iter()
-        .rposition(|row| !row.trim().is_empty())
-        .map_or(0, |last| last + 1);
-    rows[end.saturating_sub(count)..end].join("\n")
+    /// The bottom rows, and where they begin in the whole.
+    fn bottom(&self, rows: usize) -> (usize, &str) {
+        let first = self.starts.len().saturating_sub(rows);
+        let from = self.starts.get(first).map_or(self.text.len(), |start| *start);
+        (from, &self.text[from..])
+    }
+
+    /// The row that holds a byte; a line end belongs to the row before it.
+    fn row_at(&self, byte: usize) -> usize {
+        self.starts
+            .partition_point(|start| *start <= byte)
+            .saturating_sub(1)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn rows(text: &str) -> Vec<String> {
-        text.lines().map(str::to_owned).collect()
+    fn text(text: &str) -> Text {
+        Text::new(&text.lines().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    fn evidence(pattern: &str, on: &str) -> Option<String> {
+        Some(Rule::new(pattern).unwrap().find(&text(on))?.evidence)
     }
 
     #[test]
@@ -103,34 +187,30 @@ mod tests {
             rows: 2,
             ..Rule::new("^> ").unwrap()
         };
-        assert_eq!(
-            rule.matches(&rows("old\n> \nfoot\n\n   \n")).as_deref(),
-            Some("> ")
-        );
-        assert_eq!(rule.matches(&rows("> \nfoot\nfoot\n")), None);
+        let found = rule.find(&text("old\n> \nfoot\n\n   \n")).unwrap();
+        assert_eq!((found.evidence.as_str(), found.top, found.rows), ("> ", 1, 1..2));
+        assert!(rule.find(&text("> \nfoot\nfoot\n")).is_none());
     }
 
     #[test]
     fn the_evidence_is_one_line_of_group_one_or_of_the_match() {
-        let screen = rows("---\n> go\n---");
-        assert_eq!(
-            Rule::new(r"^---\n> ").unwrap().matches(&screen).as_deref(),
-            Some("---")
-        );
-        assert_eq!(
-            Rule::new(r"^---\n(> [^\n]*)")
-                .unwrap()
-                .matches(&screen)
-                .as_deref(),
-            Some("> go")
-        );
+        let screen = "---\n> go\n  on\n---";
+        assert_eq!(evidence(r"^---\n> ", screen).as_deref(), Some("---"));
+        assert_eq!(evidence(r"^---\n(> [^\n]*)", screen).as_deref(), Some("> go"));
+    }
+
+    #[test]
+    fn the_rows_of_a_match_are_those_that_hold_it() {
+        let rule = Rule::new(r"^---\n(> [^\n]*\n(?:  [^\n]*\n)*)---").unwrap();
+        let found = rule.find(&text("a\n\n---\n> go\n  on\n---\n")).unwrap();
+        assert_eq!((found.top, found.rows), (2, 3..5));
     }
 
     #[test]
     fn an_empty_screen_matches_nothing_and_does_not_panic() {
-        let rule = Rule::new("^>").unwrap();
-        assert_eq!(rule.matches(&[]), None);
-        assert_eq!(rule.matches(&rows("\n\n\n")), None);
+        assert_eq!(evidence("^>", ""), None);
+        assert_eq!(evidence("^>", "\n\n\n"), None);
+        assert_eq!(evidence("^", "").as_deref(), Some(""));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{agent, hidden::Hidden, server, session};
+use super::{agent, hidden::Hidden, server, session, turn};
 use crate::tmux::Socket;
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
@@ -65,6 +65,11 @@ pub(super) enum Noun {
         #[command(subcommand)]
         verb: Option<session::Verb>,
     },
+    /// One prompt and its answer
+    Turn {
+        #[command(subcommand)]
+        verb: Option<turn::Verb>,
+    },
     /// The agent CLIs that can be started
     Agent {
         #[command(subcommand)]
@@ -100,6 +105,7 @@ pub(super) enum Noun {
 /// What is to be done, whatever words it was asked in.
 pub(super) enum Verb {
     Session(session::Verb),
+    Turn(turn::Verb),
     Agent(agent::Verb),
     Server(server::Verb),
     Serve(server::Start),
@@ -111,6 +117,7 @@ impl Noun {
     pub(super) fn into_verb(self) -> Verb {
         match self {
             Self::Session { verb: Some(verb) } => Verb::Session(verb),
+            Self::Turn { verb: Some(verb) } => Verb::Turn(verb),
             Self::Agent { verb: Some(verb) } => Verb::Agent(verb),
             Self::Server {
                 verb: Some(server::Verb::Start(start)),
@@ -118,6 +125,7 @@ impl Noun {
             | Self::Serve(start) => Verb::Serve(start),
             Self::Server { verb: Some(verb) } => Verb::Server(verb),
             Self::Session { verb: None } => Verb::Help("session"),
+            Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),

@@ -37,9 +37,38 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
+/// A length of time as a person reads it, cut rather than rounded.
+pub(crate) fn short(duration: Duration) -> String {
+    let (secs, micros) = (duration.as_secs(), duration.subsec_micros());
+    match secs {
+        0 if micros < 10_000 => format!("{}.{}ms", micros / 1000, micros / 100 % 10),
+        0 => format!("{}ms", micros / 1000),
+        1..60 => format!("{secs}.{}s", micros / 100_000),
+        60..3600 => format!("{}m{:02}s", secs / 60, secs % 60),
+        _ => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_is_written_in_the_unit_that_fits() {
+        for (micros, text) in [
+            (0, "0.0ms"),
+            (250, "0.2ms"),
+            (9_999, "9.9ms"),
+            (10_000, "10ms"),
+            (999_999, "999ms"),
+            (59_999_999, "59.9s"),
+            (60_000_000, "1m00s"),
+            (3_599_000_000, "59m59s"),
+            (90_060_000_000, "25h01m"),
+        ] {
+            assert_eq!(short(Duration::from_micros(micros)), text);
+        }
+    }
 
     #[test]
     fn lengths_of_time_are_read_with_their_unit() {

@@ -20,19 +20,42 @@ use crate::{
 /// | code | meaning |
 /// |---|---|
 /// | 0 | done |
-/// | 1 | refused or failed |
+/// | 1 | failed |
+/// | 10 | refused: nothing was typed (a dialog, a draft, an agent that is not ready) |
+/// | 11 | unsubmitted: typed and taken back |
+/// | 12 | blocked: the agent asks something and waits for a person |
+/// | 13 | the session is gone or not running |
+/// | 14 | the turn was cancelled |
+/// | 15 | unknown: nobody can say how the turn ended |
+/// | 16 | the agent says that the turn failed |
 /// | 64 | the command line is wrong |
 /// | 69 | no daemon, or tmux is not to be had |
 /// | 70 | a fault of llmux itself |
 /// | 124 | what was waited for did not come in time |
+/// | 130 | interrupted while it waited |
 /// | 141 | nobody reads standard output any more |
+/// | 143 | told to end while it waited |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
     /// Done.
     Done = 0,
-    /// Refused or failed.
+    /// Failed.
     Failed = 1,
+    /// Nothing was typed, for a stated reason.
+    Refused = 10,
+    /// Typed and taken back: the agent did not accept it.
+    Unsubmitted = 11,
+    /// The agent asks something and waits for a person.
+    Blocked = 12,
+    /// The session is gone or not running.
+    Gone = 13,
+    /// The turn was cancelled.
+    Cancelled = 14,
+    /// Nobody can say how the turn ended.
+    Unknown = 15,
+    /// The agent says that the turn failed.
+    AgentFailed = 16,
     /// The command line is wrong; `EX_USAGE` of sysexits.h.
     Usage = 64,
     /// No daemon, or tmux is not to be had; `EX_UNAVAILABLE`.
@@ -41,8 +64,12 @@ pub enum Exit {
     Internal = 70,
     /// What was waited for did not come in time, as timeout(1) says it.
     TimedOut = 124,
+    /// Interrupted while it waited, as a shell reports SIGINT.
+    Interrupted = 130,
     /// Nobody reads standard output any more, as a shell reports SIGPIPE.
     Pipe = 141,
+    /// Told to end while it waited, as a shell reports SIGTERM.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -56,6 +83,7 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failure {
     kind: Exit,
     error: anyhow::Error,
+    notes: Vec<String>,
     hints: Vec<String>,
 }
 
@@ -64,6 +92,7 @@ impl Failure {
         Self {
             kind,
             error: anyhow::Error::msg(message.into()),
+            notes: Vec::new(),
             hints: Vec::new(),
         }
     }
@@ -80,8 +109,16 @@ impl Failure {
         Self {
             kind: Exit::Internal,
             error: error.into(),
+            notes: Vec::new(),
             hints: Vec::new(),
         }
+    }
+
+    /// Adds lines between the message and the hints.
+    #[must_use]
+    pub(crate) fn notes(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(lines);
+        self
     }
 
     #[must_use]
@@ -103,6 +140,11 @@ impl Failure {
         &self.hints
     }
 
+    #[cfg(test)]
+    pub(crate) fn noted(&self) -> &[String] {
+        &self.notes
+    }
+
     /// The message on one line, causes included.
     pub(crate) fn message(&self) -> String {
         let causes = self.error.chain().map(ToString::to_string);
@@ -121,6 +163,9 @@ impl Failure {
     pub(crate) fn report(&self) -> Exit {
         if self.kind != Exit::Pipe {
             say(&self.message());
+            for note in &self.notes {
+                tell(note);
+            }
             for hint in &self.hints {
                 tell(&format!("hint: {hint}"));
             }
@@ -159,6 +204,8 @@ impl From<ClientError> for Failure {
                 ErrorCode::Timeout => Exit::TimedOut,
                 ErrorCode::Tmux => Exit::Unavailable,
                 ErrorCode::Internal => Exit::Internal,
+                ErrorCode::SessionNotRunning => Exit::Gone,
+                ErrorCode::DialogChanged | ErrorCode::NoDialog => Exit::Refused,
                 _ => Exit::Failed,
             },
             ClientError::Protocol(_) => Exit::Internal,
@@ -168,6 +215,7 @@ impl From<ClientError> for Failure {
         Self {
             kind,
             error: error.into(),
+            notes: Vec::new(),
             hints,
         }
     }
@@ -179,6 +227,7 @@ impl From<ConfigError> for Failure {
         Self {
             kind: Exit::Failed,
             error: error.into(),
+            notes: Vec::new(),
             hints: vec![hint],
         }
     }
@@ -194,6 +243,7 @@ impl From<DaemonError> for Failure {
         Self {
             kind,
             error: error.into(),
+            notes: Vec::new(),
             hints,
         }
     }
@@ -205,6 +255,7 @@ impl From<DirError> for Failure {
         Self {
             kind: Exit::Failed,
             error: error.into(),
+            notes: Vec::new(),
             hints: vec![hint],
         }
     }
@@ -231,6 +282,9 @@ mod tests {
             (ErrorCode::Timeout, Exit::TimedOut),
             (ErrorCode::Tmux, Exit::Unavailable),
             (ErrorCode::Internal, Exit::Internal),
+            (ErrorCode::SessionNotRunning, Exit::Gone),
+            (ErrorCode::DialogChanged, Exit::Refused),
+            (ErrorCode::TurnNotFound, Exit::Failed),
         ] {
             let failure = of(code);
             assert_eq!((failure.kind, failure.message().as_str()), (exit, "no"));

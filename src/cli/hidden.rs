@@ -1,4 +1,4 @@
-//! The daemon and the built-in agent, as subcommands that nobody types.
+//! The daemon, the agents' hooks and the built-in agent, as subcommands that nobody types.
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::{
     args::Global,
     failure::{Failure, one_line, tell},
+    hook::{self, Hook},
     server,
 };
 use crate::{
@@ -24,6 +25,9 @@ pub(super) enum Hidden {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// What agents call when something happens in them
+    #[command(hide = true)]
+    Hook(Hook),
     /// The built-in agent
     #[command(hide = true)]
     DemoAgent(Box<DemoArgs>),
@@ -38,6 +42,10 @@ impl Hidden {
 pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
     match command {
         Hidden::Daemon { config } => background(config, env, global),
+        Hidden::Hook(hook) => {
+            hook::run(&hook, env, global.clone());
+            ExitCode::SUCCESS
+        }
         Hidden::DemoAgent(args) => demo::run(*args),
     }
 }

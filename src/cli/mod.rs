@@ -5,13 +5,17 @@
 mod agent;
 mod args;
 mod context;
+mod dialog;
 mod duration;
 mod failure;
 mod hidden;
+mod hook;
 mod out;
 mod server;
 mod session;
+mod signal;
 mod table;
+mod turn;
 mod usage;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -70,6 +74,7 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
     runtime.block_on(async {
         match verb {
             Verb::Session(verb) => session::run(verb, context).await,
+            Verb::Turn(verb) => turn::run(verb, context).await,
             Verb::Agent(verb) => agent::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
             // Carried out before there was a runtime.

@@ -16,6 +16,12 @@ impl Out {
 }
 
 impl<W: Write> Out<W> {
+    /// Writes to something else than standard output.
+    #[cfg(test)]
+    pub(crate) fn to(writer: W) -> Self {
+        Self(BufWriter::new(writer))
+    }
+
     /// Writes one line and lets it be seen.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Failure> {
         writeln!(self.0, "{line}")

@@ -8,6 +8,7 @@ fn parsed(line: &[&str]) -> Result<Cli, clap::Error> {
 fn verb(line: &[&str]) -> String {
     match parsed(line).unwrap().noun.map(Noun::into_verb) {
         Some(Verb::Session(verb)) => format!("{verb:?}"),
+        Some(Verb::Turn(verb)) => format!("{verb:?}"),
         Some(Verb::Agent(verb)) => format!("{verb:?}"),
         Some(Verb::Server(verb)) => format!("{verb:?}"),
         Some(Verb::Serve(start)) => format!("{start:?}"),
@@ -125,8 +126,23 @@ fn global_flags_stand_anywhere() {
 }
 
 #[test]
+fn a_hook_takes_whatever_an_agent_gives_it() {
+    for words in [
+        &["Stop"][..],
+        &["turn-complete", "{\"type\":\"x\"}"],
+        &["x", "--version"],
+        &["x", "-h", "--socket"],
+        &[],
+    ] {
+        let line = verb(&[&["hook"], words].concat());
+        assert_eq!(line, format!("Hook(Hook {{ words: {words:?} }})"));
+    }
+}
+
+#[test]
 fn a_noun_alone_shows_its_help() {
     assert_eq!(verb(&["session"]), "help session");
+    assert_eq!(verb(&["turn"]), "help turn");
     assert_eq!(verb(&[]), "help");
 }
 

@@ -13,7 +13,7 @@ use llmux_protocol::api::{ApiError, ErrorCode};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, task::JoinHandle};
 
-use super::ClientError;
+use super::{ClientError, Stream};
 
 /// The largest answer, in bytes; a list of a thousand sessions is far below 1 MiB.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -99,7 +99,7 @@ impl Client {
         let answer = self.send(Method::GET, path, None).await?;
         let status = answer.status();
         if status.is_success() {
-            return Ok(Stream(answer.into_body()));
+            return Ok(Stream::new(answer.into_body()));
         }
         let body = read_all(answer.into_body()).await?;
         match decode::<serde::de::IgnoredAny>(status, &body) {
@@ -158,43 +158,11 @@ fn is_trusted(owner: u32, own: u32) -> bool {
     owner == own || owner == 0
 }
 
-/// A body that comes bit by bit.
-#[derive(Debug)]
-pub struct Stream(Incoming);
-
-impl Stream {
-    /// Waits for the next piece; `None` at the end. Cancel safe.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
-        while let Some(frame) = self.0.frame().await {
-            if let Ok(data) = frame.map_err(ClientError::Broken)?.into_data() {
-                return Ok(Some(data));
-            }
-        }
-        Ok(None)
-    }
-}
-
 async fn read_all(body: Incoming) -> Result<Bytes, ClientError> {
     let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
     Ok(body
         .map_err(|error| ClientError::Protocol(error.to_string()))?
         .to_bytes())
-}
-
-/// A path under `/api/sessions`, with the name encoded: old state files hold names with any character.
-pub(crate) fn session_path(name: &str, verb: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'_')
-        .remove(b'.');
-    // A segment of dots would be taken as a step up.
-    let name = match name {
-        "." => "%2E".to_owned(),
-        ".." => "%2E%2E".to_owned(),
-        name => percent_encoding::utf8_percent_encode(name, KEPT).to_string(),
-    };
-    let slash = if verb.is_empty() { "" } else { "/" };
-    format!("/api/sessions/{name}{slash}{verb}")
 }
 
 fn encode(body: &impl Serialize) -> Result<Bytes, ClientError> {
@@ -219,35 +187,10 @@ fn decode<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, Cli
 
 #[cfg(test)]
 mod tests {
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::UnixListener,
-    };
+    use tokio::net::UnixListener;
 
     use super::*;
-
-    /// Answers each connection once with `answer`, then closes it; returns the requests' texts.
-    fn serve(listener: UnixListener, answers: &'static [&'static str]) -> JoinHandle<Vec<String>> {
-        tokio::spawn(async move {
-            let mut seen = Vec::new();
-            for answer in answers {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut request = Vec::new();
-                while !request.ends_with(b"}") && !request.ends_with(b"\r\n\r\n") {
-                    stream.read_buf(&mut request).await.unwrap();
-                }
-                seen.push(String::from_utf8(request).unwrap());
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            }
-            seen
-        })
-    }
-
-    fn place() -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let socket = dir.path().join("s");
-        (dir, socket)
-    }
+    use crate::client::fake::{place, serve};
 
     #[tokio::test]
     async fn a_connection_closed_while_idle_is_made_anew() {
@@ -317,18 +260,5 @@ mod tests {
     fn another_users_daemon_is_not_trusted() {
         assert!(is_trusted(1000, 1000) && is_trusted(0, 1000) && is_trusted(0, 0));
         assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
-    }
-
-    #[test]
-    fn a_name_of_any_characters_stays_one_path_segment() {
-        assert_eq!(
-            session_path("claude-a_1", "send"),
-            "/api/sessions/claude-a_1/send"
-        );
-        assert_eq!(
-            session_path("Claude Code/é?#%", ""),
-            "/api/sessions/Claude%20Code%2F%C3%A9%3F%23%25"
-        );
-        assert_eq!(session_path("..", "kill"), "/api/sessions/%2E%2E/kill");
     }
 }

@@ -3,10 +3,15 @@
 //! Knows the wire types and nothing of the server.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 mod http;
 mod launch;
+mod path;
+mod stream;
 
 pub use error::{ClientError, LaunchError};
-pub(crate) use http::session_path;
-pub use http::{Client, Stream};
+pub use http::Client;
 pub use launch::{Launcher, connect, running};
+pub(crate) use path::{session_path, turn_path};
+pub use stream::Stream;

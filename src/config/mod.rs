@@ -8,7 +8,7 @@ mod yaml;
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use environment::Environment;
 
 /// The settings of one configuration file, or the defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Config {
     /// Settings of the daemon.
     pub server: Server,
@@ -25,6 +25,8 @@ pub struct Config {
     pub agents: BTreeMap<String, AgentConfig>,
     /// Prompts typed into each new session once its agent is ready.
     pub init_prompts: Vec<String>,
+    /// How turns are kept and begun.
+    pub turns: Turns,
     /// Strict turn order.
     pub turnq: Turnq,
     /// The file these came from; none if there is none.
@@ -61,8 +63,20 @@ pub struct AgentConfig {
     pub models: Vec<String>,
 }
 
+/// How turns are kept and begun.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Turns {
+    /// How many turns of a session the journal keeps.
+    pub keep: usize,
+    /// For how many days it keeps them.
+    pub days: u64,
+    /// How long a prompt waits for its agent to be ready, in milliseconds.
+    pub ready_timeout_ms: u64,
+}
+
 /// Strict turn order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Turnq {
     /// Whether prompts wait for the turn before to end.
@@ -71,6 +85,45 @@ pub struct Turnq {
     pub url: Option<String>,
     /// How long one turn may hold the others, in milliseconds.
     pub max_hold_ms: Option<u64>,
+    /// What the turnq server knows us by; a secret.
+    pub api_key: Option<String>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            keep: 1000,
+            days: 90,
+            ready_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl fmt::Debug for Turnq {
+    /// Shows all but the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turnq")
+            .field("enabled", &self.enabled)
+            .field("url", &self.url)
+            .field("max_hold_ms", &self.max_hold_ms)
+            .field("api_key", &self.api_key.as_ref().map(|_| "***"))
+            .finish()
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Shows all but the text, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("server", &self.server)
+            .field("agents", &self.agents)
+            .field("init_prompts", &self.init_prompts)
+            .field("turns", &self.turns)
+            .field("turnq", &self.turnq)
+            .field("source", &self.source)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Says which file could not be used, and where in it.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{AgentConfig, Config, ConfigError, Server, Turnq};
+use super::{AgentConfig, Config, ConfigError, Server, Turnq, Turns};
 use crate::nearest::nearest;
 
 #[derive(Deserialize, Default)]
@@ -14,14 +14,16 @@ struct Document {
     server: Option<Server>,
     agents: Option<BTreeMap<String, Option<AgentConfig>>>,
     init_prompts: Option<Vec<Value>>,
+    turns: Option<Turns>,
     turnq: Option<Turnq>,
 }
 
-const TOP: &[&str] = &["server", "agents", "sessions", "initPrompts", "turnq"];
+const TOP: &[&str] = &["server", "agents", "sessions", "initPrompts", "turns", "turnq"];
 /// `token`, `tokenExpiry` and `noQr` are reserved words of the old program: known, without effect.
 const SERVER: &[&str] = &["port", "token", "tokenExpiry", "noQr"];
 const AGENT: &[&str] = &["displayName", "cmd", "flags", "env", "readyPrompt", "models"];
-const TURNQ: &[&str] = &["enabled", "url", "maxHoldMs"];
+const TURNS: &[&str] = &["keep", "days", "readyTimeoutMs"];
+const TURNQ: &[&str] = &["enabled", "url", "maxHoldMs", "apiKey"];
 
 pub(super) fn parse(path: &Path, text: String) -> Result<Config, ConfigError> {
     let tree: Value = from_yaml(path, &text)?;
@@ -41,6 +43,7 @@ pub(super) fn parse(path: &Path, text: String) -> Result<Config, ConfigError> {
             .map(|(key, agent)| (key, agent.unwrap_or_default()))
             .collect(),
         init_prompts,
+        turns: document.turns.unwrap_or_default(),
         turnq: document.turnq.unwrap_or_default(),
         source: Some(path.to_owned()),
         text,
@@ -98,6 +101,7 @@ fn unknown_keys(path: &Path, tree: &Value) -> Vec<String> {
     };
     check("", tree, TOP);
     check("server.", &tree["server"], SERVER);
+    check("turns.", &tree["turns"], TURNS);
     check("turnq.", &tree["turnq"], TURNQ);
     for (key, agent) in tree["agents"].as_object().into_iter().flatten() {
         check(&format!("agents.{key}."), agent, AGENT);
@@ -118,7 +122,8 @@ mod tests {
         let config = read(
             "server:\n  port: 8080\n  noQr: true\nagents:\n  claude:\n    flags: \"\"\n    env: {N: 1, T: x}\n    \
              readyPrompt: '^>'\n    models: [a, b]\n  mine:\n    displayName: Mine\n    cmd: /bin/mine -x\n\
-             initPrompts:\n  - |\n    You work here.\n  - two\nturnq:\n  enabled: true\n  maxHoldMs: 300000\n",
+             initPrompts:\n  - |\n    You work here.\n  - two\nturns: {keep: 5, days: 7, readyTimeoutMs: 900}\n\
+             turnq:\n  enabled: true\n  maxHoldMs: 300000\n  apiKey: s3cret\n",
         )
         .unwrap();
         assert_eq!(config.warnings, Vec::<String>::new());
@@ -130,13 +135,53 @@ mod tests {
         assert_eq!(config.agents["mine"].display_name.as_deref(), Some("Mine"));
         assert_eq!(config.init_prompts, ["You work here.\n", "two"]);
         assert_eq!(
+            config.turns,
+            Turns {
+                keep: 5,
+                days: 7,
+                ready_timeout_ms: 900
+            }
+        );
+        assert_eq!(
             config.turnq,
             Turnq {
                 enabled: true,
                 url: None,
-                max_hold_ms: Some(300_000)
+                max_hold_ms: Some(300_000),
+                api_key: Some("s3cret".to_owned())
             }
         );
+    }
+
+    #[test]
+    fn what_is_not_said_of_turns_is_the_default() {
+        let config = read("turns: {keep: 5}").unwrap();
+        assert_eq!(
+            config.turns,
+            Turns {
+                keep: 5,
+                ..Turns::default()
+            }
+        );
+        assert_eq!(read("turns:").unwrap().turns, Turns::default());
+        assert!(matches!(
+            read("turns: {keep: -1}"),
+            Err(ConfigError::Syntax { line: 1, .. })
+        ));
+    }
+
+    #[test]
+    fn the_key_of_turnq_is_never_shown() {
+        let config = read("turnq: {apiKey: s3cret, apiKye: s3cret}").unwrap();
+        assert_eq!(config.turnq.api_key.as_deref(), Some("s3cret"));
+        assert_eq!(config.warnings.len(), 1);
+        let shown = format!("{config:?} {config:#?} {:?}", config.turnq);
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains("api_key: Some(\"***\")"), "{shown}");
+        for wrong in ["[s3cret]", "{s3cret: s3cret}", "!s3cret s3cret"] {
+            let said = format!("{:?}", read(&format!("turnq: {{apiKey: {wrong}}}")));
+            assert!(!said.contains("s3cret"), "{said}");
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::{io, path::PathBuf};
 use crate::{
     agent::CatalogError,
     config::ConfigError,
-    store::{DirError, FileError},
+    store::{DirError, FileError, JournalError},
     tmux::Unusable,
+    turn::turnq::TurnqError,
 };
 
 /// Why a daemon can't run.
@@ -47,9 +48,35 @@ pub enum DaemonError {
     /// The other daemon does not give way.
     #[error("cannot take over from the running daemon: {0}")]
     Takeover(String),
+    /// The journal of turns, or the turnq coordinator as it is configured, can't be used.
+    #[error("{message}")]
+    Turns {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// Something the system owes us.
     #[error("cannot start the daemon: {0}")]
     Io(#[from] io::Error),
+}
+
+impl From<JournalError> for DaemonError {
+    fn from(error: JournalError) -> Self {
+        Self::Turns {
+            message: error.to_string(),
+            hint: error.hint(),
+        }
+    }
+}
+
+impl From<TurnqError> for DaemonError {
+    fn from(error: TurnqError) -> Self {
+        Self::Turns {
+            message: error.to_string(),
+            hint: error.hint(),
+        }
+    }
 }
 
 impl DaemonError {
@@ -58,6 +85,7 @@ impl DaemonError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tmux(error) => Some(error.hint().to_owned()),
+            Self::Turns { hint, .. } => Some(hint.clone()),
             Self::NoConnection(Some(why)) if why.contains("duplicate session") => {
                 Some("another llmux daemon drives this tmux server; stop it, or use another with --tmux-socket NAME".into())
             }

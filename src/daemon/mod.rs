@@ -17,7 +17,7 @@ use tokio::{
     net::UnixListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -32,8 +32,9 @@ use crate::{
     config::{Config, Environment},
     server::{self, Order, Shared, listen},
     session::{self, Sessions},
-    store::{StateDir, file::Lock},
+    store::{Journal, Retention, StateDir, file::Lock},
     tmux::{self, Socket, Tmux},
+    turn::{self, Seats, Turns, turnq::Coordinator},
 };
 
 /// How long tmux may take to come up and show its sessions.
@@ -44,6 +45,8 @@ const LISTENERS: usize = 2;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long the daemon that leaves serves on, so that those who knocked before are let in.
 const LAST_CALLS: Duration = Duration::from_millis(20);
+/// How long a turn may hold its turnq channel if the configuration does not say.
+const MAX_HOLD: Duration = Duration::from_mins(5);
 /// How long clients that were let in may take to send their first request: closing on them would leave them without
 /// knowing whether it was carried out.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
@@ -111,6 +114,7 @@ struct Built {
     /// Where it would listen, then where a daemon was last seen.
     sockets: Vec<PathBuf>,
     tmux_version: tmux::Version,
+    config: Config,
     catalog: Catalog,
     warnings: Vec<String>,
 }
@@ -122,7 +126,7 @@ impl Built {
         let tmux_version = tmux::installed().await?;
         let config = Config::load(options.config.as_deref(), &environment)?;
         let catalog = Catalog::new(&config.agents)?;
-        let mut warnings = config.warnings;
+        let mut warnings = config.warnings.clone();
         warnings.extend(catalog.warnings().iter().cloned());
         Ok(Self {
             environment,
@@ -130,6 +134,7 @@ impl Built {
             state,
             sockets,
             tmux_version,
+            config,
             catalog,
             warnings,
         })
@@ -195,6 +200,7 @@ impl Bound {
             state,
             sockets: _,
             tmux_version,
+            config,
             catalog,
             warnings,
         } = built;
@@ -208,13 +214,18 @@ impl Bound {
         };
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
         let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
+        let home = environment.home().to_owned();
         let setting = session::Setting {
             environment,
             exe,
             spool: runtime_dir,
             owner,
+            markers: config.turnq.enabled,
         };
-        let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting);
+        let seats = seats(&config, &state, home).await?;
+        let follower = Arc::new(seats.clone());
+        let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
+        let turns = Turns::new(sessions.clone(), seats);
         if timeout(START_DEADLINE, sessions.synced()).await.is_err() {
             detach.cancel();
             let _ = tmux_task.await;
@@ -223,6 +234,7 @@ impl Bound {
                 tmux.status().borrow().last_error.clone(),
             ));
         }
+        turns.settle().await;
         let (orders, inbox) = mpsc::channel(4);
         let spare = OwnedFd::from(listener.try_clone()?);
         let ready = Ready {
@@ -240,6 +252,7 @@ impl Bound {
         };
         let shared = Shared {
             sessions,
+            turns: turns.clone(),
             status: Arc::new(move || face.status()),
             orders,
             leaving: leave.clone(),
@@ -255,6 +268,7 @@ impl Bound {
             spare,
             silent,
             server,
+            turns,
             tmux_task,
             _lock: lock,
         })
@@ -275,6 +289,7 @@ struct Serving {
     /// Held by the listener, and by each connection that has not sent anything.
     silent: Arc<()>,
     server: JoinHandle<io::Result<()>>,
+    turns: Turns,
     tmux_task: JoinHandle<()>,
     _lock: Lock,
 }
@@ -318,12 +333,47 @@ impl Serving {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         self.leave.cancel();
-        if timeout(DRAIN, self.server).await.is_err() {
+        let drained = async {
+            let _ = self.server.await;
+            self.turns.quiesce().await;
+        };
+        if timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("some requests did not end in time");
         }
         self.detach.cancel();
         let _ = self.tmux_task.await;
     }
+}
+
+/// What takes turns in the sessions to come.
+async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<Seats>, DaemonError> {
+    let setting = turn::Setting {
+        ready_timeout: Duration::from_millis(config.turns.ready_timeout_ms),
+        init_prompts: config.init_prompts.clone(),
+        turnq: turnq(config)?,
+        max_hold: max_hold(config),
+    };
+    let (path, retention) = (state.turns(), Retention::from(&config.turns));
+    let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
+    let journal = opened.map_err(io::Error::other)??;
+    Ok(Seats::open(setting, journal, home).await?)
+}
+
+fn max_hold(config: &Config) -> Duration {
+    config.turnq.max_hold_ms.map_or(MAX_HOLD, Duration::from_millis)
+}
+
+/// Strict turn order, if the configuration wants it.
+fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
+    if !config.turnq.enabled {
+        return Ok(None);
+    }
+    let settings = turn::turnq::Settings {
+        url: config.turnq.url.clone(),
+        api_key: config.turnq.api_key.clone(),
+        max_hold: max_hold(config),
+    };
+    Ok(Some(Coordinator::new(settings, &std::env::temp_dir())?))
 }
 
 fn serve(

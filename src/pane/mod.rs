@@ -1,6 +1,7 @@
 //! One pane: its screen, its numbered output, and everyone who follows or waits for it.
 
 mod life;
+mod observer;
 mod ring;
 mod subscription;
 mod task;
@@ -13,12 +14,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
     life::{End, Life},
+    observer::{Observation, Observer},
     subscription::{Subscription, Update},
     wait::{Condition, Seen, WaitError, exit_evidence},
 };
 use self::{
     ring::Ring,
-    task::{Request, Task},
+    task::{Request, Task, Tellers},
 };
 use crate::{
     screen::{Cursor, Modes, Size},
@@ -58,6 +60,8 @@ pub(crate) struct Pane {
     ring: Arc<Ring>,
     life: watch::Receiver<Life>,
     size: watch::Receiver<Size>,
+    /// Counts what happened, for those who observe.
+    changes: watch::Receiver<u64>,
     key: Arc<str>,
 }
 
@@ -77,14 +81,18 @@ impl Pane {
         let (requests, inbox) = mpsc::channel(REQUEST_QUEUE);
         let (life_sender, life) = watch::channel(life);
         let (size_sender, size) = watch::channel(size);
+        let (changes_sender, changes) = watch::channel(0);
         let ring = Arc::new(Ring::new());
         tokio::spawn(
             Task::new(
                 feed,
                 inbox,
                 ring.clone(),
-                life_sender,
-                size_sender,
+                Tellers {
+                    life: life_sender,
+                    size: size_sender,
+                    changes: changes_sender,
+                },
                 key.to_owned(),
             )
             .run(),
@@ -94,6 +102,7 @@ impl Pane {
             ring,
             life,
             size,
+            changes,
             key: key.into(),
         }
     }
@@ -127,6 +136,11 @@ impl Pane {
     /// reached before, the snapshot is left out if all output since is still kept.
     pub(crate) fn subscribe(&self, from: Option<u64>) -> Subscription {
         Subscription::new(self.clone(), from)
+    }
+
+    /// Observes the pane: its screen after each change, and all its program says beside the screen.
+    pub(crate) fn observe(&self) -> Observer {
+        Observer::new(self.clone())
     }
 
     /// Waits for a condition. Cancel safe.

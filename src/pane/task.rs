@@ -1,6 +1,6 @@
 //! The task behind a pane: the only one that touches its screen and writes its ring.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     Look, Snapshot,
     life::{End, Life},
+    observer::{Observation, Said},
     ring::Ring,
     wait::{Condition, Seen, View, WaitError, Waiters},
 };
@@ -23,11 +24,22 @@ use crate::{
 const UNFINISHED: Duration = Duration::from_secs(5);
 /// Output that is read through before anybody else gets a turn; a screen takes 1 ms for it.
 const TURN_BYTES: usize = 64 << 10;
+/// How much of what was said is kept for an observer who is behind.
+const SAID_KEPT: usize = 256;
 
 pub(super) enum Request {
     Snapshot(oneshot::Sender<Snapshot>),
     Look(oneshot::Sender<Look>),
     Wait(Condition, oneshot::Sender<Result<Seen, WaitError>>),
+    /// Everything, and what was said behind this number.
+    Observe(u64, oneshot::Sender<Observation>),
+}
+
+/// Where the task tells what anybody may follow.
+pub(super) struct Tellers {
+    pub(super) life: watch::Sender<Life>,
+    pub(super) size: watch::Sender<Size>,
+    pub(super) changes: watch::Sender<u64>,
 }
 
 pub(super) struct Task {
@@ -36,8 +48,9 @@ pub(super) struct Task {
     ring: Arc<Ring>,
     screen: Screen,
     filter: Filter,
-    life: watch::Sender<Life>,
-    size: watch::Sender<Size>,
+    tellers: Tellers,
+    said: VecDeque<Said>,
+    said_number: u64,
     /// What the wrapper's messages are signed with.
     key: String,
     waiters: Waiters,
@@ -56,21 +69,21 @@ impl Task {
         feed: FeedReader,
         requests: mpsc::Receiver<Request>,
         ring: Arc<Ring>,
-        life: watch::Sender<Life>,
-        size: watch::Sender<Size>,
+        tellers: Tellers,
         key: String,
     ) -> Self {
         // A pane that was found says so by its first item, before it prints anything.
-        let known = matches!(*life.borrow(), Life::Starting);
-        let screen = Screen::new(*size.borrow());
+        let known = matches!(*tellers.life.borrow(), Life::Starting);
+        let screen = Screen::new(*tellers.size.borrow());
         Self {
             feed,
             requests,
             ring,
             screen,
             filter: Filter::new(),
-            life,
-            size,
+            tellers,
+            said: VecDeque::new(),
+            said_number: 0,
             key,
             waiters: Waiters::default(),
             last_output: Instant::now(),
@@ -97,6 +110,7 @@ impl Task {
                             self.rest().await;
                         }
                     }
+                    self.tellers.changes.send_modify(|count| *count += 1);
                     self.check();
                 }
                 request = self.requests.recv(), if self.known => match request {
@@ -133,7 +147,8 @@ impl Task {
                 self.filter.reset();
                 self.screen.restore(&capture);
                 let pending = capture.pending.clone();
-                self.size
+                self.tellers
+                    .size
                     .send_if_modified(|size| std::mem::replace(size, capture.size) != capture.size);
                 self.ring.discontinue();
                 let held = self.held.take().unwrap_or_default();
@@ -157,17 +172,33 @@ impl Task {
             .is_waiting()
             .then(|| self.waiting.unwrap_or_else(Instant::now));
         for signal in signals {
-            if let Signal::Wrapper(message) = signal
-                && let Some(life) = Life::read(&message, &self.key)
-            {
-                self.live(life);
+            match signal {
+                Signal::Wrapper(message) => {
+                    if let Some(life) = Life::read(&message, &self.key) {
+                        self.live(life);
+                    }
+                }
+                signal => self.hear(signal),
             }
         }
     }
 
+    /// Keeps what was said for observers.
+    fn hear(&mut self, signal: Signal) {
+        self.said_number += 1;
+        if self.said.len() == SAID_KEPT {
+            self.said.pop_front();
+        }
+        self.said.push_back(Said {
+            number: self.said_number,
+            at: self.last_output,
+            signal,
+        });
+    }
+
     /// A life goes one way: what the wrapper repeats, and what comes late, changes nothing.
     fn live(&mut self, new: Life) {
-        self.life.send_if_modified(|life| {
+        self.tellers.life.send_if_modified(|life| {
             let forward = match (&*life, &new) {
                 (Life::Starting, _) | (Life::Running, Life::Ended(_)) => *life != new,
                 _ => false,
@@ -200,6 +231,9 @@ impl Task {
             Request::Look(reply) => {
                 let _ = reply.send(self.look());
             }
+            Request::Observe(heard, reply) => {
+                let _ = reply.send(self.observe(heard));
+            }
             Request::Wait(condition, reply) => {
                 self.waiters.add(condition, reply);
                 self.check();
@@ -218,8 +252,26 @@ impl Task {
         }
     }
 
+    fn observe(&self, heard: u64) -> Observation {
+        Observation {
+            printed_at: self.last_output,
+            seq: self.ring.end(),
+            life: self.tellers.life.borrow().clone(),
+            size: self.screen.size(),
+            title: self.screen.title().to_owned(),
+            page: self.screen.page(),
+            bright: self.screen.bright_rows(),
+            said: self
+                .said
+                .iter()
+                .filter(|said| said.number > heard)
+                .cloned()
+                .collect(),
+        }
+    }
+
     fn check(&mut self) {
-        let life = self.life.borrow().clone();
+        let life = self.tellers.life.borrow().clone();
         let view = View {
             screen: &self.screen,
             life: &life,

@@ -53,9 +53,40 @@ pub(super) fn seen(row: &Row<Cell>) -> impl Iterator<Item = Seen<'_>> {
 pub(super) fn text(row: &Row<Cell>) -> String {
     let mut text = String::with_capacity(row.len());
     for seen in seen(row) {
-        text.push(seen.char());
-        text.extend(seen.marks());
+        push(&mut text, &seen);
     }
+    without_trailing_blanks(text)
+}
+
+/// A row as text in which dim cells are blanks, as is an inverse cell before a dim one.
+pub(super) fn bright_text(row: &Row<Cell>) -> String {
+    let mut text = String::with_capacity(row.len());
+    let mut cells = seen(row).peekable();
+    while let Some(seen) = cells.next() {
+        let is_dim = |seen: &Seen<'_>| seen.cell.flags.contains(Flags::DIM);
+        let is_cursor = seen.cell.flags.contains(Flags::INVERSE) && cells.peek().is_some_and(is_dim);
+        if is_dim(&seen) || is_cursor {
+            text.push_str(if seen.wide { "  " } else { " " });
+        } else {
+            push(&mut text, &seen);
+        }
+    }
+    without_trailing_blanks(text)
+}
+
+fn push(text: &mut String, seen: &Seen<'_>) {
+    text.push(seen.char());
+    text.extend(seen.marks());
+}
+
+fn without_trailing_blanks(mut text: String) -> String {
     text.truncate(text.trim_end_matches(' ').len());
     text
+}
+
+/// Whether the terminal broke the row off at its edge, so that the next one continues it.
+pub(super) fn is_continued(row: &Row<Cell>) -> bool {
+    row.len()
+        .checked_sub(1)
+        .is_some_and(|last| row[Column(last)].flags.contains(Flags::WRAPLINE))
 }

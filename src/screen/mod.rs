@@ -54,6 +54,17 @@ impl Size {
     }
 }
 
+/// All rows a screen keeps, as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The rows, oldest first, without trailing blanks.
+    pub rows: Vec<String>,
+    /// For each row, whether the terminal broke it off at its edge: the next row continues it.
+    pub continued: Vec<bool>,
+    /// Where the visible rows begin.
+    pub first_visible: usize,
+}
+
 /// A terminal's screen, as tmux would show it.
 ///
 /// It never answers: tmux has answered the program's queries already. Memory is bounded: about 0.6 MB at
@@ -140,6 +151,15 @@ impl Screen {
         (0..self.size().rows).map(|row| self.row(row)).collect()
     }
 
+    /// The visible rows as [`Screen::rows`] gives them, but with a blank for each cell that is dim: what a program
+    /// shows without meaning it. The cursor that a program draws on the first dim cell counts as dim too.
+    #[must_use]
+    pub fn bright_rows(&self) -> Vec<String> {
+        (0..i32::from(self.size().rows))
+            .map(|row| cells::bright_text(&self.terminal.grid()[Line(row)]))
+            .collect()
+    }
+
     /// The rows that have left the primary screen, oldest first; [`SCROLLBACK_LINES`] at most.
     #[must_use]
     pub fn scrollback(&self) -> Vec<String> {
@@ -147,6 +167,19 @@ impl Screen {
         (grid.topmost_line().0..0)
             .map(|line| cells::text(&grid[Line(line)]))
             .collect()
+    }
+
+    /// The rows that are kept, oldest first: what has left the screen, then what is visible. Trailing blank rows come too.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        let grid = self.terminal.grid();
+        let top = grid.topmost_line().0;
+        let lines = (top..i32::from(self.size().rows)).map(|line| &grid[Line(line)]);
+        Page {
+            rows: lines.clone().map(cells::text).collect(),
+            continued: lines.map(cells::is_continued).collect(),
+            first_visible: top.unsigned_abs() as usize,
+        }
     }
 
     /// The cursor.

@@ -7,7 +7,10 @@ use axum::{
 };
 use llmux_protocol::api::{ApiError, ErrorCode};
 
-use crate::session::SessionError;
+use crate::{
+    session::SessionError,
+    turn::{TurnFault, TurnRefusal},
+};
 
 /// A failed request.
 pub(super) struct Failure(pub(super) ApiError);
@@ -16,6 +19,22 @@ impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         let mut body = ApiError::new(error.code(), with_causes(&error));
         body.hint = error.hint();
+        Self(body)
+    }
+}
+
+impl From<TurnFault> for Failure {
+    fn from(fault: TurnFault) -> Self {
+        let mut body = ApiError::new(fault.code(), with_causes(&fault));
+        body.hint = fault.hint();
+        Self(body)
+    }
+}
+
+impl From<TurnRefusal> for Failure {
+    fn from(refusal: TurnRefusal) -> Self {
+        let mut body = ApiError::new(refusal.code, refusal.to_string());
+        body.hint = refusal.hint;
         Self(body)
     }
 }
@@ -42,9 +61,13 @@ impl IntoResponse for Failure {
 
 fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::NotFound | ErrorCode::SessionNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::NotFound | ErrorCode::SessionNotFound | ErrorCode::TurnNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorCode::SessionNotRunning => StatusCode::CONFLICT,
+        ErrorCode::SessionNotRunning
+        | ErrorCode::NotSubmitted
+        | ErrorCode::TurnConflict
+        | ErrorCode::NoDialog
+        | ErrorCode::DialogChanged => StatusCode::CONFLICT,
         ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::Tmux => StatusCode::BAD_GATEWAY,

@@ -8,6 +8,7 @@ mod leaving;
 pub(crate) mod listen;
 mod output;
 mod sessions;
+mod turns;
 
 use std::sync::Arc;
 
@@ -22,12 +23,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::error::Failure;
-use crate::session::Sessions;
+use crate::{session::Sessions, turn::Turns};
 
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
+    pub(crate) turns: Turns,
     /// Makes the daemon's status; the daemon alone knows all of it.
     pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
     pub(crate) orders: mpsc::Sender<Order>,
@@ -46,9 +48,16 @@ pub(crate) enum Order {
 
 /// All routes.
 pub(crate) fn router(shared: Shared) -> Router {
+    // What may last: it ends when the daemon leaves. Turns themselves go on, with the next daemon if need be.
     let endless = Router::new()
+        .route("/api/sessions/{name}/turns", get(turns::list).post(turns::create))
+        .route("/api/sessions/{name}/send", post(turns::send))
+        .route("/api/broadcast", post(turns::broadcast))
+        .route("/api/turns/{id}/wait", post(turns::wait))
+        .route("/api/turns/{id}/cancel", post(turns::cancel))
+        .route("/api/turns/{id}/events", get(turns::events))
         .route("/api/sessions/{name}/output", get(output::output))
-        .route("/api/sessions/{name}/wait", post(sessions::wait))
+        .route("/api/sessions/{name}/wait", post(turns::wait_session))
         .route_layer(from_fn_with_state(shared.leaving.clone(), leaving::end));
     Router::new()
         .route("/health", get(daemon::health))
@@ -60,12 +69,14 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/agents/all", get(agents::all))
         .route("/api/sessions", get(sessions::list).post(sessions::start))
         .route("/api/sessions/{name}", get(sessions::get).patch(sessions::edit))
-        .route("/api/sessions/{name}/send", post(sessions::send))
+        .route("/api/sessions/{name}/explain", get(turns::explain))
+        .route("/api/sessions/{name}/answer", post(turns::answer))
+        .route("/api/sessions/{name}/hook", post(turns::hook))
+        .route("/api/turns/{id}", get(turns::get))
         .route("/api/sessions/{name}/stop", post(sessions::stop))
         .route("/api/sessions/{name}/kill", post(sessions::kill))
         .route("/api/sessions/{name}/respawn", post(sessions::respawn))
         .route("/api/sessions/{name}/screen", get(sessions::screen))
-        .route("/api/broadcast", post(sessions::broadcast))
         .merge(endless)
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)

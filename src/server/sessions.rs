@@ -1,14 +1,12 @@
 //! `/api/sessions` and below.
 
-use std::time::Duration;
-
 use axum::{
     Json as Reply,
     extract::{Path, State},
 };
 use llmux_protocol::api::{
-    BroadcastReply, BroadcastRequest, EditRequest, ScreenView, SendRequest, Sent, SessionView, StartRequest,
-    State as RunState, StopRequest, Stopped, WaitOutcome, WaitRequest,
+    Activity, EditRequest, RestartRequest, ScreenView, SessionView, StartRequest, State as RunState,
+    StopRequest, Stopped,
 };
 use serde::Serialize;
 
@@ -37,12 +35,25 @@ fn changed(session: SessionView) -> Reply<Changed> {
     Reply(Changed { ok: true, session })
 }
 
+/// What a running session does.
+fn activity(shared: &Shared, view: &SessionView) -> Option<Activity> {
+    (view.state == RunState::Running)
+        .then(|| shared.turns.activity(&view.name))
+        .flatten()
+}
+
 pub(super) async fn list(State(shared): State<Shared>) -> Answer<Vec<SessionView>> {
-    Ok(Reply(shared.sessions.list().await?))
+    let mut views = shared.sessions.list().await?;
+    for view in &mut views {
+        view.activity = activity(&shared, view);
+    }
+    Ok(Reply(views))
 }
 
 pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<SessionView> {
-    Ok(Reply(shared.sessions.get(&name).await?))
+    let mut view = shared.sessions.get(&name).await?;
+    view.activity = activity(&shared, &view);
+    Ok(Reply(view))
 }
 
 pub(super) async fn start(
@@ -64,9 +75,13 @@ pub(super) async fn edit(
     ))
 }
 
-pub(super) async fn respawn(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<Changed> {
+pub(super) async fn respawn(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(RestartRequest { skip_init }): Json<RestartRequest>,
+) -> Answer<Changed> {
     Ok(changed(
-        whole(async move { shared.sessions.restart(&name).await }).await?,
+        whole(async move { shared.sessions.restart(&name, !skip_init).await }).await?,
     ))
 }
 
@@ -90,75 +105,6 @@ pub(super) async fn kill(
     ))
 }
 
-pub(super) async fn send(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    Json(SendRequest { prompt, enter }): Json<SendRequest>,
-) -> Answer<Sent> {
-    let bytes = shared.sessions.send(&name, &prompt, enter).await?;
-    Ok(Reply(Sent {
-        ok: true,
-        name,
-        bytes,
-        enter,
-    }))
-}
-
 pub(super) async fn screen(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<ScreenView> {
     Ok(Reply(shared.sessions.screen(&name).await?))
-}
-
-pub(super) async fn wait(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    Json(WaitRequest { until, timeout_ms }): Json<WaitRequest>,
-) -> Answer<WaitOutcome> {
-    Ok(Reply(
-        shared
-            .sessions
-            .wait(&name, until, timeout_ms.map(Duration::from_millis))
-            .await?,
-    ))
-}
-
-/// Types one prompt to all running sessions of an agent, side by side.
-pub(super) async fn broadcast(
-    State(shared): State<Shared>,
-    Json(BroadcastRequest { agent, prompt }): Json<BroadcastRequest>,
-) -> Answer<BroadcastReply> {
-    shared.sessions.agent(&agent)?;
-    let all = shared.sessions.list().await?;
-    let all = all
-        .into_iter()
-        .filter(|session| session.agent == agent)
-        .collect::<Vec<_>>();
-    let total = all.len();
-    let running = all
-        .into_iter()
-        .filter(|session| session.state == RunState::Running)
-        .map(|session| session.name);
-    let tasks = running
-        .map(|name| {
-            let (sessions, prompt) = (shared.sessions.clone(), prompt.clone());
-            tokio::spawn(async move {
-                let result = sessions.send(&name, &prompt, true).await;
-                (name, result)
-            })
-        })
-        .collect::<Vec<_>>();
-    let mut reply = BroadcastReply {
-        ok: true,
-        sent: Vec::new(),
-        failed: Vec::new(),
-        total,
-    };
-    for task in tasks {
-        match task.await {
-            Ok((name, Ok(_))) => reply.sent.push(name),
-            Ok((name, Err(error))) => reply.failed.push((name, error.to_string())),
-            Err(_) => return Err(SessionError::ShuttingDown.into()),
-        }
-    }
-    reply.ok = reply.failed.is_empty();
-    Ok(Reply(reply))
 }

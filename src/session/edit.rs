@@ -68,7 +68,7 @@ impl Sessions {
             name
         };
         if restart {
-            self.respawn(name).await
+            self.respawn(name, true).await
         } else {
             self.get(name).await
         }
@@ -140,6 +140,7 @@ impl Sessions {
             }
             live
         };
+        self.0.follower.renamed(old, new.as_str());
         if let Some(live) = live.filter(Live::runs) {
             let mut line = CommandLine::new(Command::TagPane {
                 pane: PaneTarget::Id(live.id),

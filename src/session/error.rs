@@ -147,6 +147,12 @@ impl SessionError {
         }
     }
 
+    pub(crate) fn not_running(name: &str) -> Self {
+        Self::NotRunning {
+            name: name.to_owned(),
+        }
+    }
+
     pub(super) fn from_wait(name: &str, error: WaitError) -> Self {
         let end = match error {
             WaitError::Ended(end) => end,

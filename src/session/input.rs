@@ -1,4 +1,4 @@
-//! The one writer of a pane: what is typed waits in line, so that two senders never mix inside one prompt.
+//! The one writer of a pane: who types claims it first, so that two senders never mix inside one prompt.
 //!
 //! Text travels as a paste buffer. It never meets tmux's command parser or its key tables: `send-keys` would feed a
 //! human's copy mode, and can block the connection for ever.
@@ -6,28 +6,21 @@
 use std::{
     io::Write,
     path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use llmux_protocol::{
     PaneId,
     control::{BufferName, Command, CommandLine},
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{MAX_PROMPT_BYTES, SessionError};
-use crate::{
-    agent::Submit,
-    pane::{Condition, Pane},
-    tmux::{RunError, ServerId, Tmux},
-};
+use crate::tmux::{RunError, ServerId, Tmux};
 
-/// Jobs that wait for a pane; a full queue makes senders wait.
-const QUEUE: usize = 64;
 /// Text up to this size travels inside the command. tmux keeps commands in its message log, so larger text goes
 /// through a file.
 const INLINE_BYTES: usize = 4096;
@@ -36,104 +29,51 @@ const INLINE_BYTES: usize = 4096;
 static NEXT_BUFFER: AtomicU64 = AtomicU64::new(0);
 
 /// Where input goes.
-#[derive(Clone)]
 pub(super) struct Destination {
     pub(super) tmux: Tmux,
     pub(super) server: ServerId,
     pub(super) id: PaneId,
-    pub(super) pane: Pane,
-    pub(super) submit: Submit,
     /// A private directory for large pastes.
     pub(super) spool: PathBuf,
 }
 
-/// A handle on a pane's queue. Cheap to clone.
+/// A handle on a pane's input. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Input(mpsc::Sender<Job>);
+pub(crate) struct Input(Arc<Mutex<Destination>>);
 
-struct Job {
-    text: Vec<u8>,
-    kind: Kind,
-    done: oneshot::Sender<Result<(), SessionError>>,
-}
-
-enum Kind {
-    /// Bracketed if the program asked for that, then Enter.
-    Prompt { enter: bool },
-    /// As it is.
-    Keys,
-}
+/// The right to type into a pane, until it is dropped.
+pub(crate) struct Typist(OwnedMutexGuard<Destination>);
 
 impl Input {
-    /// Starts the task of a pane's queue. It ends with the last handle.
-    pub(super) fn start(destination: Destination) -> Self {
-        let (sender, mut jobs) = mpsc::channel::<Job>(QUEUE);
-        tokio::spawn(async move {
-            while let Some(Job { text, kind, done }) = jobs.recv().await {
-                let result = match kind {
-                    Kind::Prompt { enter } => destination.prompt(text, enter).await,
-                    Kind::Keys => destination.paste(text, false).await,
-                };
-                // A sender that gave up is no fault; its text was typed all the same.
-                let _ = done.send(result);
-            }
-        });
-        Self(sender)
+    pub(super) fn new(destination: Destination) -> Self {
+        Self(Arc::new(Mutex::new(destination)))
     }
 
-    /// Pastes a prompt, and submits it with Enter.
+    /// Waits in line for the pane. Cancel safe: who gives up leaves the line.
+    pub(crate) async fn claim(&self) -> Typist {
+        Typist(self.0.clone().lock_owned().await)
+    }
+}
+
+impl Typist {
+    /// Pastes text: bracketed, if the program asked for that.
     ///
-    /// Not cancel safe in effect: a prompt in line is typed even if nobody waits for that.
-    pub(super) async fn prompt(&self, text: Vec<u8>, enter: bool) -> Result<(), SessionError> {
-        self.put(text, Kind::Prompt { enter }).await
+    /// Not cancel safe: what was handed to tmux is typed.
+    pub(crate) async fn paste(&self, text: &[u8]) -> Result<(), SessionError> {
+        self.0.paste(text, true).await
     }
 
     /// Types bytes as they are.
-    pub(super) async fn keys(&self, keys: Vec<u8>) -> Result<(), SessionError> {
-        self.put(keys, Kind::Keys).await
-    }
-
-    async fn put(&self, text: Vec<u8>, kind: Kind) -> Result<(), SessionError> {
-        let (done, answer) = oneshot::channel();
-        self.0
-            .send(Job { text, kind, done })
-            .await
-            .map_err(|_| SessionError::ShuttingDown)?;
-        answer.await.unwrap_or(Err(SessionError::ShuttingDown))
+    ///
+    /// Not cancel safe: what was handed to tmux is typed.
+    pub(crate) async fn keys(&self, keys: &[u8]) -> Result<(), SessionError> {
+        self.0.paste(keys, false).await
     }
 }
 
 impl Destination {
-    async fn prompt(&self, text: Vec<u8>, enter: bool) -> Result<(), SessionError> {
-        let before = self.pane.seq();
-        self.paste(text, true).await?;
-        if enter {
-            self.taken(before).await;
-            self.paste(self.submit.enter.clone().into_bytes(), false).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until the pane shows that it took the paste. Programs that show nothing (a password prompt) get their
-    /// Enter after the catalog's bounds: a late echo must not cut the gap short.
-    async fn taken(&self, before: u64) {
-        let Submit {
-            settle_ms, gap_ms, ..
-        } = self.submit;
-        let shown = async {
-            let _ = self.pane.wait(Condition::OutputPast(before)).await;
-            if gap_ms > 0 {
-                let _ = self
-                    .pane
-                    .wait(Condition::Quiet(Duration::from_millis(gap_ms)))
-                    .await;
-            }
-        };
-        let _ = timeout(Duration::from_millis(settle_ms.saturating_add(gap_ms)), shown).await;
-    }
-
     /// Writes bytes to the program, as a paste if it asked to be told.
-    async fn paste(&self, bytes: Vec<u8>, bracketed: bool) -> Result<(), SessionError> {
+    async fn paste(&self, bytes: &[u8], bracketed: bool) -> Result<(), SessionError> {
         // A buffer can't hold NUL, which is the key Ctrl-Space.
         for (index, part) in bytes.split(|&byte| byte == 0).enumerate() {
             if index > 0 {
@@ -194,7 +134,7 @@ impl Destination {
 
 /// Makes a prompt safe to paste: line ends become LF, those at the end go (Enter is typed by itself), and control
 /// characters but TAB and LF are left out, for an ESC could end the paste and a Ctrl-C the program.
-pub(super) fn prompt_bytes(text: &str) -> Result<Vec<u8>, SessionError> {
+pub(crate) fn prompt_bytes(text: &str) -> Result<Vec<u8>, SessionError> {
     if text.len() > MAX_PROMPT_BYTES {
         return Err(SessionError::PromptTooLarge(text.len()));
     }

@@ -166,8 +166,6 @@ impl Keeper {
             }
         };
         // A program runs on and can be stopped, whatever the configuration says now.
-        let agent = sessions.0.catalog.find(&record.agent);
-        let submit = agent.map(|agent| agent.submit.clone()).unwrap_or_default();
         let link = (!row.in_hub).then_some(row.window);
         let Ok(feed) = sessions.0.tmux.adopt(model.server, id, link).await else {
             return;
@@ -182,7 +180,11 @@ impl Keeper {
         };
         let key = sessions.read_tag(&row.tag).map_or("", |(_, key)| key);
         let pane = Pane::found(feed, row.size, key);
-        let live = sessions.enlist(name, submit, ids, pane);
+        let record = SessionRecord {
+            name: name.to_owned(),
+            ..record
+        };
+        let live = sessions.enlist(&record, ids, pane);
         tracing::info!(name, pane = %id, "found a running session");
         self.moved(model, row, name, live).await;
     }

@@ -7,6 +7,7 @@ mod edit;
 mod error;
 mod input;
 mod keeper;
+mod program;
 mod records;
 mod start;
 mod stop;
@@ -22,22 +23,26 @@ use std::{
 
 use llmux_protocol::{
     PaneId, SessionId, WindowId,
-    api::{AgentView, ScreenView, SessionView, Until, WaitOutcome},
+    api::{ActivityState, AgentView, ScreenView, SessionView, Until, WaitOutcome},
 };
 use tokio::{
     sync::{OwnedMutexGuard, watch},
     time::timeout,
 };
 
-pub(crate) use self::error::SessionError;
-use self::{input::Input, records::Records, tree::Process};
+pub(crate) use self::{
+    error::SessionError,
+    input::{Input, Typist, prompt_bytes},
+    program::{Follower, Program},
+};
+use self::{records::Records, tree::Process};
 use crate::{
-    agent::{Agent, Catalog, ProgramSearch},
+    agent::{Agent, Catalog, ProgramSearch, Rules, Sight},
     config::Environment,
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
     store::SessionRecord,
-    tmux::{RunError, ServerId, Tmux},
+    tmux::{ServerId, Tmux},
 };
 
 /// The largest prompt.
@@ -60,6 +65,8 @@ pub(crate) struct Setting {
     pub(crate) spool: PathBuf,
     /// What tells this daemon's panes from those of another state directory on the same tmux server.
     pub(crate) owner: String,
+    /// Whether agents are asked to mark the end of each reply.
+    pub(crate) markers: bool,
 }
 
 /// A handle on all sessions. Cheap to clone.
@@ -70,6 +77,7 @@ struct Inner {
     tmux: Tmux,
     catalog: Catalog,
     setting: Setting,
+    follower: Arc<dyn Follower>,
     records: Records,
     live: Mutex<HashMap<String, Live>>,
     /// One lock a name: starting, stopping and changing a session exclude each other.
@@ -105,11 +113,18 @@ impl Live {
 
 impl Sessions {
     /// Starts to follow tmux and the registry.
-    pub(crate) fn start(tmux: Tmux, catalog: Catalog, registry: PathBuf, setting: Setting) -> Self {
+    pub(crate) fn start(
+        tmux: Tmux,
+        catalog: Catalog,
+        registry: PathBuf,
+        setting: Setting,
+        follower: Arc<dyn Follower>,
+    ) -> Self {
         let sessions = Self(Arc::new(Inner {
             tmux,
             catalog,
             setting,
+            follower,
             records: Records::new(registry),
             live: Mutex::default(),
             gates: Mutex::default(),
@@ -158,8 +173,12 @@ impl Sessions {
     /// What a session shows; after its program ended, what it showed last.
     pub(crate) async fn screen(&self, name: &str) -> Result<ScreenView, SessionError> {
         self.record(name).await?;
-        let live = self.live(name).ok_or_else(|| not_running(name))?;
-        let look = live.pane.look().await.map_err(|_| not_running(name))?;
+        let live = self.live(name).ok_or_else(|| SessionError::not_running(name))?;
+        let look = live
+            .pane
+            .look()
+            .await
+            .map_err(|_| SessionError::not_running(name))?;
         Ok(view::screen(name, look))
     }
 
@@ -189,7 +208,9 @@ impl Sessions {
                 ));
             }
             (Until::Exit, Some(live)) => live,
-            (_, live) => live.filter(Live::runs).ok_or_else(|| not_running(name))?,
+            (_, live) => live
+                .filter(Live::runs)
+                .ok_or_else(|| SessionError::not_running(name))?,
         };
         let waiting = live.pane.wait(self.condition(&record, until)?);
         let seen = match at_most {
@@ -220,32 +241,20 @@ impl Sessions {
                     hold: Duration::ZERO,
                 }
             }
-            Until::Idle => match self
+            Until::Idle | Until::Ready => match self
                 .0
                 .catalog
                 .find(&record.agent)
-                .and_then(|agent| agent.ready.clone())
+                .map(|agent| agent.rules.clone())
+                .filter(Rules::knows_ready)
             {
                 None => Condition::Quiet(IDLE_QUIET),
-                Some(ready) => Condition::Screen {
-                    test: Box::new(move |rows| ready.matches(rows)),
+                Some(rules) => Condition::Screen {
+                    test: Box::new(move |rows| ready_evidence(&rules, rows)),
                     hold: IDLE_HOLD,
                 },
             },
         })
-    }
-
-    /// Types a prompt, and Enter behind it; returns how many bytes were pasted. Returns when Enter is typed.
-    pub(crate) async fn send(&self, name: &str, prompt: &str, enter: bool) -> Result<usize, SessionError> {
-        let bytes = input::prompt_bytes(prompt)?;
-        let length = bytes.len();
-        self.record(name).await?;
-        match self.running(name)?.input.prompt(bytes, enter).await {
-            Err(SessionError::Tmux(RunError::Refused { why, .. })) if why.starts_with("can't find pane") => {
-                Err(not_running(name))
-            }
-            typed => typed.map(|()| length),
-        }
     }
 
     // === What the other files of this room share ===
@@ -299,7 +308,13 @@ impl Sessions {
     fn running(&self, name: &str) -> Result<Live, SessionError> {
         self.live(name)
             .filter(Live::runs)
-            .ok_or_else(|| not_running(name))
+            .ok_or_else(|| SessionError::not_running(name))
+    }
+
+    /// Says whether a session's program runs.
+    pub(crate) async fn check_running(&self, name: &str) -> Result<(), SessionError> {
+        self.record(name).await?;
+        self.running(name).map(drop)
     }
 
     async fn record(&self, name: &str) -> Result<SessionRecord, SessionError> {
@@ -346,14 +361,19 @@ fn outcome(name: &str, seen: Seen) -> WaitOutcome {
     }
 }
 
-fn owned(words: Vec<&str>) -> Vec<String> {
-    words.into_iter().map(str::to_owned).collect()
+/// What shows that the screen is ready for a prompt, if it is.
+fn ready_evidence(rules: &Rules, rows: &[String]) -> Option<String> {
+    let sight = Sight {
+        rows,
+        bright: rows,
+        title: "",
+    };
+    let seen = rules.screen(&sight)?;
+    (seen.state == ActivityState::Ready).then_some(seen.detail)
 }
 
-fn not_running(name: &str) -> SessionError {
-    SessionError::NotRunning {
-        name: name.to_owned(),
-    }
+fn owned(words: Vec<&str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// Locks what no panic can leave half changed.

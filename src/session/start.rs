@@ -1,6 +1,6 @@
 //! Starting a session's program, and making sure that it runs.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use llmux_protocol::{
     SessionId, SessionName,
@@ -13,10 +13,11 @@ use super::{
     Live, SessionError, Sessions,
     input::{Destination, Input},
     keeper, lock,
+    program::{Program, ProgramId},
     tree::Process,
 };
 use crate::{
-    agent::{Agent, ProgramSearch, Submit},
+    agent::{Agent, ProgramSearch, transcript::random_id},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -39,13 +40,14 @@ impl Sessions {
         self.agent(&request.agent)?;
         let name: SessionName = request.name.as_deref().unwrap_or(&request.agent).parse()?;
         let _gate = self.gate(name.as_str()).await;
-        let record = self.new_record(&name, &request)?;
+        let mut record = self.new_record(&name, &request)?;
         self.check_startable(&record)?;
+        self.pin(&mut record)?;
         let size = request
             .size
             .map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
         self.reserve(&record).await?;
-        match self.launch(&record, size).await {
+        match self.launch(&record, size, true).await {
             Ok(()) => self.get(name.as_str()).await,
             // Whether tmux started it is unknown; the next look tells, and the record is there for it.
             Err(error @ SessionError::Tmux(RunError::Disconnected | RunError::TimedOut)) => Err(error),
@@ -71,7 +73,16 @@ impl Sessions {
             .filter(|env| !env.is_empty());
         record.init_prompts = request.init_prompts.clone().filter(|prompts| !prompts.is_empty());
         record.parent.clone_from(&request.parent);
+        self.mark(&mut record)?;
         Ok(record)
+    }
+
+    /// Gives a record the marker with which its agent is to end each reply, if that is wanted and it has none.
+    pub(super) fn mark(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
+        if self.0.setting.markers && record.turnq_marker.is_none() {
+            record.turnq_marker = Some(format!("LLMUX_DONE_{}", &new_key()?[..8]));
+        }
+        Ok(())
     }
 
     /// An absolute directory that exists; the home directory by default.
@@ -85,6 +96,16 @@ impl Sessions {
             Some(text) if cwd.is_dir() => Ok(text.to_owned()),
             _ => Err(SessionError::NoCwd(cwd)),
         }
+    }
+
+    /// Chooses the id of the conversation that the next launch begins, where the agent takes one. What was known of the
+    /// conversation before is no longer true.
+    pub(super) fn pin(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
+        let agent = self.agent(&record.agent)?;
+        let argv = agent.argv(record.flags.as_deref(), &self.0.setting.environment)?;
+        let id = agent.pin_flag(&argv).map(|_| random_id()).transpose();
+        record.external_session_id = id.map_err(SessionError::Spool)?;
+        Ok(())
     }
 
     async fn reserve(&self, record: &SessionRecord) -> Result<(), SessionError> {
@@ -124,8 +145,16 @@ impl Sessions {
         Ok(())
     }
 
-    /// Starts a record's program in a new tmux session and watches whether it stays. The caller holds the gate.
-    pub(super) async fn launch(&self, record: &SessionRecord, size: Size) -> Result<(), SessionError> {
+    /// Starts a record's program in a new tmux session and watches whether it stays. The caller holds the gate, and has
+    /// called [`Sessions::pin`] for this launch.
+    ///
+    /// `init`: its init prompts are wanted.
+    pub(super) async fn launch(
+        &self,
+        record: &SessionRecord,
+        size: Size,
+        init: bool,
+    ) -> Result<(), SessionError> {
         let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
         let key = new_key()?;
@@ -146,7 +175,7 @@ impl Sessions {
             done: Vec::new(),
         })?;
         let pane = Pane::made(feed, size, &key);
-        let live = self.enlist(&record.name, agent.submit.clone(), ids, pane);
+        let live = self.enlist(record, ids, pane);
         if self.0.tmux.version().ignores_session_size() {
             let resize = Command::ResizeWindow {
                 window: ids.window,
@@ -159,7 +188,9 @@ impl Sessions {
                 tracing::warn!(name = record.name, %error, "cannot give a new session its size");
             }
         }
-        self.watch_start(record, &agent, &live).await
+        self.watch_start(record, &agent, &live).await?;
+        self.0.follower.started(&record.name, init);
+        Ok(())
     }
 
     /// Ends a session that was made before a later command of its line failed.
@@ -181,7 +212,10 @@ impl Sessions {
         (size, key): (Size, &str),
     ) -> Result<impl FnOnce(SessionId) -> CommandLine + use<>, SessionError> {
         let environment = &self.0.setting.environment;
-        let program = agent.argv(record.flags.as_deref(), environment)?;
+        let mut program = agent.argv(record.flags.as_deref(), environment)?;
+        if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
+            program.extend([flag.to_owned(), id.clone()]);
+        }
         let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
         argv.extend(["run", "--key", key, "--cwd", &record.cwd, "--"].map(str::to_owned));
         argv.extend(program);
@@ -241,7 +275,7 @@ impl Sessions {
     }
 
     /// Makes a pane the session's, and follows its life.
-    pub(super) fn enlist(&self, name: &str, submit: Submit, ids: Ids, pane: Pane) -> Live {
+    pub(super) fn enlist(&self, record: &SessionRecord, ids: Ids, pane: Pane) -> Live {
         let Ids {
             server,
             session,
@@ -250,14 +284,21 @@ impl Sessions {
             id,
             pid,
         } = ids;
-        let input = Input::start(Destination {
+        let input = Input::new(Destination {
             tmux: self.0.tmux.clone(),
             server,
             id,
-            pane: pane.clone(),
-            submit,
             spool: self.0.setting.spool.clone(),
         });
+        let agent = self.0.catalog.find(&record.agent);
+        let program = Program {
+            id: ProgramId { server, pane: id },
+            agent: agent.cloned().map(Arc::new),
+            env: Arc::new(self.known_environment(record, agent)),
+            record: Arc::new(record.clone()),
+            pane: pane.clone(),
+            input: input.clone(),
+        };
         let live = Live {
             server,
             session,
@@ -268,9 +309,21 @@ impl Sessions {
             pane,
             input,
         };
-        lock(&self.0.live).insert(name.to_owned(), live.clone());
-        tokio::spawn(keeper::follow(self.clone(), name.to_owned(), live.clone()));
+        lock(&self.0.live).insert(record.name.clone(), live.clone());
+        self.0.follower.runs(&record.name, program);
+        tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
         live
+    }
+
+    /// What a program's environment holds, as far as the daemon's own and the settings tell.
+    fn known_environment(&self, record: &SessionRecord, agent: Option<&Agent>) -> BTreeMap<String, String> {
+        let text = |(key, value): (&std::ffi::OsStr, &std::ffi::OsStr)| {
+            Some((key.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        };
+        let mut all: BTreeMap<String, String> = self.0.setting.environment.vars().filter_map(text).collect();
+        all.extend(agent.map(|agent| agent.env.clone()).unwrap_or_default());
+        all.extend(record.env.clone().unwrap_or_default());
+        all
     }
 
     /// Waits until the program looks alive, or until it has lasted long enough; says if it ended at once.
@@ -283,17 +336,15 @@ impl Sessions {
         let pane = &live.pane;
         let alive = async {
             pane.wait(Condition::OutputPast(0)).await?;
-            match agent.ready.clone() {
-                Some(ready) => {
-                    let test = Box::new(move |rows: &[String]| ready.matches(rows));
-                    pane.wait(Condition::Screen {
-                        test,
-                        hold: Duration::ZERO,
-                    })
-                    .await
-                }
-                None => pane.wait(Condition::Quiet(SETTLED)).await,
+            if !agent.rules.knows_ready() {
+                return pane.wait(Condition::Quiet(SETTLED)).await;
             }
+            let rules = agent.rules.clone();
+            pane.wait(Condition::Screen {
+                test: Box::new(move |rows| super::ready_evidence(&rules, rows)),
+                hold: Duration::ZERO,
+            })
+            .await
         };
         // Whichever way the wait ended, the life says how the program is.
         let _: Result<Result<_, WaitError>, _> = timeout(WATCH_START, alive).await;

@@ -76,21 +76,33 @@ impl Sessions {
     }
 
     /// Ends a session's program, if it runs, and starts it again as the record says.
-    pub(crate) async fn restart(&self, name: &str) -> Result<SessionView, SessionError> {
+    ///
+    /// `init`: its init prompts are typed again.
+    pub(crate) async fn restart(&self, name: &str, init: bool) -> Result<SessionView, SessionError> {
         let _gate = self.gate(name).await;
-        self.respawn(name).await
+        self.respawn(name, init).await
     }
 
     /// [`Sessions::restart`] for a caller that holds the gate.
-    pub(super) async fn respawn(&self, name: &str) -> Result<SessionView, SessionError> {
+    pub(super) async fn respawn(&self, name: &str, init: bool) -> Result<SessionView, SessionError> {
         let mut record = self.record(name).await?;
         // What can be known to be wrong is found before anything is ended.
         self.check_startable(&record)?;
         let size = self.live(name).map(|live| live.pane.size());
+        self.pin(&mut record)?;
         self.end(name).await;
+        let pinned = record.clone();
+        // Written before the launch: a daemon that dies in between must not take the new conversation for the old one.
+        let repinned = self.0.records.update(move |records| {
+            if let Some(record) = records.get_mut(&pinned.name) {
+                record.external_session_id = pinned.external_session_id;
+            }
+        });
+        repinned.await?;
         record.created_at = time::now();
         record.exit = None;
-        self.launch(&record, size.unwrap_or(super::start::DEFAULT_SIZE))
+        self.mark(&mut record)?;
+        self.launch(&record, size.unwrap_or(super::start::DEFAULT_SIZE), init)
             .await?;
         let started = record.clone();
         self.0
@@ -98,6 +110,7 @@ impl Sessions {
             .update(move |records| {
                 if let Some(record) = records.get_mut(&started.name) {
                     record.created_at = started.created_at;
+                    record.turnq_marker = started.turnq_marker;
                     record.exit = None;
                 }
             })
@@ -133,7 +146,9 @@ impl Sessions {
         let leave = async {
             for key in keys {
                 let ended = live.pane.wait(Condition::Ended);
-                if live.input.keys(key).await.is_err() || timeout(KEY_PATIENCE, ended).await.is_ok() {
+                if live.input.claim().await.keys(&key).await.is_err()
+                    || timeout(KEY_PATIENCE, ended).await.is_ok()
+                {
                     return;
                 }
             }

@@ -47,6 +47,7 @@ impl Sessions {
                 .map(|live| live.pane.size())
                 .map(|size| (size.cols, size.rows)),
             attached: running.map_or(0, |live| self.attached(live)),
+            activity: None,
         }
     }
 

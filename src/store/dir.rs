@@ -82,6 +82,12 @@ impl StateDir {
         self.path.join("sessions.json")
     }
 
+    /// The journal of turns.
+    #[must_use]
+    pub fn turns(&self) -> PathBuf {
+        self.path.join("turns.db")
+    }
+
     /// Session registries that could not be read and were set aside, oldest first. The user decides about them.
     #[must_use]
     pub fn set_aside(&self) -> Vec<PathBuf> {

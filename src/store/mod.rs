@@ -4,9 +4,11 @@
 
 mod dir;
 pub mod file;
+mod journal;
 mod sessions;
 pub mod time;
 
 pub use dir::{DirError, StateDir};
 pub use file::FileError;
+pub(crate) use journal::{Entry, Journal, JournalError, Retention};
 pub use sessions::{ExitRecord, Loaded, Registry, RegistryError, SessionRecord, corrupt_registry_notice};

@@ -21,11 +21,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "session",
         &["agent", "config", "nearest", "pane", "screen", "store", "tmux"],
     ),
-    ("server", &["pane", "session"]),
+    (
+        "turn",
+        &["agent", "config", "pane", "screen", "session", "store", "tmux"],
+    ),
+    ("server", &["pane", "session", "turn"]),
     ("client", &["store"]),
     (
         "daemon",
-        &["agent", "client", "config", "server", "session", "store", "tmux"],
+        &[
+            "agent", "client", "config", "server", "session", "store", "tmux", "turn",
+        ],
     ),
     // `tmux` for attach and the small processes, `daemon` to run it: never `server`.
     (

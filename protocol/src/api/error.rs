@@ -62,6 +62,18 @@ pub enum ErrorCode {
     StartFailed,
     /// The working directory does not exist.
     CwdMissing,
+    /// No turn of that id is known.
+    TurnNotFound,
+    /// The key belongs to a turn with another prompt.
+    TurnConflict,
+    /// Another dialog is open than the one that was meant.
+    DialogChanged,
+    /// No dialog is open.
+    NoDialog,
+    /// The prompt was not submitted, and is not on its way.
+    NotSubmitted,
+    /// The open dialog has no such option, or more than one.
+    BadChoice,
     /// The prompt is over the limit.
     PromptTooLarge,
     /// A tmux session of that name is not ours.

@@ -19,8 +19,8 @@ pub use daemon::{DaemonStatus, Handover, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
 pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};
 pub use session::{
-    BroadcastReply, BroadcastRequest, EditRequest, ExitView, SendRequest, Sent, SessionReply, SessionView,
-    StartRequest, State, StopRequest, Stopped,
+    BroadcastReply, BroadcastRequest, EditRequest, ExitView, RestartRequest, SendRequest, Sent, SessionReply,
+    SessionView, StartRequest, State, StopRequest, Stopped,
 };
 pub use turn::{
     DraftPolicy, Evidence, Origin, Reply, Stages, Step, Turn, TurnCancel, TurnError, TurnEvent, TurnRequest,

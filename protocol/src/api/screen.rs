@@ -52,6 +52,8 @@ pub struct WaitRequest {
 pub enum Until {
     /// The agent's ready rule holds; where it has none, as [`Until::Quiet`].
     Idle,
+    /// The agent is ready for a prompt, and its init prompts are done.
+    Ready,
     /// Nothing was printed for so many milliseconds.
     Quiet {
         /// Milliseconds.

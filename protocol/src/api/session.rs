@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Activity;
+
 /// Whether a session's agent runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,6 +94,9 @@ pub struct SessionView {
     pub size: Option<(u16, u16)>,
     /// How many humans' tmux clients are attached.
     pub attached: u32,
+    /// What its agent is doing, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
 }
 
 /// The answer to a start, an edit or a restart.
@@ -130,6 +135,18 @@ pub struct StartRequest {
     /// Columns and rows of the new pane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<(u16, u16)>,
+    /// Type no init prompts this time.
+    #[serde(default)]
+    pub skip_init: bool,
+}
+
+/// Starts a session anew as it was set up: `POST /api/sessions/{name}/respawn`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartRequest {
+    /// Type no init prompts this time.
+    #[serde(default)]
+    pub skip_init: bool,
 }
 
 /// Changes a session: `PATCH /api/sessions/{name}`. An absent field stays as it is.
@@ -186,6 +203,9 @@ pub struct SendRequest {
     /// Whether Enter follows.
     #[serde(default = "yes")]
     pub enter: bool,
+    /// Whether it goes on without a turn of the turnq channel.
+    #[serde(default)]
+    pub skip_turnq: bool,
 }
 
 fn yes() -> bool {
@@ -214,6 +234,9 @@ pub struct BroadcastRequest {
     pub agent: String,
     /// The text; at most 1 MiB.
     pub prompt: String,
+    /// Whether it goes on without turns of the turnq channels.
+    #[serde(default)]
+    pub no_turnq: bool,
 }
 
 /// The answer to a broadcast.

@@ -124,6 +124,18 @@ pub enum Origin {
     Init,
 }
 
+impl Origin {
+    /// The word used on the wire and in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Broadcast => "broadcast",
+            Self::Init => "init",
+        }
+    }
+}
+
 /// What was typed: its size and what identifies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -186,6 +198,20 @@ pub enum Step {
     Ended,
 }
 
+impl Step {
+    /// The word used on the wire and in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Typed => "typed",
+            Self::Accepted => "accepted",
+            Self::Blocked => "blocked",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -214,6 +240,7 @@ pub struct TurnError {
 /// Sends a prompt: `POST /api/sessions/{name}/turns`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct TurnRequest {
     /// The text; at most 1 MiB.
     pub prompt: String,
@@ -323,7 +350,7 @@ pub enum TurnEvent {
     /// The turn has changed.
     Turn {
         /// As it is now.
-        turn: Turn,
+        turn: Box<Turn>,
     },
     /// The answer has grown.
     Text {

@@ -27,7 +27,7 @@ pub(super) async fn run(args: &Attach, context: &Context) -> Result<(), Failure>
     .await?;
     if session.state == State::Exited {
         return Err(
-            Failure::failed(format!("session \"{}\" is not running", session.name)).hint(format!(
+            Failure::new(Exit::Gone, format!("session \"{}\" is not running", session.name)).hint(format!(
                 "start it again with: llmux session restart {}",
                 session.name
             )),

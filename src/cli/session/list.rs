@@ -32,20 +32,22 @@ pub(super) async fn run(args: &List, context: &Context) -> Result<(), Failure> {
         out.line("no llmux sessions")?;
     } else {
         out.text(&table(
-            ["NAME", "AGENT", "STATE", "PARENT", "CWD"],
+            ["NAME", "AGENT", "STATE", "PARENT", "CWD", "ACTIVITY"],
             sessions.into_iter().map(row),
         ))?;
     }
     out.finish()
 }
 
-fn row(session: SessionView) -> [String; 5] {
+fn row(session: SessionView) -> [String; 6] {
     let parent = session.parent.unwrap_or_else(|| "-".to_owned());
+    let activity = session.activity.map_or("-", |activity| activity.state.as_str());
     [
         session.name,
         session.agent,
         session.state.as_str().to_owned(),
         parent,
         session.cwd,
+        activity.to_owned(),
     ]
 }

@@ -1,13 +1,18 @@
 //! `llmux session`: agents running in tmux sessions. One file per verb, or per pair of like verbs.
 
+mod answer;
 mod attach;
+mod broadcast;
 mod edit;
+mod explain;
 mod list;
 mod prompt;
 mod screen;
 mod start;
 mod stop;
 mod target;
+mod text;
+mod turns;
 mod wait;
 mod watch;
 
@@ -42,14 +47,20 @@ pub(super) enum Verb {
     #[command(visible_alias = "send")]
     Prompt(Prompt),
     /// Type a prompt into every running session of an agent
-    Broadcast(prompt::Broadcast),
+    Broadcast(broadcast::Broadcast),
+    /// List a session's turns, the newest first
+    Turns(turns::Turns),
+    /// Say what an agent is doing and how that is known
+    Explain(explain::Explain),
+    /// Answer what an agent asks
+    Answer(answer::Answer),
     /// Show a session in this terminal, with tmux
     Attach(Attach),
     /// Print what a session's screen shows
     Screen(screen::Screen),
     /// Print what a session's terminal shows, live, without touching it
     Watch(watch::Watch),
-    /// Wait for a session to become idle, quiet, to show a text or to end
+    /// Wait for a session to become ready, idle, quiet, to show a text or to end
     Wait(wait::Wait),
 }
 
@@ -60,8 +71,11 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
         Verb::Stop(args) => stop::stop(&args, &context).await,
         Verb::Restart(args) => stop::restart(&args, &context).await,
         Verb::Edit(args) => edit::run(&args, &context).await,
-        Verb::Prompt(args) => prompt::prompt(&args, &context).await,
-        Verb::Broadcast(args) => prompt::broadcast(&args, &context).await,
+        Verb::Prompt(args) => prompt::run(&args, &context).await,
+        Verb::Broadcast(args) => broadcast::run(&args, &context).await,
+        Verb::Turns(args) => turns::run(&args, &context).await,
+        Verb::Explain(args) => explain::run(&args, &context).await,
+        Verb::Answer(args) => answer::run(&args, &context).await,
         Verb::Attach(args) => attach::run(&args, &context).await,
         Verb::Screen(args) => screen::run(&args, &context).await,
         Verb::Watch(args) => watch::run(&args, &context).await,

@@ -1,30 +1,38 @@
-use std::{
-    fs::File,
-    io::{self, IsTerminal, Read},
-    path::{Path, PathBuf},
-};
+use std::time::Duration;
 
-use clap::Args;
-use llmux_protocol::api::{BroadcastReply, BroadcastRequest, SendRequest, Sent};
+use clap::{ArgGroup, Args};
+use llmux_protocol::api::{DraftPolicy, Turn, TurnRequest, TurnState, TurnWait, WaitFor};
 
-use super::target;
+use super::{target, text::Text};
 use crate::{
     cli::{
         context::Context,
-        failure::{Failure, say},
+        duration,
+        failure::{Exit, Failure},
         out::Out,
+        signal::Signals,
         table::plain,
+        turn::{Follow, outcome},
     },
     client::session_path,
 };
 
-/// The longest prompt, in bytes, as the daemon has it.
-const MAX_PROMPT_BYTES: u64 = 1 << 20;
+const EXAMPLES: &str = "Examples:
+  llmux session prompt main \"what does src/main.rs do?\"
+  reply=$(llmux session prompt main --wait --timeout 10m -- \"$question\")
+  git diff | llmux session prompt main - --stream
+  id=$(llmux session prompt main --async \"run the tests\"); llmux turn wait \"$id\"
 
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  llmux session prompt main \"what does src/main.rs do?\"\n  llmux session prompt main -- \"$reply\"\n  git diff | llmux session prompt main -"
+Ends with 10 if the prompt was refused, 11 if it was typed and taken back, 12 if the agent asks something, 13 if the
+session is gone or not running, 14 if the turn was cancelled, 15 if nobody can say how it ended, 16 if the agent says
+that it failed, 124 if it took too long, and 130 on Ctrl-C.";
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
 )]
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("follow").args(["wait", "stream"]).multiple(true))]
 pub(crate) struct Prompt {
     /// The session's name, or an agent's key if it has exactly one session
     #[arg(value_name = "TARGET")]
@@ -32,178 +40,259 @@ pub(crate) struct Prompt {
     #[command(flatten)]
     text: Text,
     /// Leave the text in the composer without pressing Enter
-    #[arg(long)]
+    #[arg(long, conflicts_with = "follow")]
     no_enter: bool,
+    /// Wait for the agent's reply and print it, and nothing else
+    #[arg(long)]
+    wait: bool,
+    /// Print the reply as it grows; implies --wait
+    #[arg(long)]
+    stream: bool,
+    /// Print the turn's id at once and leave the rest to the daemon
+    #[arg(long = "async", conflicts_with = "follow")]
+    detach: bool,
+    /// Print the turn as JSON; with --stream, one event a line
+    #[arg(long)]
+    json: bool,
+    /// Give the turn up if it takes longer, such as 30s or 10m
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    timeout: Option<Duration>,
+    /// Your own key for this prompt: sent again with the same key, it is not typed again
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// What to do with half-typed text in the composer: fail, replace, or keep (put it back afterwards)
+    #[arg(long, value_name = "POLICY", default_value = "fail", value_parser = draft)]
+    draft: DraftPolicy,
+    /// Type it at once, even while the agent works
+    #[arg(long)]
+    now: bool,
+    /// Type it even if the agent asks something
+    #[arg(long)]
+    force: bool,
+    /// Take no turn of the turnq channel
+    #[arg(long)]
+    no_turnq: bool,
+    /// Go on if the turnq coordinator can't be reached
+    #[arg(long)]
+    allow_uncoordinated: bool,
+    /// Cancel the turn, and interrupt the agent, on Ctrl-C
+    #[arg(long, requires = "follow")]
+    interrupt_on_cancel: bool,
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  llmux session broadcast claude \"stop and commit\"")]
-pub(crate) struct Broadcast {
-    /// The agent's key
-    #[arg(value_name = "AGENT")]
-    agent: String,
-    #[command(flatten)]
-    text: Text,
-}
-
-#[derive(Debug, Args)]
-struct Text {
-    /// The prompt, words joined by one space; put `--` before text that may begin with a dash. `-`, or no text and piped input, reads standard input
-    #[arg(value_name = "TEXT")]
-    words: Vec<String>,
-    /// Read the prompt from a file
-    #[arg(long, value_name = "FILE", conflicts_with = "words")]
-    file: Option<PathBuf>,
-}
-
-pub(super) async fn prompt(args: &Prompt, context: &Context) -> Result<(), Failure> {
-    let request = SendRequest {
-        prompt: args.text.read(context)?,
-        enter: !args.no_enter,
-    };
+pub(super) async fn run(args: &Prompt, context: &Context) -> Result<(), Failure> {
+    let request = request(args, args.text.read(context)?);
     let mut client = context.client().await?;
-    let sent: Sent = target::on(&mut client, &args.target, async |client, name| {
-        client.post(&session_path(name, "send"), &request).await
-    })
-    .await?;
-    let no_enter = if sent.enter { "" } else { " (no-enter)" };
-    Out::new().line(&plain(&format!(
-        "sent {} bytes → {}{no_enter}",
-        sent.bytes, sent.name
-    )))
-}
-
-pub(super) async fn broadcast(args: &Broadcast, context: &Context) -> Result<(), Failure> {
-    let request = BroadcastRequest {
-        agent: args.agent.clone(),
-        prompt: args.text.read(context)?,
+    let mut signals = Signals::listen()?;
+    let sent = target::on(&mut client, &args.target, async |client, name| {
+        client.post(&session_path(name, "turns"), &request).await
+    });
+    let turn: Turn = tokio::select! {
+        turn = sent => turn?,
+        exit = signals.next() => return Err(left_early(exit, &args.target)),
     };
-    let reply: BroadcastReply = context.client().await?.post("/api/broadcast", &request).await?;
-    let mut out = Out::new();
-    if reply.sent.is_empty() && reply.failed.is_empty() {
-        return out.line(&plain(&format!("no {} sessions running", args.agent)));
+    if !args.follows() {
+        return report(args, &turn, &mut Out::new());
     }
-    reply
-        .sent
-        .iter()
-        .try_for_each(|name| out.line(&plain(&format!("sent → {name}"))))?;
-    for (name, why) in &reply.failed {
-        say(&plain(&format!("send to {name} failed: {why}")));
+    let mut follow = Follow {
+        client,
+        signals,
+        id: turn.id,
+        cancel: args.interrupt_on_cancel,
+    };
+    if args.stream {
+        return outcome::check(&follow.stream(args.json).await?);
     }
-    out.line(&plain(&format!(
-        "broadcast to {}/{} {} sessions",
-        reply.sent.len(),
-        reply.total,
-        args.agent
-    )))?;
-    match reply.failed.len() {
-        0 => out.finish(),
-        failed => Err(Failure::failed(format!(
-            "{failed} sessions did not take the prompt"
-        ))),
+    let wait = TurnWait {
+        // A turn of an earlier attempt has that attempt's limit, or none.
+        timeout_ms: request.timeout_ms.filter(|_| request.key.is_some()),
+        through_dialogs: false,
+    };
+    outcome::print(&follow.end(&wait).await?, args.json, &mut Out::new())
+}
+
+impl Prompt {
+    fn follows(&self) -> bool {
+        self.wait || self.stream
     }
 }
 
-impl Text {
-    fn read(&self, context: &Context) -> Result<String, Failure> {
-        if let Some(file) = &self.file {
-            let path = context.env.resolve(file);
-            let source = path.display().to_string();
-            let file = open(&path).map_err(|e| unreadable(&source, &e))?;
-            return text_of(file, &source);
-        }
-        let piped = || !io::stdin().is_terminal();
-        match &self.words[..] {
-            [dash] if dash == "-" => text_of(io::stdin().lock(), "standard input"),
-            [] if piped() => text_of(io::stdin().lock(), "standard input"),
-            [] => Err(Failure::usage("no prompt").hint("give it as words, with --file FILE, or pipe it in")),
-            words => Ok(words.join(" ")),
-        }
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        Err(io::ErrorKind::IsADirectory.into())
-    } else {
-        Ok(file)
-    }
-}
-
-/// Reads a prompt; the line end that ends a text file or a pipe's output is not part of it.
-fn text_of(reader: impl Read, source: &str) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let limit = MAX_PROMPT_BYTES + 2;
-    reader
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|e| unreadable(source, &e))?;
-    let mut text = String::from_utf8(bytes).map_err(|e| {
-        let cut = e.utf8_error().error_len().is_none() && e.as_bytes().len() as u64 == limit;
-        if cut {
-            too_large(source)
+fn request(args: &Prompt, prompt: String) -> TurnRequest {
+    TurnRequest {
+        enter: !args.no_enter,
+        // To wait for the end takes two requests: Ctrl-C between them must find the id known.
+        wait: if args.follows() || args.detach {
+            WaitFor::Queued
         } else {
-            Failure::failed(format!("{source} is not UTF-8 text")).hint("a prompt is text; save it as UTF-8")
-        }
-    })?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    match text.len() as u64 {
-        0 => Err(Failure::failed(format!("{source} is empty; nothing was sent"))
-            .hint("give the prompt as words, with --file FILE, or pipe it in")),
-        1..=MAX_PROMPT_BYTES => Ok(text),
-        _ => Err(too_large(source)),
+            WaitFor::Submitted
+        },
+        now: args.now,
+        timeout_ms: args.timeout.map(duration::millis),
+        key: args.key.clone(),
+        draft: args.draft,
+        force: args.force,
+        no_turnq: args.no_turnq,
+        allow_uncoordinated: args.allow_uncoordinated,
+        ..TurnRequest::new(prompt)
     }
 }
 
-fn unreadable(source: &str, error: &io::Error) -> Failure {
-    Failure::failed(format!("cannot read {source}: {error}")).hint("--file takes the name of a text file")
+/// Says what became of a prompt whose end is not waited for.
+fn report(args: &Prompt, turn: &Turn, out: &mut Out<impl std::io::Write>) -> Result<(), Failure> {
+    let outcome = if turn.state.is_final() {
+        outcome::check(turn)
+    } else {
+        Ok(())
+    };
+    if args.json {
+        out.json(turn)?;
+    } else if args.detach {
+        out.line(&plain(&turn.id))?;
+    } else if outcome.is_ok() {
+        out.line(&plain(&receipt(turn, !args.no_enter)))?;
+    }
+    outcome
 }
 
-fn too_large(source: &str) -> Failure {
-    Failure::failed(format!("{source} is longer than 1 MiB, the longest prompt"))
-        .hint("put it into a file and tell the agent to read that")
+fn receipt(turn: &Turn, enter: bool) -> String {
+    let Turn {
+        id, session, prompt, ..
+    } = turn;
+    let bytes = prompt.bytes;
+    match (turn.state, turn.place) {
+        (TurnState::Queued, Some(place)) => {
+            format!("queued {bytes} bytes → {session} (place {place}, turn {id})")
+        }
+        (TurnState::Queued, None) => format!("queued {bytes} bytes → {session} (turn {id})"),
+        _ if enter => format!("sent {bytes} bytes → {session}"),
+        _ => format!("sent {bytes} bytes → {session} (no-enter)"),
+    }
+}
+
+fn left_early(exit: Exit, target: &str) -> Failure {
+    Failure::new(
+        exit,
+        "interrupted before the daemon answered; nothing is lost: either it has the prompt and goes on, or it has not",
+    )
+    .hint(format!("see with: llmux session turns {target}"))
+}
+
+fn draft(text: &str) -> Result<DraftPolicy, String> {
+    match text {
+        "fail" => Ok(DraftPolicy::Fail),
+        "replace" => Ok(DraftPolicy::Replace),
+        "keep" => Ok(DraftPolicy::Keep),
+        _ => Err("expected fail, replace or keep".to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::turn::sample;
 
-    fn read(text: &[u8]) -> Result<String, String> {
-        text_of(text, "it").map_err(|failure| failure.message())
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        prompt: Prompt,
+    }
+
+    fn parsed(flags: &[&str]) -> Result<Prompt, clap::Error> {
+        let line = ["llmux", "x", "text"].iter().chain(flags);
+        Line::try_parse_from(line).map(|line| line.prompt)
+    }
+
+    fn asked(flags: &[&str]) -> TurnRequest {
+        request(&parsed(flags).unwrap(), "text".to_owned())
+    }
+
+    fn printed(flags: &[&str], turn: &Turn) -> (String, Result<(), Failure>) {
+        let mut text = Vec::new();
+        let mut out = Out::to(&mut text);
+        let result = report(&parsed(flags).unwrap(), turn, &mut out);
+        drop(out);
+        (String::from_utf8(text).unwrap(), result)
     }
 
     #[test]
-    fn one_line_end_is_not_part_of_a_piped_prompt() {
-        for (text, prompt) in [
-            ("a", "a"),
-            ("a\n", "a"),
-            ("a\r\n", "a"),
-            ("a\n\n", "a\n"),
-            (" a \nb", " a \nb"),
+    fn each_flag_has_its_field() {
+        assert_eq!(asked(&[]), TurnRequest::new("text"));
+        for flags in [
+            &["--wait"][..],
+            &["--stream"],
+            &["--async"],
+            &["--wait", "--stream"],
         ] {
-            assert_eq!(read(text.as_bytes()), Ok(prompt.to_owned()), "{text:?}");
+            assert_eq!(asked(flags).wait, WaitFor::Queued, "{flags:?}");
+        }
+        assert_eq!(asked(&["--timeout", "2s"]).timeout_ms, Some(2000));
+        assert_eq!(asked(&["--key", "k"]).key.as_deref(), Some("k"));
+        assert_eq!(asked(&["--draft", "keep"]).draft, DraftPolicy::Keep);
+        assert_eq!(asked(&["--draft=replace"]).draft, DraftPolicy::Replace);
+        let all = asked(&[
+            "--no-enter",
+            "--now",
+            "--force",
+            "--no-turnq",
+            "--allow-uncoordinated",
+        ]);
+        let switches = (
+            all.enter,
+            all.now,
+            all.force,
+            all.no_turnq,
+            all.allow_uncoordinated,
+        );
+        assert_eq!(switches, (false, true, true, true, true));
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused() {
+        for flags in [
+            &["--wait", "--async"][..],
+            &["--stream", "--async"],
+            &["--wait", "--no-enter"],
+            &["--interrupt-on-cancel"],
+            &["--draft", "burn"],
+            &["--timeout", "5"],
+        ] {
+            assert!(parsed(flags).is_err(), "{flags:?}");
+        }
+        assert!(parsed(&["--stream", "--interrupt-on-cancel"]).is_ok());
+    }
+
+    #[test]
+    fn what_became_of_a_prompt_is_said_in_one_line() {
+        for (flags, turn, said) in [
+            (&[][..], sample::replied(""), "sent 12 bytes → planner\n"),
+            (
+                &["--no-enter"],
+                sample::replied(""),
+                "sent 12 bytes → planner (no-enter)\n",
+            ),
+            (
+                &[],
+                sample::queued(),
+                "queued 12 bytes → planner (place 2, turn t1)\n",
+            ),
+            (&["--async"], sample::queued(), "t1\n"),
+        ] {
+            let (out, result) = printed(flags, &turn);
+            assert!(result.is_ok());
+            assert_eq!(out, said);
         }
     }
 
     #[test]
-    fn what_can_not_be_a_prompt_is_refused_before_it_is_sent() {
-        assert_eq!(read(b""), Err("it is empty; nothing was sent".to_owned()));
-        assert_eq!(read(b"\n"), Err("it is empty; nothing was sent".to_owned()));
-        assert_eq!(read(b"\xff"), Err("it is not UTF-8 text".to_owned()));
-        let limit = MAX_PROMPT_BYTES as usize;
-        assert_eq!(read("x".repeat(limit).as_bytes()).unwrap().len(), limit);
-        for over in [
-            "x".repeat(limit + 1),
-            "é".repeat(limit),
-            format!("x{}", "é".repeat(limit)),
-        ] {
-            assert!(read(over.as_bytes()).unwrap_err().contains("longer than 1 MiB"));
-        }
+    fn a_refused_prompt_prints_nothing_but_the_turn_that_was_asked_for() {
+        let (out, result) = printed(&[], &sample::refused());
+        assert_eq!((out.as_str(), result.unwrap_err().kind()), ("", Exit::Refused));
+        let (out, result) = printed(&["--json"], &sample::refused());
+        assert_eq!(serde_json::from_str::<Turn>(&out).unwrap(), sample::refused());
+        assert_eq!(result.unwrap_err().kind(), Exit::Refused);
+        // It was submitted; the question is for who waits for the end.
+        assert!(printed(&[], &sample::blocked()).1.is_ok());
     }
 }

@@ -1,7 +1,12 @@
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
-use llmux_protocol::api::{AgentView, SessionReply, SessionView, StartRequest};
+use llmux_protocol::api::{
+    AgentView, SessionReply, SessionView, StartRequest, Until, WaitOutcome, WaitRequest,
+};
 
 use crate::{
     cli::{
@@ -10,7 +15,7 @@ use crate::{
         out::Out,
         table::plain,
     },
-    client::Client,
+    client::{Client, session_path},
     config::Environment,
 };
 
@@ -35,9 +40,15 @@ pub(crate) struct Start {
     /// Environment, `KEY=VALUE`; lines or several flags for several
     #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
-    /// A prompt to keep with the session; several flags for several
+    /// A prompt to type once the agent is ready, and after each restart; several flags for several
     #[arg(long, value_name = "PROMPT", allow_hyphen_values = true)]
     init: Vec<String>,
+    /// Type no init prompts this time
+    #[arg(long)]
+    skip_init: bool,
+    /// Return when the agent is ready and its init prompts are done
+    #[arg(long)]
+    wait_ready: bool,
 }
 
 pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> {
@@ -53,28 +64,48 @@ pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> 
     if agents.is_empty() {
         return out.line("no sessions spawned");
     }
-    let mut failures = Vec::new();
+    let (mut started, mut failures) = (Vec::new(), Vec::new());
     for agent in &agents {
         match start(args, agent, &cwd, context, &mut client).await {
-            Ok(session) => report(&session, &mut out)?,
+            Ok(session) => {
+                report("spawned", &session, args.skip_init, &mut out)?;
+                started.push((agent, session.name));
+            }
             Err(failure) => failures.push((agent, failure)),
         }
     }
-    let total = agents.len();
-    match failures.pop() {
-        None => out.finish(),
-        Some((_, failure)) if total == 1 => Err(failure),
-        Some(last) => {
-            failures.push(last);
-            for (agent, failure) in &failures {
-                say(&format!("start {agent} failed: {}", failure.message()));
-            }
-            Err(Failure::failed(format!(
-                "{} of {total} start calls failed",
-                failures.len()
-            )))
+    // They come up side by side.
+    for (agent, name) in started.iter().filter(|_| args.wait_ready) {
+        if let Err(failure) = ready(name, &mut client).await {
+            failures.push((agent, failure));
         }
     }
+    summary(failures, agents.len())?;
+    out.finish()
+}
+
+/// Fails as the one call failed, or says which of several did.
+fn summary(mut failures: Vec<(&String, Failure)>, total: usize) -> Result<(), Failure> {
+    if total == 1 {
+        return failures.pop().map_or(Ok(()), |(_, failure)| Err(failure));
+    }
+    for (agent, failure) in &failures {
+        say(&format!("start {agent} failed: {}", failure.message()));
+    }
+    match failures.len() {
+        0 => Ok(()),
+        failed => Err(Failure::failed(format!("{failed} of {total} start calls failed"))),
+    }
+}
+
+/// Waits until an agent takes prompts and has its init prompts behind it.
+async fn ready(name: &str, client: &mut Client) -> Result<(), Failure> {
+    let request = WaitRequest {
+        until: Until::Ready,
+        timeout_ms: None,
+    };
+    let _: WaitOutcome = client.post(&session_path(name, "wait"), &request).await?;
+    Ok(())
 }
 
 async fn agents(wanted: &str, client: &mut Client) -> Result<Vec<String>, Failure> {
@@ -116,20 +147,30 @@ async fn start(
         init_prompts: (!args.init.is_empty()).then(|| args.init.clone()),
         parent: context.env.text("LLMUX_SESSION").map(str::to_owned),
         size: None,
+        skip_init: args.skip_init,
     };
     let reply: SessionReply = client.post("/api/sessions", &request).await?;
     Ok(reply.session)
 }
 
-fn report(session: &SessionView, out: &mut Out) -> Result<(), Failure> {
+/// Says that a session was started, and how many init prompts it is going to get.
+pub(super) fn report(
+    verb: &str,
+    session: &SessionView,
+    skip_init: bool,
+    out: &mut Out<impl Write>,
+) -> Result<(), Failure> {
     out.line(&plain(&format!(
-        "spawned {} (agent: {}, cwd: {})",
+        "{verb} {} (agent: {}, cwd: {})",
         session.name, session.agent, session.cwd
     )))?;
-    if session.init_prompts.is_some() {
-        say("stored; init prompts are not typed yet");
+    let prompts = session.init_prompts.as_ref().map_or(0, Vec::len);
+    match prompts {
+        0 => Ok(()),
+        _ if skip_init => Ok(()),
+        1 => out.line("  firing 1 init prompt..."),
+        _ => out.line(&format!("  firing {prompts} init prompts...")),
     }
-    Ok(())
 }
 
 /// A directory as it is sent: absolute, because the daemon works somewhere else.

@@ -1,6 +1,7 @@
 use clap::Args;
-use llmux_protocol::api::{SessionReply, SessionView, StopRequest, Stopped};
+use llmux_protocol::api::{RestartRequest, SessionReply, SessionView, StopRequest, Stopped};
 
+use super::start::report;
 use crate::{
     cli::{
         context::Context,
@@ -28,6 +29,9 @@ pub(crate) struct Restart {
     /// Exact names, or the single word `all`
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
+    /// Type no init prompts this time
+    #[arg(long)]
+    skip_init: bool,
 }
 
 pub(super) async fn stop(args: &Stop, context: &Context) -> Result<(), Failure> {
@@ -52,14 +56,12 @@ pub(super) async fn stop(args: &Stop, context: &Context) -> Result<(), Failure> 
 pub(super) async fn restart(args: &Restart, context: &Context) -> Result<(), Failure> {
     let mut client = context.client().await?;
     let names = expand(&args.names, &mut client).await?;
+    let request = RestartRequest {
+        skip_init: args.skip_init,
+    };
     each("respawn", &names, &mut client, async |client, name, out| {
-        let SessionReply { session, .. } = client
-            .post(&session_path(name, "respawn"), &serde_json::json!({}))
-            .await?;
-        out.line(&plain(&format!(
-            "respawned {} (agent: {}, cwd: {})",
-            session.name, session.agent, session.cwd
-        )))
+        let SessionReply { session, .. } = client.post(&session_path(name, "respawn"), &request).await?;
+        report("respawned", &session, args.skip_init, out)
     })
     .await
 }

@@ -20,7 +20,7 @@ pub(crate) struct Wait {
     /// The session's name, or an agent's key if it has exactly one session
     #[arg(value_name = "TARGET")]
     target: String,
-    /// idle, quiet, quiet=TIME, text=REGEX or exit
+    /// idle, ready (idle, and the init prompts are done), quiet, quiet=TIME, text=REGEX or exit
     #[arg(long, value_name = "CONDITION", default_value = "idle", value_parser = until)]
     until: Until,
     /// How long at most, such as 500ms, 2s or 1m (default: for ever)
@@ -56,6 +56,7 @@ fn until(text: &str) -> Result<Until, String> {
         .map_or((text, None), |(kind, detail)| (kind, Some(detail)));
     match (kind, detail) {
         ("idle", None) => Ok(Until::Idle),
+        ("ready", None) => Ok(Until::Ready),
         ("exit", None) => Ok(Until::Exit),
         ("quiet", None) => Ok(Until::Quiet {
             ms: duration::millis(QUIET),
@@ -69,7 +70,7 @@ fn until(text: &str) -> Result<Until, String> {
                 regex: pattern.to_owned(),
             })
         }
-        _ => Err("expected idle, quiet, quiet=TIME, text=REGEX or exit".to_owned()),
+        _ => Err("expected idle, ready, quiet, quiet=TIME, text=REGEX or exit".to_owned()),
     }
 }
 
@@ -81,6 +82,7 @@ mod tests {
     fn each_condition_is_read() {
         assert_eq!(until("idle"), Ok(Until::Idle));
         assert_eq!(until("exit"), Ok(Until::Exit));
+        assert_eq!(until("ready"), Ok(Until::Ready));
         assert_eq!(until("quiet"), Ok(Until::Quiet { ms: 1000 }));
         assert_eq!(until("quiet=250ms"), Ok(Until::Quiet { ms: 250 }));
         assert_eq!(
@@ -95,7 +97,7 @@ mod tests {
     fn anything_else_is_refused() {
         for text in [
             "",
-            "ready",
+            "ready=1s",
             "idle=1s",
             "text",
             "text=",

@@ -1,0 +1,127 @@
+//! What an agent's composer holds.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{
+    Rules, Sight,
+    rule::{Pattern, Text},
+};
+
+/// How far above the composer its busy row may be.
+const ROWS_ABOVE: usize = 8;
+
+/// An agent's composer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composer {
+    /// The first row that is no conversation: the rule or box above the composer, or the busy row above that.
+    pub top: usize,
+    /// What it holds, its rows joined by line ends; empty if that is only a placeholder or a suggestion.
+    pub text: String,
+    /// Whether the text contains a stand-in for a long paste.
+    pub collapsed: bool,
+}
+
+impl Rules {
+    /// The composer, if it can be seen.
+    #[must_use]
+    pub fn composer(&self, sight: &Sight<'_>) -> Option<Composer> {
+        let found = self.composer.as_ref()?.find(&Text::new(sight.rows))?;
+        let rows = sight.rows.get(found.rows.clone())?;
+        let bright = sight.bright.get(found.rows)?;
+        let text = self.held(rows, bright);
+        Some(Composer {
+            top: self.above(sight, found.top),
+            collapsed: is_match(&COLLAPSED, &text),
+            text,
+        })
+    }
+
+    /// Whether the composer takes keys for commands, so that text must not be typed yet.
+    #[must_use]
+    pub fn normal_mode(&self, sight: &Sight<'_>) -> bool {
+        let text = Text::new(sight.rows);
+        self.normal
+            .as_ref()
+            .is_some_and(|rule| rule.find(&text).is_some())
+    }
+
+    /// The text in the composer's rows.
+    fn held(&self, rows: &[String], bright: &[String]) -> String {
+        let lead = rows.first().map_or(0, |row| lead(row));
+        let inner: Vec<_> = rows
+            .iter()
+            .zip(bright)
+            .enumerate()
+            .map(|(index, (row, bright))| {
+                let columns = if index == 0 { lead } else { lead.min(margin(row)) };
+                inside(bright, columns)
+            })
+            .collect();
+        let text = inner.join("\n").trim_matches(is_filler).to_owned();
+        let is_placeholder = |pattern: &Pattern| pattern.is_match(&text);
+        if self.placeholder.as_ref().is_some_and(is_placeholder) {
+            return String::new();
+        }
+        text
+    }
+
+    /// Goes up from the composer over rows that are no conversation.
+    fn above(&self, sight: &Sight<'_>, mut top: usize) -> usize {
+        for row in (top.saturating_sub(ROWS_ABOVE)..top).rev() {
+            let text = sight.rows[row].as_str();
+            if text.trim().is_empty() {
+                continue;
+            }
+            let is_dim = sight.bright.get(row).is_some_and(|row| row.trim().is_empty());
+            if !is_dim && !self.is_chrome(text) {
+                break;
+            }
+            top = row;
+        }
+        top
+    }
+}
+
+/// The pointer at the beginning of the first row, with what is left of it and one blank behind it.
+static LEAD: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^[\s\u{a0}]*(?:[│┃][\s\u{a0}]*)?(?:[❯›>*!●][\s\u{a0}]?)?").ok());
+/// A border at the beginning of a further row, with blanks.
+static MARGIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\s*[│┃]?\s*").ok());
+static COLLAPSED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)\[ (?: Pasted\ [Tt]ext (?:\ \#\d+)? (?:\ \+\d+\ lines)? (?::\ \d+\ lines?)?
+        | Pasted\ Content\ \d+\ chars | Pasted\ ~\d+\ lines? | Pasted:\ \d+\ lines?
+        | Paste\ \#\d+\ -\ \d+\ lines? ) [^\]\n]* \]",
+    )
+    .ok()
+});
+
+fn is_match(regex: &LazyLock<Option<Regex>>, text: &str) -> bool {
+    regex.as_ref().is_some_and(|regex| regex.is_match(text))
+}
+
+fn columns(regex: &LazyLock<Option<Regex>>, row: &str) -> usize {
+    let found = regex.as_ref().and_then(|regex| regex.find(row));
+    found.map_or(0, |found| found.as_str().chars().count())
+}
+
+fn lead(row: &str) -> usize {
+    columns(&LEAD, row)
+}
+
+fn margin(row: &str) -> usize {
+    columns(&MARGIN, row)
+}
+
+/// A row without its first characters and a border at its end.
+fn inside(row: &str, skip: usize) -> &str {
+    let at = row.char_indices().nth(skip).map_or(row.len(), |(at, _)| at);
+    row[at..].trim_end_matches(|c| is_filler(c) || matches!(c, '│' | '┃' | '█'))
+}
+
+/// What surrounds a draft: blanks, the zero-width blank that qwen puts behind it, and continue's cursor.
+fn is_filler(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}' | '▋')
+}

@@ -1,0 +1,127 @@
+//! What an agent's screen and title say about its state.
+
+use llmux_protocol::api::{ActivityState, DialogKind};
+use serde::Deserialize;
+
+use super::{
+    BadRule,
+    rule::{Found, Pattern, Rule, Text},
+};
+
+/// What is seen of an agent's terminal.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// The visible rows, top to bottom.
+    pub rows: &'a [String],
+    /// The same without what is dim.
+    pub bright: &'a [String],
+    /// The title.
+    pub title: &'a str,
+}
+
+/// A state that was recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The state.
+    pub state: ActivityState,
+    /// What the agent asks, if it is blocked and that is known.
+    pub kind: Option<DialogKind>,
+    /// What showed it.
+    pub detail: String,
+}
+
+/// How an agent's terminal is read; what each rule is for is said in `assets/agents.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Rules {
+    login: Option<Rule>,
+    trust: Option<Rule>,
+    approval: Option<Rule>,
+    question: Option<Rule>,
+    busy: Option<Rule>,
+    ready: Option<Rule>,
+    title_blocked: Option<Pattern>,
+    title_busy: Option<Pattern>,
+    title_ready: Option<Pattern>,
+    pub(super) composer: Option<Rule>,
+    pub(super) placeholder: Option<Pattern>,
+    pub(super) normal: Option<Rule>,
+    pub(super) echo: Option<Pattern>,
+    pub(super) bullet: Option<Pattern>,
+    pub(super) chrome: Option<Pattern>,
+    pub(super) error: Option<Pattern>,
+    pub(super) interrupted: Option<Pattern>,
+}
+
+impl Rules {
+    /// Whether a ready screen can be told at all.
+    #[must_use]
+    pub fn knows_ready(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Recognises a ready screen by the operator's pattern.
+    pub(super) fn set_ready(&mut self, pattern: &str) -> Result<(), BadRule> {
+        self.ready = Some(Rule::new(pattern)?);
+        Ok(())
+    }
+
+    /// What the screen shows. A question comes before busy, and busy before ready: both can be seen at once.
+    #[must_use]
+    pub fn screen(&self, sight: &Sight<'_>) -> Option<Seen> {
+        let text = Text::new(sight.rows);
+        let find = |rule: &Option<Rule>| rule.as_ref().and_then(|rule| rule.find(&text));
+        for (rule, kind) in self.dialogs() {
+            if let Some(found) = find(rule) {
+                return Some(seen(ActivityState::Blocked, Some(kind), found));
+            }
+        }
+        for (rule, state) in [
+            (&self.busy, ActivityState::Busy),
+            (&self.ready, ActivityState::Ready),
+        ] {
+            if let Some(found) = find(rule) {
+                return Some(seen(state, None, found));
+            }
+        }
+        None
+    }
+
+    fn dialogs(&self) -> [(&Option<Rule>, DialogKind); 4] {
+        [
+            (&self.login, DialogKind::Login),
+            (&self.trust, DialogKind::Trust),
+            (&self.approval, DialogKind::Approval),
+            (&self.question, DialogKind::Question),
+        ]
+    }
+
+    /// What the title says, if the agent tells its state there.
+    #[must_use]
+    pub fn title(&self, title: &str) -> Option<Seen> {
+        [
+            (&self.title_blocked, ActivityState::Blocked),
+            (&self.title_busy, ActivityState::Busy),
+            (&self.title_ready, ActivityState::Ready),
+        ]
+        .into_iter()
+        .find(|(pattern, _)| pattern.as_ref().is_some_and(|pattern| pattern.is_match(title)))
+        .map(|(_, state)| Seen {
+            state,
+            kind: None,
+            detail: title.to_owned(),
+        })
+    }
+}
+
+fn seen(state: ActivityState, kind: Option<DialogKind>, found: Found) -> Seen {
+    Seen {
+        state,
+        kind,
+        detail: found.evidence.trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

@@ -1,0 +1,243 @@
+//! An agent's own transcript, followed while it grows: what was asked, what was answered, when a turn is over.
+//!
+//! A leaf: it reads files and knows no session. It only ever reads what was appended, and trusts no record further than
+//! its own text: which entry belongs to which prompt is for the caller to tell.
+
+mod id;
+mod layout;
+mod record;
+mod tail;
+mod watch;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use serde::Deserialize;
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
+
+pub(crate) use self::id::{chooses_conversation, random_id};
+pub use self::watch::Watch;
+use self::{layout::Finder, record::Reader, tail::Tail, watch::Interest};
+
+/// How often to look where a directory can't be watched.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How much is read in one look: more follows at once, in the next.
+const LOOK_BYTES: usize = 8 << 20;
+/// How often the directories are looked at again in one look because one more could be watched.
+const MAX_STEPS: usize = 32;
+
+/// How an agent writes its transcripts, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// The built-in demo agent.
+    Demo,
+    /// Claude Code.
+    Claude,
+    /// Codex CLI.
+    Codex,
+    /// Gemini CLI. It records no end of a turn.
+    Gemini,
+    /// Qwen Code. It records no end of a turn.
+    Qwen,
+}
+
+/// Whose transcript it is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The agent's home directory.
+    pub home: PathBuf,
+    /// The agent's environment, as far as it moves the transcripts: `XDG_STATE_HOME`, `CLAUDE_CONFIG_DIR`, `CODEX_HOME`,
+    /// `GEMINI_CLI_HOME`.
+    pub env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub cwd: PathBuf,
+    /// The conversation, if it is known: then no other is followed. Else every one of the working directory is.
+    pub id: Option<String>,
+    /// When it began: a file that nobody touched since is another conversation's, unless it has the id.
+    pub since: SystemTime,
+}
+
+/// What a record tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// The agent was given a prompt.
+    Prompt {
+        /// As the agent wrote it down.
+        text: String,
+    },
+    /// It said something; a turn may have several.
+    Reply {
+        /// One text.
+        text: String,
+    },
+    /// A turn is over.
+    End {
+        /// How it ended.
+        outcome: Outcome,
+        /// The last message, if the record has it; a reply with it was told before.
+        text: Option<String>,
+    },
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Done,
+    /// With an error, in the agent's words.
+    Failed(String),
+    /// Somebody interrupted it.
+    Interrupted,
+}
+
+/// Follows the transcripts of one place.
+pub struct Follower {
+    bell: Arc<Notify>,
+    search: Search,
+}
+
+/// Who has the search: the follower, or the thread that looks.
+enum Search {
+    Here(Box<Looker>),
+    Looking(JoinHandle<(Box<Looker>, Look)>),
+    /// The runtime is shutting down.
+    Gone,
+}
+
+/// What one look found.
+struct Look {
+    entries: Vec<Entry>,
+    /// There is more to be read.
+    more: bool,
+    /// A change may go unheard.
+    blind: bool,
+}
+
+struct Looker {
+    format: Format,
+    finder: Finder,
+    interest: Interest,
+    tails: BTreeMap<PathBuf, Tail>,
+}
+
+impl Follower {
+    /// Begins to follow. Nothing is read before [`Follower::next`] or [`Follower::look`] is called.
+    #[must_use]
+    pub fn start(format: Format, place: Place, watch: &Watch) -> Self {
+        let bell = Arc::new(Notify::new());
+        let looker = Looker {
+            format,
+            finder: Finder::new(format, place),
+            interest: Interest::new(watch, bell.clone()),
+            tails: BTreeMap::new(),
+        };
+        Self {
+            bell,
+            search: Search::Here(Box::new(looker)),
+        }
+    }
+
+    /// Waits for new entries: each once, those of one file in its order. What the files already hold comes first.
+    ///
+    /// Cancel safe.
+    pub async fn next(&mut self) -> Vec<Entry> {
+        loop {
+            let look = self.step().await;
+            if !look.entries.is_empty() {
+                return look.entries;
+            }
+            if look.more {
+                continue;
+            }
+            let bell = self.bell.notified();
+            if look.blind {
+                // Looks again whether it rang or not.
+                let _ = timeout(LOOK_EVERY, bell).await;
+            } else {
+                bell.await;
+            }
+        }
+    }
+
+    /// Reads all that is there now and was not told yet, without waiting for more: the past, before a prompt is typed.
+    ///
+    /// Not cancel safe: what it has read is lost.
+    pub async fn look(&mut self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        loop {
+            let look = self.step().await;
+            entries.extend(look.entries);
+            if !look.more {
+                return entries;
+            }
+        }
+    }
+
+    /// Looks once. Cancel safe: a look that is under way is waited for by the next call.
+    async fn step(&mut self) -> Look {
+        self.search = match std::mem::replace(&mut self.search, Search::Gone) {
+            Search::Here(mut looker) => Search::Looking(spawn_blocking(move || {
+                let look = looker.look();
+                (looker, look)
+            })),
+            search => search,
+        };
+        let Search::Looking(looking) = &mut self.search else {
+            return pending().await;
+        };
+        if let Ok((looker, look)) = looking.await {
+            self.search = Search::Here(looker);
+            look
+        } else {
+            self.search = Search::Gone;
+            pending().await
+        }
+    }
+}
+
+impl Looker {
+    fn look(&mut self) -> Look {
+        let files = self.find();
+        let (mut entries, mut budget) = (Vec::new(), LOOK_BYTES);
+        for path in files {
+            let tail = self
+                .tails
+                .entry(path.clone())
+                .or_insert_with(|| Tail::new(Reader::new(self.format, self.finder.owner())));
+            // A file that went away, or may not be read, tells nothing until it changes.
+            if let Err(error) = tail.read(&path, &mut budget, &mut entries) {
+                tracing::debug!(path = %path.display(), %error, "cannot read a transcript");
+            }
+        }
+        Look {
+            entries,
+            more: budget == 0,
+            blind: self.interest.blind,
+        }
+    }
+
+    /// Watches, then looks, until all that is there was watched before it was looked at.
+    fn find(&mut self) -> BTreeSet<PathBuf> {
+        let mut layout = self.finder.look();
+        for _ in 0..MAX_STEPS {
+            if !self.interest.set(&layout.dirs) {
+                break;
+            }
+            layout = self.finder.look();
+        }
+        layout.files
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Directories being watched: one inotify instance for the whole process, because a user has only 128 of them.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, event::ModifyKind};
+use tokio::sync::Notify;
+
+/// The process's directory watcher. Clones share it; make one.
+#[derive(Clone)]
+pub struct Watch(Arc<Inner>);
+
+struct Inner {
+    /// None where there is no inotify. Held while watches change; the watcher's thread never takes it.
+    watcher: Mutex<Option<RecommendedWatcher>>,
+    dirs: Arc<Dirs>,
+}
+
+/// Who wants to know of which directory. The watcher's thread takes this lock, so nobody waits for that thread under it.
+#[derive(Default)]
+struct Dirs(Mutex<HashMap<PathBuf, Dir>>);
+
+#[derive(Default)]
+struct Dir {
+    bells: Vec<Arc<Notify>>,
+    /// It was removed or renamed: if it is there again, it is another one.
+    stale: bool,
+}
+
+impl Watch {
+    /// Starts the watcher and its thread. Where that fails, followers look every second instead.
+    #[must_use]
+    pub fn new() -> Self {
+        let dirs = Arc::new(Dirs::default());
+        let heard = dirs.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| heard.hear(event));
+        if let Err(error) = &watcher {
+            tracing::warn!(%error, "cannot watch directories; transcripts are looked at every second");
+        }
+        Self(Arc::new(Inner {
+            watcher: Mutex::new(watcher.ok()),
+            dirs,
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn without_inotify() -> Self {
+        Self(Arc::new(Inner {
+            watcher: Mutex::new(None),
+            dirs: Arc::default(),
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        lock(&self.0.dirs.0).len()
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dirs {
+    fn hear(&self, event: notify::Result<Event>) {
+        match event {
+            // Reading is an access, too: hearing of it would make every look cause the next.
+            Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
+            Ok(event) if !event.need_rescan() => {
+                let moved = matches!(
+                    event.kind,
+                    EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+                );
+                event.paths.iter().for_each(|path| self.changed(path, moved));
+            }
+            // Events were lost.
+            _ => lock(&self.0).values().for_each(Dir::ring),
+        }
+    }
+
+    fn changed(&self, path: &Path, moved: bool) {
+        let mut dirs = lock(&self.0);
+        for near in [Some(path), path.parent()].into_iter().flatten() {
+            dirs.get(near).into_iter().for_each(Dir::ring);
+        }
+        if moved {
+            for (_, dir) in dirs.iter_mut().filter(|(dir, _)| dir.starts_with(path)) {
+                dir.stale = true;
+                dir.ring();
+            }
+        }
+    }
+}
+
+impl Dir {
+    fn ring(&self) {
+        self.bells.iter().for_each(|bell| bell.notify_one());
+    }
+}
+
+/// One follower's directories, and the bell that rings when something in them changes.
+pub(super) struct Interest {
+    watch: Watch,
+    bell: Arc<Notify>,
+    dirs: BTreeSet<PathBuf>,
+    /// A directory could not be watched: there will be no bell for it.
+    pub(super) blind: bool,
+}
+
+impl Interest {
+    pub(super) fn new(watch: &Watch, bell: Arc<Notify>) -> Self {
+        Self {
+            watch: watch.clone(),
+            bell,
+            dirs: BTreeSet::new(),
+            blind: false,
+        }
+    }
+
+    /// Watches exactly these directories. Tells whether one is new: what happened in it before was not heard.
+    pub(super) fn set(&mut self, wanted: &BTreeSet<PathBuf>) -> bool {
+        let inner = self.watch.0.clone();
+        let mut watcher = lock(&inner.watcher);
+        let Some(watcher) = watcher.as_mut() else {
+            self.blind = true;
+            return false;
+        };
+        let (mut fresh, mut watched) = (false, BTreeSet::new());
+        for dir in wanted {
+            let (joined, unwatched) = self.join(dir);
+            if unwatched {
+                // One of that name that went away may still be in the watcher's books.
+                let _ = watcher.unwatch(dir);
+                if let Err(error) = watcher.watch(dir, RecursiveMode::NonRecursive) {
+                    tracing::debug!(dir = %dir.display(), %error, "cannot watch a directory");
+                    self.leave(dir);
+                    continue;
+                }
+            }
+            fresh |= joined || unwatched;
+            watched.insert(dir.clone());
+        }
+        for dir in self.dirs.difference(&watched) {
+            if self.leave(dir) {
+                let _ = watcher.unwatch(dir);
+            }
+        }
+        self.blind = watched.len() < wanted.len();
+        self.dirs = watched;
+        fresh
+    }
+
+    /// Hangs the bell up; tells whether it is new there, and whether nobody watches the directory yet.
+    fn join(&self, path: &Path) -> (bool, bool) {
+        let mut dirs = lock(&self.watch.0.dirs.0);
+        let dir = dirs.entry(path.to_owned()).or_default();
+        let unwatched = dir.bells.is_empty() || dir.stale;
+        dir.stale = false;
+        let joined = !dir.bells.iter().any(|bell| Arc::ptr_eq(bell, &self.bell));
+        if joined {
+            dir.bells.push(self.bell.clone());
+        }
+        (joined, unwatched)
+    }
+
+    /// Takes the bell down; tells whether it was the last.
+    fn leave(&self, path: &Path) -> bool {
+        let mut dirs = lock(&self.watch.0.dirs.0);
+        let Some(dir) = dirs.get_mut(path) else {
+            return false;
+        };
+        dir.bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell));
+        let last = dir.bells.is_empty();
+        if last {
+            dirs.remove(path);
+        }
+        last
+    }
+}
+
+impl Drop for Interest {
+    fn drop(&mut self) {
+        self.set(&BTreeSet::new());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

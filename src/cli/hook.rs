@@ -1,0 +1,148 @@
+//! `llmux hook EVENT [PAYLOAD]`: what an agent calls when something happens in it.
+//!
+//! An agent waits for its hooks, reads what they print and may stop because of how they end. So this one is quick,
+//! prints nothing on standard output, ends with 0 whatever happens, and never starts a daemon.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Read},
+    time::Duration,
+};
+
+use clap::Args;
+use llmux_protocol::api::HookRequest;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{
+    args::Global,
+    context::Context,
+    failure::{Failure, say},
+};
+use crate::{client::session_path, config::Environment};
+
+/// How long it may take, standard input included.
+const AT_MOST: Duration = Duration::from_millis(1500);
+
+/// The largest payload, in bytes; a larger one is left out, the event is still told.
+const MAX_PAYLOAD_BYTES: u64 = 4 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Hook {
+    /// The event in the agent's own words, then perhaps what the agent gives with it, as JSON; else that is piped in
+    #[arg(
+        value_name = "EVENT [PAYLOAD]",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    words: Vec<OsString>,
+}
+
+/// Tells the daemon; what goes wrong is said on standard error only.
+pub(super) fn run(hook: &Hook, env: Environment, global: Global) {
+    // An agent that a person started himself has the same hooks, and no session.
+    let Some(session) = env.text("LLMUX_SESSION").map(str::to_owned) else {
+        return;
+    };
+    if let Err(failure) = tell(hook, &session, env, global) {
+        say(&format!("hook: {}", failure.message()));
+    }
+}
+
+fn tell(hook: &Hook, session: &str, mut env: Environment, global: Global) -> Result<(), Failure> {
+    env.load_dotenv()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::internal)?;
+    let context = Context::new(env, global);
+    let told = runtime.block_on(timeout(AT_MOST, post(hook, session, &context)));
+    // A pipe that never ends must not keep the agent.
+    runtime.shutdown_background();
+    told.unwrap_or_else(|_| {
+        Err(Failure::failed(format!(
+            "not done within {} ms",
+            AT_MOST.as_millis()
+        )))
+    })
+}
+
+async fn post(hook: &Hook, session: &str, context: &Context) -> Result<(), Failure> {
+    let mut client = context.running().await?;
+    let request = request(hook).await?;
+    let _: IgnoredAny = client.post(&session_path(session, "hook"), &request).await?;
+    Ok(())
+}
+
+async fn request(hook: &Hook) -> Result<HookRequest, Failure> {
+    let Some((event, rest)) = hook.words.split_first() else {
+        return Err(Failure::usage("no event is named"));
+    };
+    let payload = match rest.last() {
+        Some(payload) => Ok(payload.as_encoded_bytes().to_vec()),
+        None => tokio::task::spawn_blocking(piped)
+            .await
+            .map_err(Failure::internal)?,
+    };
+    let payload = payload.and_then(|bytes| parsed(&bytes)).unwrap_or_else(|why| {
+        say(&format!("hook: the payload is left out: {why}"));
+        Value::Null
+    });
+    Ok(HookRequest {
+        event: event.to_string_lossy().into_owned(),
+        payload,
+    })
+}
+
+fn piped() -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        let mut limited = stdin.lock().take(MAX_PAYLOAD_BYTES + 1);
+        limited
+            .read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(bytes)
+}
+
+fn parsed(bytes: &[u8]) -> Result<Value, String> {
+    if bytes.len() as u64 > MAX_PAYLOAD_BYTES {
+        return Err("it is larger than 4 MiB".to_owned());
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_word_is_the_payload() {
+        for (words, event, payload) in [
+            (&["Stop", "{\"a\":1}"][..], "Stop", json!({"a": 1})),
+            (&["turn", "--json", "[2]"], "turn", json!([2])),
+            (&["turn", "no json"], "turn", Value::Null),
+            (&["turn", " "], "turn", Value::Null),
+        ] {
+            let words = words.iter().map(OsString::from).collect();
+            let request = request(&Hook { words }).await.unwrap();
+            assert_eq!((request.event.as_str(), request.payload), (event, payload));
+        }
+        assert!(request(&Hook { words: Vec::new() }).await.is_err());
+    }
+
+    #[test]
+    fn what_is_no_payload_is_refused() {
+        assert_eq!(parsed(b""), Ok(Value::Null));
+        assert!(parsed(b"{").is_err());
+        let large = vec![b' '; MAX_PAYLOAD_BYTES as usize + 1];
+        assert_eq!(parsed(&large), Err("it is larger than 4 MiB".to_owned()));
+    }
+}

@@ -1,0 +1,160 @@
+use std::fmt::Write;
+
+use clap::Args;
+use llmux_protocol::api::Explanation;
+
+use super::target;
+use crate::{
+    cli::{
+        context::Context,
+        dialog,
+        failure::Failure,
+        out::Out,
+        table::{plain, table},
+    },
+    client::session_path,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux session explain main")]
+pub(crate) struct Explain {
+    /// The session's name, or an agent's key if it has exactly one session
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &Explain, context: &Context) -> Result<(), Failure> {
+    let mut client = context.client().await?;
+    let explanation: Explanation = target::on(&mut client, &args.target, async |client, name| {
+        client.get(&session_path(name, "explain")).await
+    })
+    .await?;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&explanation)?;
+    } else {
+        out.text(&text(&explanation))?;
+    }
+    out.finish()
+}
+
+fn text(explanation: &Explanation) -> String {
+    let mut text = plain(&headline(explanation)) + "\n";
+    if !explanation.votes.is_empty() {
+        let rows = explanation.votes.iter().map(|vote| {
+            [
+                vote.source.as_str().to_owned(),
+                vote.state.as_str().to_owned(),
+                vote.detail.clone(),
+            ]
+        });
+        let _ = write!(text, "\n{}", table(["SOURCE", "SAYS", "BECAUSE"], rows));
+    }
+    let _ = write!(
+        text,
+        "\ncomposer  {}\nturn      {}\n",
+        plain(&composer(explanation)),
+        plain(&turn(explanation))
+    );
+    for line in open_dialog(explanation) {
+        let _ = writeln!(text, "{}", plain(&line));
+    }
+    text
+}
+
+fn headline(explanation: &Explanation) -> String {
+    let activity = &explanation.activity;
+    format!(
+        "{} is {} ({}: {}, since {})",
+        explanation.session,
+        activity.state.as_str(),
+        activity.source.as_str(),
+        activity.detail,
+        activity.since
+    )
+}
+
+fn composer(explanation: &Explanation) -> String {
+    match explanation.composer.as_deref() {
+        None => "can't be seen".to_owned(),
+        Some("") => "empty".to_owned(),
+        Some(text) => format!("holds {text:?}"),
+    }
+}
+
+fn turn(explanation: &Explanation) -> String {
+    let turn = explanation.turn.as_ref().map_or_else(
+        || "none".to_owned(),
+        |turn| format!("{} {}: {}", turn.id, turn.state.as_str(), turn.prompt.head),
+    );
+    match explanation.queued {
+        0 => turn,
+        1 => format!("{turn}; 1 waits behind it"),
+        queued => format!("{turn}; {queued} wait behind it"),
+    }
+}
+
+fn open_dialog(explanation: &Explanation) -> Vec<String> {
+    let session = &explanation.session;
+    let Some(open) = &explanation.activity.dialog else {
+        return Vec::new();
+    };
+    let mut lines = vec![String::new(), dialog::question(session, open)];
+    lines.extend(dialog::lines(open));
+    lines.push(format!("answer    {}", dialog::how_to_answer(session, open)));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::turn::sample;
+
+    #[test]
+    fn what_is_believed_stands_above_why() {
+        let explanation: Explanation = serde_json::from_value(json!({
+            "session": "planner", "agent": "claude", "queued": 2, "turn": sample::queued(),
+            "activity": {"state": "busy", "source": "status", "detail": "state=working", "since": "14:00"},
+            "votes": [{"source": "status", "state": "busy", "detail": "state=working"},
+                      {"source": "screen", "state": "ready", "detail": "row 3"}],
+            "composer": "half a \"th",
+        }))
+        .unwrap();
+        assert_eq!(
+            text(&explanation),
+            "planner is busy (status: state=working, since 14:00)\n\
+             \n\
+             SOURCE  SAYS   BECAUSE\n\
+             status  busy   state=working\n\
+             screen  ready  row 3\n\
+             \n\
+             composer  holds \"half a \\\"th\"\n\
+             turn      t1 queued: do the thing; 2 wait behind it\n"
+        );
+    }
+
+    #[test]
+    fn an_open_question_comes_with_the_way_to_answer_it() {
+        let dialog = sample::blocked().dialog.unwrap();
+        let explanation: Explanation = serde_json::from_value(json!({
+            "session": "planner", "agent": "claude", "queued": 0, "votes": [],
+            "activity": {"state": "blocked", "source": "screen", "detail": "a dialog", "since": "14:00", "dialog": dialog},
+        }))
+        .unwrap();
+        assert_eq!(
+            text(&explanation),
+            "planner is blocked (screen: a dialog, since 14:00)\n\
+             \n\
+             composer  can't be seen\n\
+             turn      none\n\
+             \n\
+             planner asks: Run it?\n  rm -r build\n> 1. Yes\n  2. No  (and say what to do instead)\n\
+             answer    llmux session answer planner 1 --dialog d7\n"
+        );
+    }
+}

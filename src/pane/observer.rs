@@ -1,0 +1,69 @@
+//! Following what a pane shows and says, at the observer's own pace.
+
+use tokio::{sync::watch, time::Instant};
+
+use super::{Life, Pane, task::Request};
+use crate::screen::{Page, Signal, Size};
+
+/// Something the program said beside its screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Counts from 1.
+    pub(crate) number: u64,
+    /// When it came.
+    pub(crate) at: Instant,
+    pub(crate) signal: Signal,
+}
+
+/// A pane at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Observation {
+    /// When its program last printed something.
+    pub(crate) printed_at: Instant,
+    /// The number of the output that follows.
+    pub(crate) seq: u64,
+    pub(crate) life: Life,
+    pub(crate) size: Size,
+    pub(crate) title: String,
+    pub(crate) page: Page,
+    /// The visible rows without what is dim.
+    pub(crate) bright: Vec<String>,
+    /// What was said since the observation before, oldest first.
+    pub(crate) said: Vec<Said>,
+}
+
+/// An observer of one pane. However fast the pane prints, it costs one look for each time it asks; what is *said* in
+/// between is kept for it, up to a bound.
+pub(crate) struct Observer {
+    pane: Pane,
+    changes: watch::Receiver<u64>,
+    /// The number of the last thing that was said to it.
+    heard: u64,
+}
+
+impl Observer {
+    pub(super) fn new(pane: Pane) -> Self {
+        let mut changes = pane.changes.clone();
+        // The first look is due at once.
+        changes.mark_changed();
+        Self {
+            pane,
+            changes,
+            heard: 0,
+        }
+    }
+
+    /// Waits until something happened since the last observation; `None` when nothing more can. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Observation> {
+        self.changes.changed().await.ok()?;
+        self.look().await
+    }
+
+    /// Looks without waiting for a change.
+    pub(crate) async fn look(&mut self) -> Option<Observation> {
+        let heard = self.heard;
+        let observation = self.pane.ask(|reply| Request::Observe(heard, reply)).await.ok()?;
+        self.heard = observation.said.last().map_or(heard, |said| said.number);
+        Some(observation)
+    }
+}

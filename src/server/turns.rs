@@ -1,0 +1,344 @@
+//! `/api/turns`, and what of `/api/sessions/{name}` is about turns.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json as Reply,
+    body::Body,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http_body_util::{
+    BodyExt,
+    channel::{Channel, Sender},
+};
+use llmux_protocol::api::{
+    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, Origin, SendRequest,
+    Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState, TurnWait, Until,
+    WaitOutcome, WaitRequest,
+};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Shared, body::Json, error::Failure};
+use crate::{
+    session::SessionError,
+    turn::{Live, TurnRefusal},
+};
+
+type Answer<T> = Result<Reply<T>, Failure>;
+
+/// Events that wait for a slow reader.
+const EVENTS: usize = 16;
+
+pub(super) async fn create(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(request): Json<TurnRequest>,
+) -> Answer<Turn> {
+    Ok(Reply(shared.turns.submit(&name, request, Origin::Prompt).await?))
+}
+
+/// How many turns to list.
+#[derive(Deserialize)]
+pub(super) struct Limit {
+    limit: Option<usize>,
+}
+
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Query(Limit { limit }): Query<Limit>,
+) -> Answer<Vec<Turn>> {
+    Ok(Reply(shared.turns.list(&name, limit).await?))
+}
+
+pub(super) async fn get(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<Turn> {
+    Ok(Reply(shared.turns.get(&id).await?))
+}
+
+pub(super) async fn wait(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Json(how): Json<TurnWait>,
+) -> Answer<Turn> {
+    Ok(Reply(shared.turns.wait(&id, how).await?))
+}
+
+pub(super) async fn cancel(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Json(how): Json<TurnCancel>,
+) -> Answer<Turn> {
+    Ok(Reply(shared.turns.cancel(&id, &how).await?))
+}
+
+pub(super) async fn explain(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<Explanation> {
+    Ok(Reply(shared.turns.explain(&name).await?))
+}
+
+pub(super) async fn answer(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(request): Json<AnswerRequest>,
+) -> Answer<Answered> {
+    Ok(Reply(shared.turns.answer(&name, &request).await?))
+}
+
+/// That it was taken.
+#[derive(Serialize)]
+pub(super) struct Taken {
+    ok: bool,
+}
+
+pub(super) async fn hook(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(request): Json<HookRequest>,
+) -> Answer<Taken> {
+    shared.turns.hook(&name, request).await?;
+    Ok(Reply(Taken { ok: true }))
+}
+
+/// Types a prompt, as the old program's clients ask for it: answers when it was submitted.
+pub(super) async fn send(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(SendRequest {
+        prompt,
+        enter,
+        skip_turnq,
+    }): Json<SendRequest>,
+) -> Answer<Sent> {
+    let request = TurnRequest {
+        enter,
+        no_turnq: skip_turnq,
+        ..TurnRequest::new(prompt)
+    };
+    let turn = shared.turns.submit(&name, request, Origin::Prompt).await?;
+    refused(&turn)?;
+    Ok(Reply(Sent {
+        ok: true,
+        name,
+        bytes: turn.prompt.bytes,
+        enter,
+    }))
+}
+
+/// What of a turn is a failed request to a client that knows no turns.
+fn refused(turn: &Turn) -> Result<(), TurnRefusal> {
+    let is_on_its_way = matches!(
+        turn.state,
+        TurnState::Queued
+            | TurnState::Submitting
+            | TurnState::Running
+            | TurnState::Blocked
+            | TurnState::Ended
+    );
+    if is_on_its_way {
+        Ok(())
+    } else {
+        Err(TurnRefusal::of(turn))
+    }
+}
+
+/// Types one prompt to all running sessions of an agent, side by side; each takes its session's turn.
+pub(super) async fn broadcast(
+    State(shared): State<Shared>,
+    Json(BroadcastRequest {
+        agent,
+        prompt,
+        no_turnq,
+    }): Json<BroadcastRequest>,
+) -> Answer<BroadcastReply> {
+    shared.sessions.agent(&agent)?;
+    let all = shared.sessions.list().await?;
+    let all = all
+        .into_iter()
+        .filter(|session| session.agent == agent)
+        .collect::<Vec<_>>();
+    let total = all.len();
+    let running = all
+        .into_iter()
+        .filter(|session| session.state == RunState::Running)
+        .map(|session| session.name);
+    let tasks = running
+        .map(|name| {
+            let (turns, prompt) = (shared.turns.clone(), prompt.clone());
+            tokio::spawn(async move {
+                let request = TurnRequest {
+                    no_turnq,
+                    ..TurnRequest::new(prompt)
+                };
+                let result = turns.submit(&name, request, Origin::Broadcast).await;
+                (name, result)
+            })
+        })
+        .collect::<Vec<_>>();
+    let mut reply = BroadcastReply {
+        ok: true,
+        sent: Vec::new(),
+        failed: Vec::new(),
+        total,
+    };
+    for task in tasks {
+        let (name, result) = task.await.map_err(|_| SessionError::ShuttingDown)?;
+        let failure = match result {
+            Ok(turn) => refused(&turn).err().map(|refusal| refusal.to_string()),
+            Err(fault) => Some(fault.to_string()),
+        };
+        match failure {
+            None => reply.sent.push(name),
+            Some(why) => reply.failed.push((name, why)),
+        }
+    }
+    reply.ok = reply.failed.is_empty();
+    Ok(Reply(reply))
+}
+
+/// Waits for a condition on a session: those on its screen, and those on what its agent does.
+pub(super) async fn wait_session(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(WaitRequest { until, timeout_ms }): Json<WaitRequest>,
+) -> Answer<WaitOutcome> {
+    if !matches!(until, Until::Ready) {
+        let at_most = timeout_ms.map(Duration::from_millis);
+        return Ok(Reply(shared.sessions.wait(&name, until, at_most).await?));
+    }
+    let ready = shared.turns.ready(&name);
+    let activity = match timeout_ms {
+        None => ready.await?,
+        Some(ms) => {
+            timeout(Duration::from_millis(ms), ready)
+                .await
+                .map_err(|_| SessionError::WaitTimeout {
+                    name: name.clone(),
+                    ms,
+                })??
+        }
+    };
+    Ok(Reply(WaitOutcome {
+        ok: true,
+        name,
+        evidence: activity.detail,
+        seq: 0,
+    }))
+}
+
+/// Answers a turn and its growing answer, a line of JSON for each step, until it is over.
+pub(super) async fn events(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let (sender, body) = Channel::<Bytes>::new(EVENTS);
+    let pouring = match shared.turns.follow(&id).await? {
+        Ok(live) => tokio::spawn(pour(live, sender)),
+        Err(turn) => tokio::spawn(async move {
+            let mut sender = sender;
+            let _ = say(&mut sender, &TurnEvent::Turn { turn: Box::new(turn) }).await;
+        }),
+    };
+    let pouring = AbortOnDropHandle::new(pouring);
+    let body = body.map_frame(move |frame| {
+        let _owned = &pouring;
+        frame
+    });
+    Ok(([("content-type", "application/x-ndjson")], Body::new(body)).into_response())
+}
+
+async fn pour(live: Arc<Live>, mut to: Sender<Bytes>) {
+    let (mut turns, mut growing) = (live.follow(), live.grow());
+    let mut streamed = Streamed::default();
+    loop {
+        let turn = turns.borrow_and_update().clone();
+        let is_over = turn.state.is_final();
+        if is_over
+            && let Some(text) = streamed.rest(turn.reply.as_ref().map(|reply| reply.text.as_str()))
+            && !say(&mut to, &TurnEvent::Text { text }).await
+        {
+            return;
+        }
+        if !say(&mut to, &TurnEvent::Turn { turn: Box::new(turn) }).await || is_over {
+            return;
+        }
+        loop {
+            tokio::select! {
+                changed = turns.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return,
+                },
+                _ = growing.changed() => {
+                    let grown = streamed.grown(&growing.borrow_and_update());
+                    if let Some(text) = grown && !say(&mut to, &TurnEvent::Text { text }).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What of an answer a reader has.
+#[derive(Default)]
+struct Streamed(String);
+
+impl Streamed {
+    /// What can be added: whole lines, for the last one may still change.
+    fn grown(&mut self, shown: &str) -> Option<String> {
+        let stable = shown.rfind('\n').map_or("", |end| &shown[..=end]);
+        let more = stable
+            .strip_prefix(self.0.as_str())
+            .filter(|more| !more.is_empty())?
+            .to_owned();
+        self.0.push_str(&more);
+        Some(more)
+    }
+
+    /// What is missing at the end. An answer that does not continue what was streamed can't be mended: its renderer
+    /// showed it otherwise; then only what comes behind the lines that were streamed is added.
+    fn rest(&mut self, reply: Option<&str>) -> Option<String> {
+        let reply = reply?;
+        let rest = if let Some(rest) = reply.strip_prefix(self.0.as_str()) {
+            rest.to_owned()
+        } else {
+            let lines = self.0.lines().filter(|line| !line.trim().is_empty()).count();
+            let kept = reply.lines().filter(|line| !line.trim().is_empty()).skip(lines);
+            kept.collect::<Vec<_>>().join("\n")
+        };
+        (!rest.is_empty()).then_some(rest)
+    }
+}
+
+async fn say(to: &mut Sender<Bytes>, event: &TurnEvent) -> bool {
+    let Ok(mut line) = serde_json::to_vec(event) else {
+        return false;
+    };
+    line.push(b'\n');
+    to.send_data(line.into()).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_streamed_by_whole_lines_and_ends_whole() {
+        let mut streamed = Streamed::default();
+        assert_eq!(streamed.grown("one"), None);
+        assert_eq!(streamed.grown("one\ntw"), Some("one\n".to_owned()));
+        assert_eq!(streamed.grown("one\ntwo\nth"), Some("two\n".to_owned()));
+        assert_eq!(streamed.rest(Some("one\ntwo\nthree")), Some("three".to_owned()));
+    }
+
+    #[test]
+    fn what_was_streamed_is_not_said_twice() {
+        let mut streamed = Streamed::default();
+        streamed.grown("a\nb\n");
+        assert_eq!(streamed.rest(Some("**a**\nb\nc")), Some("c".to_owned()));
+        assert_eq!(streamed.rest(Some("a\nb\n")), None);
+        assert_eq!(streamed.rest(None), None);
+    }
+}

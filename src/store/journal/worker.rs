@@ -1,0 +1,146 @@
+//! The thread that owns the database.
+
+use std::{
+    collections::BTreeSet,
+    mem, slice,
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{JournalError, QUEUE, Retention, database::Database, row::Row};
+
+/// After how many writes old turns are looked for.
+const PRUNE_EVERY: usize = 1000;
+
+/// Something to do for a caller.
+pub(super) enum Job {
+    /// Writes and says how it went.
+    Write(Write, Reply),
+    /// Reads and answers by itself.
+    Read(Box<dyn FnOnce(&mut Database) + Send>),
+}
+
+pub(super) type Reply = oneshot::Sender<Result<(), JournalError>>;
+
+/// A change.
+pub(super) enum Write {
+    /// Of one turn.
+    Put(Box<Row>),
+    /// Of all turns of a session.
+    Rename {
+        /// The old name.
+        from: String,
+        /// The new name.
+        to: String,
+    },
+}
+
+impl Write {
+    /// The session that has more turns after it.
+    fn session(&self) -> &str {
+        match self {
+            Self::Put(row) => &row.session,
+            Self::Rename { to, .. } => to,
+        }
+    }
+}
+
+/// Forgets what is old, then starts the thread. It ends when nobody can send it anything and all is done.
+pub(super) fn spawn(
+    mut database: Database,
+    retention: Retention,
+    mut inbox: mpsc::Receiver<Job>,
+) -> Result<JoinHandle<()>, JournalError> {
+    let mut worker = Worker::new(retention);
+    worker.recent = database.sessions()?;
+    worker.prune(&mut database);
+    let run = move || {
+        let mut jobs = Vec::with_capacity(QUEUE);
+        while inbox.blocking_recv_many(&mut jobs, QUEUE) > 0 {
+            worker.work(&mut database, jobs.drain(..));
+        }
+    };
+    thread::Builder::new()
+        .name("journal".into())
+        .spawn(run)
+        .map_err(JournalError::Thread)
+}
+
+/// What the thread remembers.
+pub(super) struct Worker {
+    retention: Retention,
+    writes: usize,
+    /// Sessions that may have more turns than are kept.
+    recent: BTreeSet<String>,
+}
+
+impl Worker {
+    pub(super) fn new(retention: Retention) -> Self {
+        Self {
+            retention,
+            writes: 0,
+            recent: BTreeSet::new(),
+        }
+    }
+
+    /// Does all jobs that wait: first the writes in their order, then the reads, which see them.
+    pub(super) fn work(&mut self, database: &mut Database, jobs: impl Iterator<Item = Job>) {
+        let (mut writes, mut replies, mut reads) = (Vec::new(), Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Write(write, reply) => {
+                    writes.push(write);
+                    replies.push(reply);
+                }
+                Job::Read(read) => reads.push(read),
+            }
+        }
+        for (answer, reply) in commit(database, &writes).into_iter().zip(replies) {
+            // A caller that went away wants no answer.
+            let _ = reply.send(answer);
+        }
+        for read in reads {
+            read(database);
+        }
+        self.count(&writes);
+        if self.writes >= PRUNE_EVERY {
+            self.prune(database);
+        }
+    }
+
+    fn count(&mut self, writes: &[Write]) {
+        self.writes += writes.len();
+        for write in writes {
+            if !self.recent.contains(write.session()) {
+                self.recent.insert(write.session().to_owned());
+            }
+        }
+    }
+
+    fn prune(&mut self, database: &mut Database) {
+        self.writes = 0;
+        let sessions = mem::take(&mut self.recent);
+        if let Err(error) = database.prune(self.retention, &sessions) {
+            tracing::warn!(%error, cause = ?error, "old turns could not be forgotten");
+        }
+    }
+}
+
+/// Writes all in one transaction; if that fails, each in its own, so that only the bad ones fail.
+fn commit(database: &mut Database, writes: &[Write]) -> Vec<Result<(), JournalError>> {
+    if writes.len() > 1 {
+        match database.write(writes) {
+            Ok(()) => return writes.iter().map(|_| Ok(())).collect(),
+            Err(error) => {
+                if let Some(answers) = writes.iter().map(|_| error.busy().map(Err)).collect() {
+                    return answers;
+                }
+            }
+        }
+    }
+    writes
+        .iter()
+        .map(|write| database.write(slice::from_ref(write)))
+        .collect()
+}

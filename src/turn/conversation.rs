@@ -1,0 +1,271 @@
+//! The conversation on a screen: the rows above the composer, whose prompt begins where, and the reply below it.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::marker::Marker;
+use crate::{agent::Rules, screen::Page};
+
+/// The rows of the conversation that are kept, oldest first, without the blank ones at the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Conversation {
+    rows: Vec<String>,
+    /// For each row, whether the terminal broke it off and the next one continues it.
+    continued: Vec<bool>,
+    cols: usize,
+}
+
+/// Where a reply begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Anchor {
+    /// The first row behind the prompt's echo.
+    row: usize,
+    /// Whether the echo itself is on the screen. If not, everything that is kept is newer than it.
+    visible: bool,
+}
+
+impl Anchor {
+    /// Whether the reply is known from its first row on.
+    pub(super) fn is_visible(self) -> bool {
+        self.visible
+    }
+}
+
+impl Conversation {
+    /// Takes the rows of a page that stand above row `top` of the visible ones.
+    pub(super) fn new(page: Page, top: Option<usize>, cols: usize) -> Self {
+        let Page {
+            mut rows,
+            mut continued,
+            first_visible,
+        } = page;
+        let end = top.map_or(rows.len(), |top| (first_visible + top).min(rows.len()));
+        let end = rows[..end]
+            .iter()
+            .rposition(|row| !row.trim().is_empty())
+            .map_or(0, |last| last + 1);
+        rows.truncate(end);
+        continued.truncate(end);
+        Self {
+            rows,
+            continued,
+            cols,
+        }
+    }
+
+    pub(super) fn rows(&self) -> &[String] {
+        &self.rows
+    }
+
+    /// Finds the echo of a prompt: the last prompt on the screen, if it is this one.
+    pub(super) fn anchor(&self, rules: &Rules, prompt: &str) -> Option<Anchor> {
+        let prompt = squeeze(prompt);
+        let (at, echo) = self
+            .rows
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(at, row)| Some((at, rules.echo(row)?)))?;
+        let echo = squeeze(echo);
+        let shown = echo.strip_suffix('…').unwrap_or(&echo);
+        let is_ours = !shown.is_empty() && prompt.starts_with(shown) || is_stand_in(&echo);
+        is_ours.then(|| Anchor {
+            row: self.after_echo(at + 1, prompt.strip_prefix(shown).unwrap_or_default()),
+            visible: true,
+        })
+    }
+
+    /// Where what is new begins, if the rows of `before` still stand here: for prompts whose echo does not fit. Rows
+    /// that only repeat the squeezed `prompt` are passed over.
+    pub(super) fn behind(&self, before: &Self, prompt: &str) -> Option<Anchor> {
+        const TELLING: usize = 6;
+        let old: Vec<&String> = before.rows.iter().filter(|row| !row.trim().is_empty()).collect();
+        let old = &old[old.len().saturating_sub(TELLING)..];
+        let new: Vec<(usize, &String)> = self
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| !row.trim().is_empty())
+            .collect();
+        let stands = |window: &[(usize, &String)]| window.iter().map(|(_, row)| row).eq(old);
+        let row = match old {
+            [] => 0,
+            _ => match new.windows(old.len()).rposition(stands) {
+                Some(at) => new[at + old.len() - 1].0 + 1,
+                // Pushed out by what is new, if that is enough; else it was painted over.
+                None if self.rows.len() > before.rows.len() => 0,
+                None => return None,
+            },
+        };
+        let is_echo = |row: &&String| {
+            prompt.contains(squeeze(row.trim_start_matches(['❯', '›', '>', '│', ' '])).as_str())
+        };
+        let echo = self.rows[row..].iter().take_while(is_echo).count();
+        (echo > 0 && row + echo < self.rows.len()).then_some(Anchor {
+            row: row + echo,
+            visible: true,
+        })
+    }
+
+    /// What stands behind an anchor, to be compared.
+    pub(super) fn tail(&self, anchor: Anchor) -> String {
+        self.rows[anchor.row.min(self.rows.len())..].join("\n")
+    }
+
+    /// The anchor of a prompt whose echo was seen and has left the screen since.
+    pub(super) fn gone_by() -> Anchor {
+        Anchor {
+            row: 0,
+            visible: false,
+        }
+    }
+
+    /// The first row from `at` on that is not the prompt's `rest`.
+    fn after_echo(&self, mut at: usize, mut rest: &str) -> usize {
+        while let Some(row) = self.rows.get(at).filter(|_| !rest.is_empty()) {
+            match rest.strip_prefix(squeeze(row).as_str()) {
+                Some(left) => rest = left,
+                None => break,
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// Whether the agent has printed its marker behind the anchor, as the last thing of its reply.
+    pub(super) fn is_marked(&self, rules: &Rules, anchor: Anchor, marker: &Marker) -> bool {
+        let reply: Vec<&str> = self.texts(rules, anchor).map(|(_, text)| text).collect();
+        let said: Vec<&&str> = reply.iter().filter(|text| !text.trim().is_empty()).collect();
+        match said[..] {
+            [.., before, last] => marker.is(last) || marker.is(&format!("{}{}", before.trim(), last.trim())),
+            [last] => marker.is(last),
+            [] => false,
+        }
+    }
+
+    /// The reply behind the anchor, as the renderer shows it: marker and decoration removed, wrapped lines whole.
+    pub(super) fn reply(&self, rules: &Rules, anchor: Anchor, marker: Option<&Marker>) -> String {
+        let rows: Vec<(usize, &str)> = self.texts(rules, anchor).collect();
+        let rows = marker.map_or(&rows[..], |marker| without_marker(&rows, marker));
+        let width = rows
+            .iter()
+            .map(|(at, _)| self.rows[*at].width())
+            .max()
+            .unwrap_or(0);
+        let mut reply = String::new();
+        let mut before: Option<usize> = None;
+        for &(at, text) in rows {
+            let text = text.trim_end();
+            let joint = match before {
+                None => "",
+                Some(before) => self.joint(before, at, width, text),
+            };
+            reply.push_str(joint);
+            reply.push_str(if joint == "\n" || joint.is_empty() {
+                text
+            } else {
+                text.trim_start()
+            });
+            before = Some(at);
+        }
+        trim(&reply).to_owned()
+    }
+
+    /// Whether anything of a reply is there.
+    pub(super) fn has_reply(&self, rules: &Rules, anchor: Anchor) -> bool {
+        self.texts(rules, anchor).any(|(_, text)| !text.trim().is_empty())
+    }
+
+    /// The first row of the reply that `find` takes for something.
+    pub(super) fn find<T>(&self, anchor: Anchor, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.rows[anchor.row.min(self.rows.len())..]
+            .iter()
+            .find_map(|row| find(row))
+    }
+
+    /// The rows of the reply: their place, and their text without decoration.
+    fn texts<'a>(&'a self, rules: &'a Rules, anchor: Anchor) -> impl Iterator<Item = (usize, &'a str)> {
+        self.rows
+            .iter()
+            .enumerate()
+            .skip(anchor.row)
+            .filter_map(|(at, row)| Some((at, rules.reply_row(row)?)))
+    }
+
+    /// What stood between two rows before they were wrapped: a line end, a blank, or nothing.
+    fn joint(&self, before: usize, at: usize, width: usize, text: &str) -> &'static str {
+        let row = &self.rows[before];
+        if at != before + 1 || row.trim().is_empty() || text.trim().is_empty() {
+            return "\n";
+        }
+        if self.continued[before] {
+            return "";
+        }
+        // A renderer wraps near the edge only; shorter rows end where the text does.
+        if width + EDGE < self.cols || starts_anew(text) {
+            return "\n";
+        }
+        let word = text.trim_start().split(' ').next().unwrap_or_default();
+        if row.width() + 1 + word.width() <= width {
+            return "\n";
+        }
+        let is_whole_word = row.trim_start().contains(' ') && row.width() < width;
+        if is_whole_word || !row.ends_with(|c: char| !c.is_ascii()) && row.trim_start().contains(' ') {
+            " "
+        } else {
+            ""
+        }
+    }
+}
+
+/// How far from the right edge a row of text may end and still count as wrapped there.
+const EDGE: usize = 12;
+
+/// Rows that begin a new line whatever stands above them: list items, headings, tables, code fences.
+fn starts_anew(text: &str) -> bool {
+    let text = text.trim_start();
+    let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    text.starts_with(['-', '*', '•', '#', '|', '>', '`'])
+        || number.len() < text.len() && number.starts_with(['.', ')'])
+}
+
+fn without_marker<'a, 'b>(rows: &'b [(usize, &'a str)], marker: &Marker) -> &'b [(usize, &'a str)] {
+    let Some(last) = rows.iter().rposition(|(_, text)| !text.trim().is_empty()) else {
+        return rows;
+    };
+    if marker.is(rows[last].1) {
+        return &rows[..last];
+    }
+    if last > 0 && marker.is(&format!("{}{}", rows[last - 1].1.trim(), rows[last].1.trim())) {
+        return &rows[..last - 1];
+    }
+    rows
+}
+
+/// Without blank lines at both ends, and without blanks at the end.
+fn trim(text: &str) -> &str {
+    let text = text.trim_end();
+    let start = text
+        .char_indices()
+        .scan(0, |line, (at, c)| {
+            let begin = *line;
+            if c == '\n' {
+                *line = at + 1;
+            }
+            Some((begin, c))
+        })
+        .find(|(_, c)| !c.is_whitespace())
+        .map_or(0, |(begin, _)| begin);
+    &text[start..]
+}
+
+/// A text without blanks, line ends and what has no width, to compare what renderers wrap and indent.
+pub(super) fn squeeze(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{a0}'))
+        .collect()
+}
+
+/// Whether a squeezed echo only stands for a paste that the agent does not show.
+fn is_stand_in(echo: &str) -> bool {
+    echo.starts_with("[Past") && echo.contains(']')
+}

@@ -1,0 +1,258 @@
+//! Turns: one prompt and its answer, submitted with proof, ended by evidence, and written down.
+//!
+//! Each running program has a [`Seat`](seat::Seat): an [`Oracle`](oracle::Oracle) that tells what the agent does, and a queue that takes
+//! one turn at a time. What a turn is stands in the journal before it happens: a daemon that is killed leaves no turn
+//! that the next one could type twice.
+
+mod answer;
+mod composer;
+mod conversation;
+mod ending;
+mod error;
+mod hook;
+mod live;
+mod marker;
+mod oracle;
+mod picture;
+mod report;
+mod seat;
+mod seats;
+mod submit;
+pub(crate) mod turnq;
+mod view;
+
+use std::{sync::Arc, time::Duration};
+
+use llmux_protocol::api::{
+    Activity, ActivityState, AnswerRequest, Answered, Explanation, HookRequest, Origin, Turn, TurnCancel,
+    TurnRequest, TurnState, TurnWait, WaitFor,
+};
+use tokio::time::timeout;
+
+pub(crate) use self::{
+    error::{TurnFault, TurnRefusal},
+    live::Live,
+    seat::Setting,
+    seats::Seats,
+};
+use self::{
+    seat::Seat,
+    view::{Look, watch_for},
+};
+use crate::session::{SessionError, Sessions, prompt_bytes};
+
+/// The longest key of a sender's own.
+const MAX_KEY_BYTES: usize = 256;
+/// The most turns that a list shows.
+const MOST_LISTED: usize = 1000;
+/// How many turns a list shows if it is not said.
+const LISTED: usize = 50;
+
+/// A handle on all turns. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    sessions: Sessions,
+    seats: Arc<Seats>,
+}
+
+impl Turns {
+    /// Takes turns in the sessions that `seats` follows.
+    pub(crate) fn new(sessions: Sessions, seats: Arc<Seats>) -> Self {
+        Self { sessions, seats }
+    }
+
+    /// Takes care of what daemons before have left, once all running sessions are found: a turn whose program is gone is
+    /// over.
+    pub(crate) async fn settle(&self) {
+        self.seats.settle().await;
+    }
+
+    /// Lets no more prompts be typed, and waits until those in the middle are. What waits is the next daemon's.
+    pub(crate) async fn quiesce(&self) {
+        self.seats.quiesce().await;
+    }
+
+    /// Queues a prompt, and waits for what the request says.
+    ///
+    /// The turn goes on if the caller gives up waiting.
+    pub(crate) async fn submit(
+        &self,
+        name: &str,
+        request: TurnRequest,
+        origin: Origin,
+    ) -> Result<Turn, TurnFault> {
+        let text = prompt_bytes(&request.prompt)?;
+        if request
+            .key
+            .as_ref()
+            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES)
+        {
+            return Err(TurnFault::BadKey);
+        }
+        let wait = request.wait;
+        let seat = self.seat(name).await;
+        let first = self.seats.one_by_one(&request).await;
+        // A retry after the session has ended gets its turn all the same.
+        if let Some(turn) = self.seats.again(name, &request, &text).await? {
+            drop(first);
+            return Ok(self.wait_as(turn, wait).await);
+        }
+        let live = self.seats.queue(&seat?, request, text, origin).await?;
+        drop(first);
+        Ok(until(&live, wait).await)
+    }
+
+    async fn wait_as(&self, turn: Turn, wait: WaitFor) -> Turn {
+        match self.seats.live(&turn.id) {
+            Some(live) => until(&live, wait).await,
+            None => turn,
+        }
+    }
+
+    /// A turn as it is.
+    pub(crate) async fn get(&self, id: &str) -> Result<Turn, TurnFault> {
+        match self.seats.live(id) {
+            Some(live) => Ok(live.now()),
+            None => self.seats.recorded(id).await,
+        }
+    }
+
+    /// A turn that is not over, to be followed; otherwise its end.
+    pub(crate) async fn follow(&self, id: &str) -> Result<Result<Arc<Live>, Turn>, TurnFault> {
+        match self.seats.live(id) {
+            Some(live) => Ok(Ok(live)),
+            None => Ok(Err(self.seats.recorded(id).await?)),
+        }
+    }
+
+    /// The turns of a session, the youngest first.
+    pub(crate) async fn list(&self, name: &str, limit: Option<usize>) -> Result<Vec<Turn>, TurnFault> {
+        self.sessions.get(name).await?;
+        let limit = limit.unwrap_or(LISTED).min(MOST_LISTED);
+        let recorded = self.seats.of_session(name, limit).await?;
+        Ok(recorded
+            .into_iter()
+            .map(|turn| self.seats.live(&turn.id).map_or(turn, |live| live.now()))
+            .collect())
+    }
+
+    /// Waits for the end of a turn, or for a question of the agent.
+    pub(crate) async fn wait(&self, id: &str, how: TurnWait) -> Result<Turn, TurnFault> {
+        let Some(live) = self.seats.live(id) else {
+            return self.seats.recorded(id).await;
+        };
+        let mut turns = live.follow();
+        let is_enough =
+            |turn: &Turn| turn.state.is_final() || !how.through_dialogs && turn.state == TurnState::Blocked;
+        let waiting = turns.wait_for(is_enough);
+        let waited = match how.timeout_ms {
+            None => waiting.await,
+            Some(ms) => {
+                timeout(Duration::from_millis(ms), waiting)
+                    .await
+                    .map_err(|_| TurnFault::WaitTimeout {
+                        id: id.to_owned(),
+                        ms,
+                    })?
+            }
+        };
+        // The sender lives in `live`.
+        Ok(waited.map_or_else(|_| live.now(), |turn| turn.clone()))
+    }
+
+    /// Cancels a turn and waits until it is over.
+    pub(crate) async fn cancel(&self, id: &str, how: &TurnCancel) -> Result<Turn, TurnFault> {
+        let Some(live) = self.seats.live(id) else {
+            return self.seats.recorded(id).await;
+        };
+        live.cancel(how.leave_running);
+        let mut turns = live.follow();
+        let waited = turns.wait_for(|turn| turn.state.is_final()).await;
+        Ok(waited.map_or_else(|_| live.now(), |turn| turn.clone()))
+    }
+
+    /// What a session is believed to do, and why.
+    pub(crate) async fn explain(&self, name: &str) -> Result<Explanation, TurnFault> {
+        let seat = self.seat(name).await?;
+        let picture = seat.oracle.look().await.unwrap_or_else(|| seat.oracle.last());
+        Ok(Explanation {
+            session: name.to_owned(),
+            agent: seat.program.record.agent.clone(),
+            activity: picture.belief.activity(),
+            votes: picture.votes(),
+            composer: picture.composer.as_ref().map(|composer| composer.text.clone()),
+            turn: seat.current().map(|live| live.now()),
+            queued: seat.waiting(),
+        })
+    }
+
+    /// What a session is believed to do; none if it does not run.
+    pub(crate) fn activity(&self, name: &str) -> Option<Activity> {
+        Some(self.seats.seat(name)?.oracle.last().belief.activity())
+    }
+
+    /// Follows the activity of a session until it is `wanted`, or the session is gone.
+    pub(crate) async fn reaches(&self, name: &str, wanted: ActivityState) -> Result<Activity, TurnFault> {
+        let seat = self.seat(name).await?;
+        let _attention = seat.oracle.attend();
+        let mut pictures = seat.oracle.pictures();
+        let look = |picture: &Arc<picture::Picture>| {
+            if picture.is(wanted) || picture.has_ended() {
+                Look::Found(picture.belief.activity())
+            } else {
+                Look::Wait
+            }
+        };
+        let activity = watch_for(&mut pictures, None, look).await;
+        activity.ok_or_else(|| SessionError::not_running(name).into())
+    }
+
+    /// Waits until a session is ready and its init prompts are done.
+    pub(crate) async fn ready(&self, name: &str) -> Result<Activity, TurnFault> {
+        let seat = self.seat(name).await?;
+        // The sender lives in `seat`.
+        let _ = seat.init().wait_for(|pending| *pending == 0).await;
+        let activity = self.reaches(name, ActivityState::Ready).await?;
+        if activity.state == ActivityState::Exited {
+            return Err(SessionError::not_running(name).into());
+        }
+        Ok(activity)
+    }
+
+    /// Answers the dialog that is open in a session.
+    pub(crate) async fn answer(&self, name: &str, request: &AnswerRequest) -> Result<Answered, TurnFault> {
+        let seat = self.seat(name).await?;
+        answer::answer(&seat, request).await
+    }
+
+    /// Takes the call of an agent's hook.
+    pub(crate) async fn hook(&self, name: &str, hook: HookRequest) -> Result<(), TurnFault> {
+        self.seat(name).await?.oracle.hook(hook).await;
+        Ok(())
+    }
+
+    /// The seat of a running session.
+    async fn seat(&self, name: &str) -> Result<Arc<Seat>, TurnFault> {
+        self.sessions.check_running(name).await?;
+        Ok(self
+            .seats
+            .seat(name)
+            .ok_or_else(|| SessionError::not_running(name))?)
+    }
+}
+
+/// Waits for what a request asked for.
+async fn until(live: &Live, wait: WaitFor) -> Turn {
+    let mut turns = live.follow();
+    let is_enough = |turn: &Turn| match wait {
+        WaitFor::Queued => true,
+        // Who has to wait for others is told so at once.
+        WaitFor::Submitted => {
+            !matches!(turn.state, TurnState::Queued | TurnState::Submitting)
+                || turn.state == TurnState::Queued && turn.place.is_some()
+        }
+        WaitFor::Ended => turn.state.is_final() || turn.state == TurnState::Blocked,
+    };
+    let waited = turns.wait_for(is_enough).await;
+    waited.map_or_else(|_| live.now(), |turn| turn.clone())
+}

@@ -1,0 +1,341 @@
+//! The oracle of one session: gathers what its pane, its hooks and its transcript say, and tells what they mean.
+//!
+//! Nothing polls. It looks when the pane changed; while nobody works with the session, at most every [`PACE`].
+
+use std::{sync::Arc, time::Duration};
+
+use llmux_protocol::api::{ActivityState, HookRequest, Source};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    conversation::Conversation,
+    hook,
+    picture::{Belief, Evidence, Picture, judge, read_dialog},
+    report::{News, Reports, of_signal},
+};
+use crate::{
+    agent::{
+        Rules, Sight,
+        transcript::{Entry, Follower, Outcome},
+    },
+    pane::{Life, Observation, Observer, Pane},
+    screen::Page,
+    store::time,
+};
+
+/// How often a session is looked at while nobody works with it, however fast it prints.
+const PACE: Duration = Duration::from_millis(50);
+/// How long an agent without rules must have been silent to count as ready.
+const QUIET: Duration = Duration::from_secs(1);
+/// Questions and hooks that wait for an oracle.
+const QUEUE: usize = 64;
+
+/// What an oracle can be asked and told.
+pub(super) enum Ask {
+    /// Look now, and say what is seen.
+    Look(oneshot::Sender<Arc<Picture>>),
+    /// A hook was called.
+    Hook(HookRequest),
+}
+
+/// A handle on a session's oracle. Cheap to clone; the oracle ends with the last handle, or the pane.
+#[derive(Clone)]
+pub(super) struct Oracle {
+    asks: mpsc::Sender<Ask>,
+    pictures: watch::Receiver<Arc<Picture>>,
+    /// How many work with the session now.
+    workers: Arc<watch::Sender<usize>>,
+}
+
+/// While it lives, the oracle looks at every change.
+pub(super) struct Attention(Arc<watch::Sender<usize>>);
+
+impl Drop for Attention {
+    fn drop(&mut self) {
+        self.0.send_modify(|workers| *workers -= 1);
+    }
+}
+
+impl Oracle {
+    pub(super) fn start(pane: &Pane, rules: Arc<Rules>, transcript: Option<Follower>) -> Self {
+        let (asks, inbox) = mpsc::channel(QUEUE);
+        let first = Arc::new(Picture::blank(pane));
+        let (pictures_sender, pictures) = watch::channel(first);
+        let workers = Arc::new(watch::Sender::new(0));
+        let task = Task {
+            observer: pane.observe(),
+            rules,
+            transcript,
+            asks: inbox,
+            workers: workers.subscribe(),
+            pictures: pictures_sender,
+            reports: Arc::default(),
+            said_at: None,
+        };
+        tokio::spawn(task.run());
+        Self {
+            asks,
+            pictures,
+            workers,
+        }
+    }
+
+    /// The pictures, from the present one on.
+    pub(super) fn pictures(&self) -> watch::Receiver<Arc<Picture>> {
+        self.pictures.clone()
+    }
+
+    /// The last picture.
+    pub(super) fn last(&self) -> Arc<Picture> {
+        self.pictures.borrow().clone()
+    }
+
+    /// A picture that is newer than the question. None when the pane is gone.
+    pub(super) async fn look(&self) -> Option<Arc<Picture>> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(Ask::Look(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    pub(super) async fn hook(&self, hook: HookRequest) {
+        // A session that is gone needs no hooks.
+        let _ = self.asks.send(Ask::Hook(hook)).await;
+    }
+
+    /// Makes it look at every change until the value is dropped.
+    pub(super) fn attend(&self) -> Attention {
+        self.workers.send_modify(|workers| *workers += 1);
+        Attention(self.workers.clone())
+    }
+}
+
+struct Task {
+    observer: Observer,
+    rules: Arc<Rules>,
+    transcript: Option<Follower>,
+    asks: mpsc::Receiver<Ask>,
+    workers: watch::Receiver<usize>,
+    pictures: watch::Sender<Arc<Picture>>,
+    reports: Arc<Reports>,
+    /// When the last picture was made.
+    said_at: Option<Instant>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        loop {
+            let paced = self.said_at.map(|at| at + PACE);
+            let is_watched = *self.workers.borrow_and_update() > 0;
+            let quiet_due = self.quiet_due();
+            tokio::select! {
+                () = self.pictures.closed() => return,
+                ask = self.asks.recv() => match ask {
+                    Some(Ask::Look(reply)) => {
+                        let Some(observation) = self.observer.look().await else { return };
+                        let picture = self.show(observation);
+                        let _ = reply.send(picture);
+                    }
+                    Some(Ask::Hook(request)) => {
+                        let (news, detail) = hook::read(&request);
+                        self.report(Source::Hook, news, detail);
+                        if self.look_again().await.is_none() { return }
+                    }
+                    None => return,
+                },
+                entries = next(&mut self.transcript) => {
+                    for entry in entries {
+                        let (news, detail) = of_entry(entry);
+                        self.report(Source::Transcript, news, detail);
+                    }
+                    if self.look_again().await.is_none() { return }
+                }
+                // A change of interest ends a pause early.
+                _ = self.workers.changed() => {}
+                observation = paced_next(&mut self.observer, paced.filter(|_| !is_watched)) => match observation {
+                    Some(observation) => { self.show(observation); }
+                    None => return,
+                },
+                () = until(quiet_due) => if self.look_again().await.is_none() { return },
+            }
+        }
+    }
+
+    async fn look_again(&mut self) -> Option<()> {
+        let observation = self.observer.look().await?;
+        self.show(observation);
+        Some(())
+    }
+
+    fn report(&mut self, source: Source, news: News, detail: String) {
+        Arc::make_mut(&mut self.reports).add(Instant::now(), source, news, detail);
+    }
+
+    /// When silence will have lasted long enough to say something, for agents that say nothing better.
+    fn quiet_due(&self) -> Option<Instant> {
+        let picture = self.pictures.borrow();
+        let waits = !self.rules.knows_ready()
+            && picture.seq > 0
+            && matches!(
+                picture.belief.state,
+                ActivityState::Busy | ActivityState::Starting | ActivityState::Unknown
+            );
+        waits.then(|| picture.printed_at + QUIET)
+    }
+
+    /// Makes the next picture and shows it to all.
+    fn show(&mut self, observation: Observation) -> Arc<Picture> {
+        for said in &observation.said {
+            if let Some((source, news, detail)) = of_signal(&said.signal) {
+                Arc::make_mut(&mut self.reports).add(said.at, source, news, detail);
+            }
+        }
+        let before = self.pictures.borrow().clone();
+        let picture = Arc::new(self.picture(observation, &before));
+        if before.belief.state != picture.belief.state {
+            tracing::debug!(
+                state = picture.belief.state.as_str(),
+                by = picture.belief.detail,
+                "an agent changed its state"
+            );
+        }
+        self.said_at = Some(Instant::now());
+        self.pictures.send_replace(picture.clone());
+        picture
+    }
+
+    fn picture(&self, observation: Observation, before: &Picture) -> Picture {
+        let Observation {
+            printed_at,
+            seq,
+            life,
+            size,
+            title,
+            page,
+            bright,
+            said: _,
+        } = observation;
+        let visible = &page.rows[page.first_visible..];
+        let sight = Sight {
+            rows: visible,
+            bright: &bright,
+            title: &title,
+        };
+        let screen = self.rules.screen(&sight);
+        let title = self.rules.title(&title);
+        let composer = self.rules.composer(&sight);
+        let is_normal_mode = self.rules.normal_mode(&sight);
+        let verdict = judge(&Evidence {
+            life: &life,
+            screen: screen.as_ref(),
+            title: title.as_ref(),
+            reports: &self.reports,
+            knows_ready: self.rules.knows_ready(),
+            was_up: !matches!(before.belief.state, ActivityState::Starting),
+            is_quiet: seq > 0 && printed_at.elapsed() >= QUIET,
+        });
+        let dialog = read_dialog(&verdict, &self.reports, visible).map(Arc::new);
+        let is_same = before.belief.state == verdict.state
+            && before.belief.dialog.as_ref().map(|dialog| &dialog.id)
+                == dialog.as_ref().map(|dialog| &dialog.id);
+        let (since, since_wall) = if is_same {
+            (before.belief.since, before.belief.since_wall.clone())
+        } else {
+            (Instant::now(), time::now())
+        };
+        let top = composer.as_ref().map(|composer| composer.top);
+        let conversation = Conversation::new(page, top, size.cols.into());
+        Picture {
+            number: before.number + 1,
+            printed_at,
+            seq,
+            life,
+            size,
+            screen,
+            title,
+            composer,
+            is_normal_mode,
+            conversation: Arc::new(conversation),
+            reports: self.reports.clone(),
+            belief: Belief {
+                state: verdict.state,
+                dialog,
+                source: verdict.source,
+                detail: verdict.detail,
+                since,
+                since_wall,
+            },
+        }
+    }
+}
+
+impl Picture {
+    /// Before the first look.
+    fn blank(pane: &Pane) -> Self {
+        Self {
+            number: 0,
+            printed_at: Instant::now(),
+            seq: 0,
+            life: Life::Starting,
+            size: pane.size(),
+            screen: None,
+            title: None,
+            composer: None,
+            is_normal_mode: false,
+            conversation: Arc::new(Conversation::new(Page::default(), None, 0)),
+            reports: Arc::default(),
+            belief: Belief {
+                state: ActivityState::Starting,
+                dialog: None,
+                source: Source::Process,
+                detail: "it was not looked at yet".to_owned(),
+                since: Instant::now(),
+                since_wall: time::now(),
+            },
+        }
+    }
+}
+
+fn of_entry(entry: Entry) -> (News, String) {
+    match entry {
+        Entry::Prompt { text } => (
+            News::Accepted(Some(text)),
+            "the prompt is in the transcript".to_owned(),
+        ),
+        Entry::Reply { text } => (News::Reply(text), "a message of the agent".to_owned()),
+        Entry::End { outcome, text } => match outcome {
+            Outcome::Done => (News::Done(text), "the transcript ends the turn".to_owned()),
+            Outcome::Failed(why) => (
+                News::Failed(why),
+                "the transcript says that the turn failed".to_owned(),
+            ),
+            Outcome::Interrupted => (
+                News::Interrupted,
+                "the transcript says that the turn was interrupted".to_owned(),
+            ),
+        },
+    }
+}
+
+async fn next(transcript: &mut Option<Follower>) -> Vec<Entry> {
+    match transcript {
+        Some(transcript) => transcript.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn paced_next(observer: &mut Observer, not_before: Option<Instant>) -> Option<Observation> {
+    if let Some(not_before) = not_before {
+        sleep_until(not_before).await;
+    }
+    observer.next().await
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,300 @@
+//! All seats, and the turns that are not over.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use llmux_protocol::api::{Origin, Turn, TurnRequest, TurnState};
+
+use super::{
+    error::TurnFault,
+    live::Live,
+    oracle::Oracle,
+    seat::{self, Seat, Setting},
+    submit::Over,
+};
+use tokio::sync::RwLock;
+
+use crate::{
+    agent::transcript::{Follower as Transcript, Place, Watch},
+    session::{Follower, Program, prompt_bytes},
+    store::{Entry, Journal, JournalError},
+};
+
+/// All seats. It follows which programs run.
+pub(crate) struct Seats {
+    setting: Arc<Setting>,
+    journal: Journal,
+    watch: Watch,
+    home: PathBuf,
+    by_name: Mutex<HashMap<String, Arc<Seat>>>,
+    lives: Mutex<HashMap<String, Arc<Live>>>,
+    /// What a daemon before has left, until its program is found.
+    left: Mutex<Vec<Entry>>,
+    /// Read while a prompt is typed; written once, when no more are to be.
+    typing: Arc<RwLock<()>>,
+    /// Two requests with one key must not both be the first.
+    keys: tokio::sync::Mutex<()>,
+}
+
+impl Seats {
+    /// Begins without seats. `home` is the user's home directory.
+    pub(crate) async fn open(
+        setting: Setting,
+        journal: Journal,
+        home: PathBuf,
+    ) -> Result<Arc<Self>, JournalError> {
+        let left = journal.unfinished().await?;
+        Ok(Arc::new(Self {
+            setting: Arc::new(setting),
+            journal,
+            watch: Watch::new(),
+            home,
+            by_name: Mutex::default(),
+            lives: Mutex::default(),
+            left: Mutex::new(left),
+            typing: Arc::default(),
+            keys: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Lets no more prompts be typed, and waits until those in the middle are.
+    pub(super) async fn quiesce(&self) {
+        // Never unlocked: what waits for it goes with this daemon, and is in the journal.
+        std::mem::forget(self.typing.clone().write_owned().await);
+    }
+
+    pub(super) fn seat(&self, name: &str) -> Option<Arc<Seat>> {
+        lock(&self.by_name).get(name).cloned()
+    }
+
+    pub(super) fn live(&self, id: &str) -> Option<Arc<Live>> {
+        lock(&self.lives).get(id).cloned()
+    }
+
+    pub(super) async fn recorded(&self, id: &str) -> Result<Turn, TurnFault> {
+        let entry = self.journal.get(id).await?;
+        entry
+            .map(|entry| entry.turn)
+            .ok_or_else(|| TurnFault::NotFound(id.to_owned()))
+    }
+
+    pub(super) async fn of_session(&self, name: &str, limit: usize) -> Result<Vec<Turn>, TurnFault> {
+        let entries = self.journal.of_session(name, limit, None).await?;
+        Ok(entries.into_iter().map(|entry| entry.turn).collect())
+    }
+
+    /// The turn that was queued before under the same key.
+    pub(super) async fn again(
+        &self,
+        name: &str,
+        request: &TurnRequest,
+        text: &[u8],
+    ) -> Result<Option<Turn>, TurnFault> {
+        let Some(key) = &request.key else { return Ok(None) };
+        let Some(entry) = self.journal.by_key(name, key).await? else {
+            return Ok(None);
+        };
+        if entry.turn.prompt.blake3 != blake3::hash(text).to_hex().as_str() {
+            return Err(TurnFault::Conflict {
+                key: key.clone(),
+                id: entry.turn.id,
+            });
+        }
+        Ok(Some(
+            self.live(&entry.turn.id).map_or(entry.turn, |live| live.now()),
+        ))
+    }
+
+    /// Keeps two requests with one key apart: the second finds the turn of the first.
+    pub(super) async fn one_by_one(&self, request: &TurnRequest) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match request.key {
+            Some(_) => Some(self.keys.lock().await),
+            None => None,
+        }
+    }
+
+    /// Writes a new turn down and queues it.
+    pub(super) async fn queue(
+        self: &Arc<Self>,
+        seat: &Arc<Seat>,
+        request: TurnRequest,
+        text: Vec<u8>,
+        origin: Origin,
+    ) -> Result<Arc<Live>, TurnFault> {
+        let now = request.now;
+        let live = self.new_live(seat, request, text, origin);
+        live.change(|_| ()).await?;
+        self.keep(&live);
+        if now {
+            let (seat, live) = (seat.clone(), live.clone());
+            tokio::spawn(async move { seat.take(&live).await });
+        } else if !seat.enqueue(live.clone()) {
+            seat::finish(
+                &live,
+                Over::new(TurnState::Refused, "queue_full", "too many turns wait already"),
+            )
+            .await;
+            return Err(TurnFault::QueueFull { session: seat.name() });
+        }
+        Ok(live)
+    }
+
+    fn new_live(&self, seat: &Seat, request: TurnRequest, text: Vec<u8>, origin: Origin) -> Arc<Live> {
+        let program = seat.program.id.to_string();
+        let agent = &seat.program.record.agent;
+        Live::new(
+            &seat.name(),
+            agent,
+            program,
+            request,
+            text,
+            origin,
+            self.journal.clone(),
+        )
+    }
+
+    /// Takes a turn that nobody has begun out of its queue.
+    fn unqueue(&self, live: &Arc<Live>) -> bool {
+        let seats: Vec<Arc<Seat>> = lock(&self.by_name).values().cloned().collect();
+        seats.iter().any(|seat| seat.unqueue(live))
+    }
+
+    /// Knows a turn by its id until it is over.
+    fn keep(self: &Arc<Self>, live: &Arc<Live>) {
+        let id = live.id();
+        lock(&self.lives).insert(id.clone(), live.clone());
+        let (seats, live) = (self.clone(), live.clone());
+        tokio::spawn(async move {
+            let mut turns = live.follow();
+            let is_over = turns.wait_for(|turn| turn.state.is_final());
+            let stop = tokio::select! {
+                _ = is_over => None,
+                stop = live.stopped() => Some(stop),
+            };
+            if let Some(stop) = stop {
+                // Who has begun it stops it; in the queue nobody has.
+                if seats.unqueue(&live) {
+                    seat::finish(&live, Over::stopped(stop)).await;
+                }
+                let _ = turns.wait_for(|turn| turn.state.is_final()).await;
+            }
+            lock(&seats.lives).remove(&id);
+        });
+    }
+
+    /// Ends what daemons before have left for programs that are gone.
+    pub(super) async fn settle(&self) {
+        let left = std::mem::take(&mut *lock(&self.left));
+        for entry in left {
+            let state = entry.turn.state;
+            let live = Live::resume(entry, Vec::new(), self.journal.clone());
+            let over = if state == TurnState::Submitting {
+                Over::new(
+                    TurnState::Unknown,
+                    "interrupted_daemon",
+                    "the daemon ended while the prompt was typed, and the agent is gone",
+                )
+            } else {
+                Over::gone()
+            };
+            seat::finish(&live, over).await;
+        }
+    }
+
+    /// The turns that a daemon before has left for a program, oldest first.
+    fn left_for(&self, program: &str) -> Vec<Entry> {
+        lock(&self.left)
+            .extract_if(.., |entry| entry.pane == program)
+            .collect()
+    }
+
+    fn transcript(&self, program: &Program) -> Option<Transcript> {
+        let agent = program.agent.as_ref()?;
+        let place = Place {
+            home: self.home.clone(),
+            env: (*program.env).clone(),
+            cwd: program.record.cwd.clone().into(),
+            id: program.record.external_session_id.clone(),
+            since: SystemTime::now(),
+        };
+        Some(Transcript::start(agent.transcript?, place, &self.watch))
+    }
+
+    fn init_prompts(&self, seat: &Seat) -> Vec<String> {
+        let mut prompts = self.setting.init_prompts.clone();
+        prompts.extend(seat.program.record.init_prompts.clone().unwrap_or_default());
+        if let (Some(marker), Some(agent)) = (seat.marker(), &seat.program.agent) {
+            prompts.push(marker.instruction(&agent.marker));
+        }
+        prompts
+    }
+}
+
+/// What follows sessions: a handle, because queues are filled by tasks of their own.
+impl Follower for Arc<Seats> {
+    fn runs(&self, name: &str, program: Program) {
+        let rules = program
+            .agent
+            .as_ref()
+            .map(|agent| agent.rules.clone())
+            .unwrap_or_default();
+        let oracle = Oracle::start(&program.pane, Arc::new(rules), self.transcript(&program));
+        let left = self.left_for(&program.id.to_string());
+        let seat = Seat::new(name, program, oracle, self.setting.clone(), self.typing.clone());
+        for entry in left {
+            let text = prompt_bytes(&entry.request.prompt).unwrap_or_default();
+            let live = Live::resume(entry, text, self.journal.clone());
+            self.keep(&live);
+            seat.enqueue(live);
+        }
+        lock(&self.by_name).insert(name.to_owned(), seat.clone());
+        tokio::spawn(seat.run());
+    }
+
+    fn started(&self, name: &str, init: bool) {
+        let Some(seat) = self.seat(name).filter(|_| init) else {
+            return;
+        };
+        for prompt in self.init_prompts(&seat) {
+            let text = match prompt_bytes(&prompt) {
+                Ok(text) => text,
+                Err(error) => {
+                    tracing::warn!(session = name, %error, "an init prompt can't be typed");
+                    continue;
+                }
+            };
+            // Queued before anybody is told that the session has started: nothing comes before them.
+            let live = self.new_live(&seat, TurnRequest::new(prompt), text, Origin::Init);
+            self.keep(&live);
+            seat.enqueue(live.clone());
+            tokio::spawn(async move { live.note(|_| ()).await });
+        }
+    }
+
+    fn renamed(&self, from: &str, to: &str) {
+        let mut seats = lock(&self.by_name);
+        if let Some(seat) = seats.remove(from) {
+            seat.rename(to);
+            seats.insert(to.to_owned(), seat);
+        }
+        drop(seats);
+        for live in lock(&self.lives).values() {
+            live.rename(from, to);
+        }
+        let (journal, from, to) = (self.journal.clone(), from.to_owned(), to.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = journal.rename(&from, &to).await {
+                tracing::error!(%error, from, to, "cannot give the turns of a session its new name");
+            }
+        });
+    }
+}
+
+/// Locks what no panic can leave half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

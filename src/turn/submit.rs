@@ -1,0 +1,637 @@
+//! Handing a prompt in, with proof: look, paste, see it in the composer, Enter, see it accepted.
+//!
+//! Nothing is typed into what is not known to be ready. A paste is only repeated after keys that clear the composer, and
+//! Enter only while the composer still shows the prompt: so nothing is ever submitted twice.
+
+use std::{sync::Arc, time::Duration};
+
+use llmux_protocol::api::{
+    ActivityState, Dialog, DraftPolicy, Evidence, Origin, Source, Step, TurnError, TurnState,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use super::{
+    composer::{Holds, Wanted},
+    conversation::Conversation,
+    live::{Live, Stop, evidence},
+    picture::Picture,
+    report::News,
+    seat::Seat,
+    view::{Look, watch_for},
+};
+use crate::{pane::Condition, session::Typist};
+
+/// How long the composer may take to show a paste, at the first try and the later ones: a program that is coming up
+/// drops its keys for a while.
+const SHOWN: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+/// What a program may take longer for each so many bytes.
+const BYTES_A_SECOND: u64 = 100_000;
+/// How long a composer must stand still with a part of the prompt before that counts as all it shows.
+const STILL: Duration = Duration::from_millis(300);
+/// How long something strange in the composer may stand there before it counts as somebody's.
+const STRANGE: Duration = Duration::from_millis(700);
+/// How long the agent may take to accept after each Enter.
+const ACCEPT: Duration = Duration::from_secs(1);
+/// How often Enter is typed at most.
+const ENTERS: usize = 3;
+/// How long the pane must be silent before an Enter that follows a lost one.
+const GAP: Duration = Duration::from_millis(150);
+/// How long clearing the composer may take to show.
+const CLEARED: Duration = Duration::from_secs(1);
+/// How long a dialog must stand before it counts: screens are painted in pieces.
+const DIALOG_STANDS: Duration = Duration::from_millis(50);
+
+/// How handing in ended.
+pub(super) enum Submitted {
+    /// The agent has it; what the end is told by.
+    Accepted(Accepted),
+    /// It is over already.
+    Over(Over),
+}
+
+/// What is known when a prompt was accepted.
+pub(super) struct Accepted {
+    /// The last report before Enter.
+    pub(super) heard: u64,
+    /// The conversation before Enter.
+    pub(super) before: Arc<Conversation>,
+    pub(super) at: Instant,
+}
+
+/// How a turn ends without an answer.
+pub(super) struct Over {
+    pub(super) state: TurnState,
+    pub(super) error: Option<Box<TurnError>>,
+    pub(super) dialog: Option<Box<Dialog>>,
+    pub(super) evidence: Option<Box<Evidence>>,
+}
+
+impl Over {
+    pub(super) fn new(state: TurnState, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            state,
+            error: Some(Box::new(TurnError {
+                code: code.to_owned(),
+                message: message.into(),
+                hint: None,
+            })),
+            dialog: None,
+            evidence: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(error) = &mut self.error {
+            error.hint = Some(hint.into());
+        }
+        self
+    }
+
+    pub(super) fn gone() -> Self {
+        Self::new(
+            TurnState::SessionGone,
+            "session_gone",
+            "the agent's program has ended",
+        )
+        .hint("`llmux session restart NAME` starts it again")
+    }
+
+    pub(super) fn stopped(stop: Stop) -> Self {
+        match stop {
+            Stop::Cancelled => Self::new(TurnState::Cancelled, "cancelled", "the turn was cancelled"),
+            Stop::TimedOut => Self::new(TurnState::Timeout, "timeout", "the turn did not end in time")
+                .hint("the agent may still work on it; `llmux session explain NAME` shows what it does"),
+        }
+    }
+
+    fn dialog(dialog: &Dialog) -> Self {
+        let question = if dialog.question.is_empty() {
+            "a question"
+        } else {
+            &dialog.question
+        };
+        Self {
+            dialog: Some(Box::new(dialog.clone())),
+            ..Self::new(
+                TurnState::Refused,
+                "dialog",
+                format!("a dialog is open ({}): {question}", dialog.kind.as_str()),
+            )
+            .hint("answer it with `llmux session answer NAME ...`, or type anyway with --force")
+        }
+    }
+}
+
+/// The state of one submission.
+pub(super) struct Submission<'a> {
+    seat: &'a Seat,
+    live: &'a Live,
+    pictures: watch::Receiver<Arc<Picture>>,
+    wanted: Wanted,
+}
+
+/// What the composer came to show.
+enum Shown {
+    Prompt,
+    Nothing,
+    Strange(String),
+    Dialog(Arc<Dialog>),
+    Gone,
+}
+
+/// What came of an Enter.
+enum Entered {
+    Accepted(Source, String),
+    /// The composer still shows the prompt; it may have got a line end.
+    Lost,
+    Unclear,
+    Gone,
+}
+
+impl<'a> Submission<'a> {
+    pub(super) fn new(seat: &'a Seat, live: &'a Live) -> Self {
+        Self {
+            seat,
+            live,
+            pictures: seat.oracle.pictures(),
+            wanted: Wanted::new(&live.text),
+        }
+    }
+
+    /// Waits until the agent can take a prompt.
+    pub(super) async fn ready(&mut self) -> Result<Arc<Picture>, Over> {
+        // What is known may be older than what was typed last.
+        self.seat.oracle.look().await.ok_or_else(Over::gone)?;
+        let patience = self.seat.setting.ready_timeout;
+        let begun = Instant::now();
+        let (live, seat) = (self.live, self.seat);
+        let is_init = live.now().origin == Origin::Init;
+        let look = |picture: &Arc<Picture>| {
+            let found = |result| Look::Found(result);
+            match picture.belief.state {
+                ActivityState::Exited => found(Err(Over::gone())),
+                ActivityState::Blocked if live.request.force => found(Ok(picture.clone())),
+                // Whoever answers the dialog lets the session's first prompts pass.
+                ActivityState::Blocked if is_init => {
+                    live.place(Some(1));
+                    Look::Wait
+                }
+                ActivityState::Blocked => match &picture.belief.dialog {
+                    Some(_) if picture.belief.since.elapsed() < DIALOG_STANDS => {
+                        Look::Until(picture.belief.since + DIALOG_STANDS)
+                    }
+                    Some(dialog) => found(Err(Over::dialog(dialog))),
+                    None => found(Err(Over::new(
+                        TurnState::Refused,
+                        "dialog",
+                        "the agent waits for a person",
+                    ))),
+                },
+                ActivityState::Busy if live.request.now => found(Ok(picture.clone())),
+                ActivityState::Busy => {
+                    live.place(Some(1));
+                    Look::Wait
+                }
+                ActivityState::Ready => found(Ok(picture.clone())),
+                _ => {
+                    let latest = picture.belief.since.max(begun) + patience;
+                    if Instant::now() < latest {
+                        return Look::Until(latest);
+                    }
+                    if is_init || !seat.rules().knows_ready() || live.request.force {
+                        tracing::warn!(
+                            session = seat.name(),
+                            "the agent does not look ready; typing anyway"
+                        );
+                        return found(Ok(picture.clone()));
+                    }
+                    found(Err(Over::new(
+                        TurnState::Refused,
+                        "not_ready",
+                        format!("the agent does not look ready after {} s", patience.as_secs()),
+                    )
+                    .hint(
+                        "`llmux session explain NAME` shows what it looks like; --force types anyway",
+                    )))
+                }
+            }
+        };
+        tokio::select! {
+            seen = watch_for(&mut self.pictures, None, look) => {
+                seen.unwrap_or_else(|| Err(Over::gone()))
+            }
+            stop = self.live.stopped() => Err(Over::stopped(stop)),
+        }
+    }
+
+    /// Hands the prompt in. What it types is typed by `typist` only; it can't be stopped in the middle.
+    pub(super) async fn hand_in(mut self, typist: &Typist, ready: &Picture) -> Submitted {
+        match self.try_hand_in(typist, ready).await {
+            Ok(accepted) => Submitted::Accepted(accepted),
+            Err(over) => Submitted::Over(over),
+        }
+    }
+
+    async fn try_hand_in(&mut self, typist: &Typist, ready: &Picture) -> Result<Accepted, Over> {
+        let begun = Instant::now();
+        let written = self
+            .live
+            .change(|turn| {
+                turn.state = TurnState::Submitting;
+                turn.place = None;
+                turn.stages.started = Some(self.live.since_queued(begun));
+                turn.evidence
+                    .push(evidence(Step::Ready, ready.belief.source, &ready.belief.detail));
+            })
+            .await;
+        if let Err(error) = written {
+            // What is not written down could be typed twice by the next daemon.
+            return Err(Over::new(
+                TurnState::Refused,
+                "journal",
+                format!("nothing was typed: {error}"),
+            ));
+        }
+        let draft = self.make_room(typist, ready).await?;
+        if ready.is_normal_mode {
+            for keys in self.seat.insert_keys() {
+                self.type_keys(typist, keys).await?;
+            }
+        }
+        if ready.composer.is_some() {
+            self.paste(typist).await?;
+        } else {
+            self.paste_blindly(typist).await?;
+        }
+        if !self.live.request.enter {
+            return Err(Over {
+                state: TurnState::Ended,
+                error: None,
+                dialog: None,
+                evidence: Some(Box::new(evidence(
+                    Step::Ended,
+                    Source::Screen,
+                    "the prompt is in the composer, without Enter",
+                ))),
+            });
+        }
+        let accepted = self.enter(typist, ready.composer.is_some()).await;
+        if let Some(draft) = draft {
+            // Who typed it finds it again; that it was not submitted with it is what matters.
+            let _ = typist.paste(draft.as_bytes()).await;
+        }
+        accepted
+    }
+
+    /// Does with somebody's half-typed text as the request says; returns what is to be put back.
+    async fn make_room(&mut self, typist: &Typist, ready: &Picture) -> Result<Option<String>, Over> {
+        let Some(composer) = ready
+            .composer
+            .as_ref()
+            .filter(|composer| !composer.text.trim().is_empty())
+        else {
+            return Ok(None);
+        };
+        let refuse = |why: &str| {
+            let head: String = composer
+                .text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(60)
+                .collect();
+            Over::new(TurnState::Refused, "draft", format!("{why}: {head:?}"))
+                .hint("finish or delete it, or say what to do with it: --draft keep or --draft replace")
+        };
+        match self.live.request.draft {
+            DraftPolicy::Fail => return Err(refuse("somebody's half-typed text is in the composer")),
+            DraftPolicy::Keep if composer.collapsed || composer.text.trim().contains('\n') => {
+                return Err(refuse(
+                    "the half-typed text in the composer can't be put back as it is",
+                ));
+            }
+            DraftPolicy::Keep | DraftPolicy::Replace => {}
+        }
+        if !self.clear(typist).await? {
+            return Err(refuse("the half-typed text in the composer can't be deleted"));
+        }
+        Ok((self.live.request.draft == DraftPolicy::Keep).then(|| composer.text.trim().to_owned()))
+    }
+
+    /// Clears the composer; says whether it came to be empty.
+    async fn clear(&mut self, typist: &Typist) -> Result<bool, Over> {
+        for keys in self.seat.clear_keys() {
+            self.type_keys(typist, keys).await?;
+        }
+        let is_empty = |picture: &Arc<Picture>| match &picture.composer {
+            Some(composer) if composer.text.trim().is_empty() => Look::Found(()),
+            _ => Look::Wait,
+        };
+        let deadline = Instant::now() + CLEARED;
+        Ok(watch_for(&mut self.pictures, Some(deadline), is_empty)
+            .await
+            .is_some())
+    }
+
+    /// Pastes until the composer shows the prompt.
+    async fn paste(&mut self, typist: &Typist) -> Result<(), Over> {
+        let longer = Duration::from_secs(self.live.text.len() as u64 / BYTES_A_SECOND);
+        for (tries, patience) in SHOWN.into_iter().enumerate() {
+            if tries > 0 {
+                // In the pane's input this stands behind the paste that was not shown: were it only late, it goes.
+                self.clear(typist).await?;
+            }
+            self.type_text(typist).await?;
+            match self.shown(patience + longer).await {
+                Shown::Prompt => {
+                    self.live
+                        .note(|turn| {
+                            turn.evidence.push(evidence(
+                                Step::Typed,
+                                Source::Screen,
+                                "the composer shows the prompt",
+                            ));
+                        })
+                        .await;
+                    return Ok(());
+                }
+                Shown::Nothing => {}
+                Shown::Strange(text) => return Err(Self::strange(&text)),
+                Shown::Dialog(dialog) => {
+                    return Err(Over {
+                        state: TurnState::Unknown,
+                        ..Over::dialog(&dialog)
+                    }
+                    .hint("the dialog came while the prompt was typed; look at the session before sending it again"));
+                }
+                Shown::Gone => return Err(Over::gone()),
+            }
+        }
+        Err(Over::new(
+            TurnState::Unsubmitted,
+            "not_taken",
+            format!("the composer did not show the prompt, {} times", SHOWN.len()),
+        )
+        .hint("nothing was submitted; `llmux session screen NAME` shows what is there"))
+    }
+
+    fn strange(text: &str) -> Over {
+        let head: String = text.lines().next().unwrap_or_default().chars().take(60).collect();
+        Over::new(
+            TurnState::Unsubmitted,
+            "mixed",
+            format!(
+                "the composer holds something else than the prompt, perhaps somebody types there: {head:?}"
+            ),
+        )
+        .hint("nothing was submitted; the text was left as it is")
+    }
+
+    async fn shown(&mut self, patience: Duration) -> Shown {
+        let mut still: Option<(String, Instant)> = None;
+        let wanted = &self.wanted;
+        let look = |picture: &Arc<Picture>| {
+            if picture.has_ended() {
+                return Look::Found(Shown::Gone);
+            }
+            let Some(composer) = &picture.composer else {
+                return match &picture.belief.dialog {
+                    Some(dialog) => Look::Found(Shown::Dialog(dialog.clone())),
+                    None => Look::Wait,
+                };
+            };
+            let holds = wanted.in_composer(composer);
+            match holds {
+                Holds::Prompt => return Look::Found(Shown::Prompt),
+                Holds::Nothing => {
+                    still = None;
+                    return Look::Wait;
+                }
+                Holds::Part | Holds::Other => {}
+            }
+            // It must stand still for a while before it says anything.
+            let since = match &still {
+                Some((text, since)) if *text == composer.text => *since,
+                _ => {
+                    let now = Instant::now();
+                    still = Some((composer.text.clone(), now));
+                    now
+                }
+            };
+            let (length, what) = if holds == Holds::Part {
+                (STILL, Shown::Prompt)
+            } else {
+                (STRANGE, Shown::Strange(composer.text.clone()))
+            };
+            if since.elapsed() >= length {
+                Look::Found(what)
+            } else {
+                Look::Until(since + length)
+            }
+        };
+        let deadline = Instant::now() + patience;
+        watch_for(&mut self.pictures, Some(deadline), look)
+            .await
+            .unwrap_or(Shown::Nothing)
+    }
+
+    /// Pastes where no composer can be seen, and waits as the catalog says.
+    async fn paste_blindly(&mut self, typist: &Typist) -> Result<(), Over> {
+        let before = self.seat.program.pane.seq();
+        self.type_text(typist).await?;
+        let settle = self.seat.submit().settle_ms;
+        // A program that shows nothing (a password prompt) gets its Enter all the same.
+        let _ = timeout(
+            Duration::from_millis(settle),
+            self.seat.program.pane.wait(Condition::OutputPast(before)),
+        )
+        .await;
+        Ok(())
+    }
+
+    /// Types Enter until the prompt is accepted.
+    async fn enter(&mut self, typist: &Typist, sees_composer: bool) -> Result<Accepted, Over> {
+        let mut gap = Duration::from_millis(self.seat.submit().gap_ms);
+        let picture = self.pictures.borrow().clone();
+        let (heard, before) = (picture.reports.last(), picture.conversation.clone());
+        for _ in 0..ENTERS {
+            self.silent(gap).await;
+            let seq = self.seat.program.pane.seq();
+            let at = Instant::now();
+            self.type_keys(typist, self.seat.submit().enter.as_bytes())
+                .await?;
+            let entered = if sees_composer {
+                self.entered(heard, &before).await
+            } else {
+                self.entered_blindly(heard, seq).await
+            };
+            match entered {
+                Entered::Accepted(source, detail) => {
+                    let accepted = Instant::now();
+                    self.live
+                        .note(|turn| {
+                            turn.state = TurnState::Running;
+                            turn.stages.submitted = Some(self.live.since_queued(at));
+                            turn.stages.accepted = Some(self.live.since_queued(accepted));
+                            turn.evidence.push(evidence(Step::Accepted, source, detail));
+                        })
+                        .await;
+                    return Ok(Accepted { heard, before, at });
+                }
+                Entered::Lost => gap = gap.max(GAP),
+                Entered::Gone => return Err(Over::gone()),
+                Entered::Unclear => {
+                    return Err(Over::new(
+                        TurnState::Unknown,
+                        "unproven",
+                        "Enter was typed, but nothing shows whether the agent accepted the prompt",
+                    )
+                    .hint("`llmux session screen NAME` shows what is there; it was not typed again"));
+                }
+            }
+        }
+        let cleared = self.clear(typist).await?;
+        let state = if cleared {
+            TurnState::Unsubmitted
+        } else {
+            TurnState::Unknown
+        };
+        let what = if cleared {
+            "the composer was cleared"
+        } else {
+            "the composer still holds it"
+        };
+        Err(Over::new(
+            state,
+            "enter_lost",
+            format!("the agent did not take Enter, {ENTERS} times; {what}"),
+        ))
+    }
+
+    async fn entered(&mut self, heard: u64, before: &Conversation) -> Entered {
+        let deadline = Instant::now() + ACCEPT;
+        let wanted = &self.wanted;
+        let typed = self.pictures.borrow().composer.clone();
+        let mut emptied_at: Option<Instant> = None;
+        let look = |picture: &Arc<Picture>| {
+            if let Some((source, detail)) = told(picture, heard, wanted) {
+                return Look::Found(Entered::Accepted(source, detail));
+            }
+            if picture.has_ended() {
+                return Look::Found(Entered::Gone);
+            }
+            if picture.looks_busy() && !matches!(holds(wanted, picture), Some(Holds::Prompt)) {
+                return Look::Found(Entered::Accepted(Source::Screen, "it looks busy".into()));
+            }
+            match holds(wanted, picture) {
+                Some(Holds::Nothing) if *picture.conversation != *before => {
+                    Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
+                }
+                Some(Holds::Nothing) => {
+                    // Some repaint the composer in two steps.
+                    let since = *emptied_at.get_or_insert_with(Instant::now);
+                    let stands = since + DIALOG_STANDS;
+                    if Instant::now() < stands {
+                        return Look::Until(stands);
+                    }
+                    Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
+                }
+                // It got a line end: the next Enter must come later.
+                Some(Holds::Prompt) if picture.composer != typed => Look::Found(Entered::Lost),
+                None if picture.is(ActivityState::Blocked) => Look::Found(Entered::Accepted(
+                    Source::Screen,
+                    "a dialog took the composer's place".into(),
+                )),
+                _ => {
+                    emptied_at = None;
+                    Look::Wait
+                }
+            }
+        };
+        let entered = watch_for(&mut self.pictures, Some(deadline), look).await;
+        entered.unwrap_or_else(|| match holds(&self.wanted, &self.pictures.borrow()) {
+            Some(Holds::Prompt | Holds::Part) => Entered::Lost,
+            _ => Entered::Unclear,
+        })
+    }
+
+    async fn entered_blindly(&mut self, heard: u64, seq: u64) -> Entered {
+        let wanted = &self.wanted;
+        let look = |picture: &Arc<Picture>| {
+            if let Some((source, detail)) = told(picture, heard, wanted) {
+                Look::Found(Entered::Accepted(source, detail))
+            } else if picture.seq > seq {
+                Look::Found(Entered::Accepted(
+                    Source::Output,
+                    "it printed something after Enter".into(),
+                ))
+            } else if picture.has_ended() {
+                Look::Found(Entered::Gone)
+            } else {
+                Look::Wait
+            }
+        };
+        let deadline = Instant::now() + ACCEPT;
+        watch_for(&mut self.pictures, Some(deadline), look)
+            .await
+            .unwrap_or(Entered::Unclear)
+    }
+
+    /// Waits until the pane was silent for so long.
+    async fn silent(&self, gap: Duration) {
+        if !gap.is_zero() {
+            // Animations go on for ever.
+            let _ = timeout(gap * 4, self.seat.program.pane.wait(Condition::Quiet(gap))).await;
+        }
+    }
+
+    async fn type_text(&self, typist: &Typist) -> Result<(), Over> {
+        typist
+            .paste(&self.live.text)
+            .await
+            .map_err(|error| self.failed(&error))
+    }
+
+    async fn type_keys(&self, typist: &Typist, keys: &[u8]) -> Result<(), Over> {
+        typist.keys(keys).await.map_err(|error| self.failed(&error))
+    }
+
+    /// tmux failed in the middle: nobody knows what was typed.
+    fn failed(&self, error: &crate::session::SessionError) -> Over {
+        if self.pictures.borrow().has_ended() {
+            return Over::gone();
+        }
+        Over::new(
+            TurnState::Unknown,
+            "tmux",
+            format!("tmux failed while the prompt was typed: {error}"),
+        )
+        .hint("`llmux session screen NAME` shows what is there; it was not typed again")
+    }
+}
+
+fn holds(wanted: &Wanted, picture: &Picture) -> Option<Holds> {
+    picture
+        .composer
+        .as_ref()
+        .map(|composer| wanted.in_composer(composer))
+}
+
+/// Whether the agent itself says that it took the prompt.
+fn told(picture: &Picture, heard: u64, wanted: &Wanted) -> Option<(Source, String)> {
+    let report = picture.reports.since(heard).find(|report| match &report.news {
+        News::Accepted(Some(prompt)) => super::conversation::squeeze(prompt).contains(wanted.squeezed()),
+        News::Accepted(None) | News::Working => true,
+        _ => false,
+    })?;
+    Some((report.source, report.detail.clone()))
+}
