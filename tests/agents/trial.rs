@@ -1,20 +1,26 @@
 //! A trial: one agent, one session, one turn after the other, all through the command line.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use llmux_protocol::api::{Reply, Source, Step, Turn, TurnState};
 
 use crate::{
     cli::Cli,
     clock,
-    lab::{Lab, Run, eventually},
+    lab::{Lab, Run},
     model::{Model, Way, reply, token},
     prompts::{self, Prompt},
 };
 
 const NAME: &str = "trial";
-/// How long a turn may take; the slowest answer takes three seconds.
-const LIMIT: &str = "90s";
+/// How long a turn may take; the slowest answer takes four seconds.
+const LIMIT: &str = "40s";
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What came out of a trial.
 #[derive(Debug, Default)]
@@ -28,7 +34,7 @@ pub struct Findings {
     /// From the model's last byte to the end in the receipt, in milliseconds.
     pub overheads: Vec<i64>,
     /// What did not go as it should.
-    pub faults: Vec<String>,
+    pub faults: usize,
 }
 
 /// How often each source was used.
@@ -71,8 +77,12 @@ pub fn run(cli: &Cli) -> Findings {
         match trial.turn(prompt, &token) {
             Ok(()) => trial.findings.good += 1,
             Err(fault) => {
-                eprintln!("{}: {token}: {fault}", cli.key);
-                trial.findings.faults.push(format!("{token}: {fault}"));
+                eprintln!("{}: {token}: {fault}\n", cli.key);
+                trial.findings.faults += 1;
+                if !trial.recovers() {
+                    eprintln!("{}: not ready again; the rest is left out", cli.key);
+                    break;
+                }
             }
         }
     }
@@ -139,14 +149,31 @@ impl Trial {
             return Err(id.to_string());
         }
         let id = id.stdout.trim();
-        eventually("the model is asked", || self.model.served(token));
+        let deadline = Instant::now() + PATIENCE;
+        while self.model.served(token).is_none() {
+            if Instant::now() > deadline {
+                return self.arrived(text, token);
+            }
+            sleep(Duration::from_millis(5));
+        }
         let cancelled = self.lab.llmux(["turn", "cancel", id]);
         let run = self.lab.llmux(["turn", "wait", id, "--json", "--timeout", LIMIT]);
         let turn = self.parsed(&run)?;
         if cancelled.code != 0 || turn.state != TurnState::Cancelled {
             return Err(format!("{cancelled}; {}", self.unexpected(&turn, &run)));
         }
+        if !self.recovers() {
+            return Err(format!("the agent was not interrupted: {}\n{}", told(&turn), self.screen()));
+        }
         Ok(())
+    }
+
+    /// Whether the agent waits for a prompt again, so that what follows is no fault of what went before.
+    fn recovers(&self) -> bool {
+        self.lab
+            .llmux(["session", "wait", NAME, "--until", "idle", "--timeout", LIMIT])
+            .code
+            == 0
     }
 
     fn prompt(&self, flags: &[&str], text: &str) -> Run {
@@ -166,7 +193,9 @@ impl Trial {
             .model
             .served(token)
             .ok_or_else(|| format!("the model never saw it\n{}", self.screen()))?;
-        if served.prompt.contains(text) {
+        // Claude Code composes what it can before it sends it.
+        let arrived = |text: &str| text.replace("e\u{301}", "é");
+        if arrived(&served.prompt).contains(&arrived(text)) {
             Ok(())
         } else {
             Err(format!(
@@ -201,7 +230,9 @@ impl Trial {
     }
 
     fn screen(&self) -> String {
-        self.lab.llmux(["session", "screen", NAME]).stdout.trim().to_owned()
+        let screen = self.lab.llmux(["session", "screen", NAME]).stdout;
+        let rows: Vec<&str> = screen.lines().filter(|row| !row.trim().is_empty()).collect();
+        rows[rows.len().saturating_sub(14)..].join("\n")
     }
 }
 
