@@ -149,3 +149,41 @@ fn claude_counts_as_installed_by_its_own_installer() {
             .installed(&ProgramSearch::new(&env), &env)
     );
 }
+
+#[test]
+fn a_new_conversation_gets_an_id_where_the_agent_takes_one_and_the_flags_choose_none() {
+    let catalog = catalog();
+    let flag = |key: &str, flags| {
+        let agent = catalog.find(key).unwrap();
+        let argv = agent.argv(flags, &environment()).unwrap();
+        agent.pin_flag(&argv).map(str::to_owned)
+    };
+    for key in ["claude", "gemini", "qwen", "copilot", "demo"] {
+        assert_eq!(flag(key, None).as_deref(), Some("--session-id"), "{key}");
+    }
+    assert_eq!(flag("grok", None).as_deref(), Some("-s"));
+    assert_eq!(flag("codex", None), None);
+    for flags in [
+        "--session-id x",
+        "--session-id=x",
+        "--resume x",
+        "-c",
+        "-x --continue",
+    ] {
+        assert_eq!(flag("claude", Some(flags)), None, "{flags}");
+    }
+}
+
+#[test]
+fn another_program_is_not_given_a_flag_it_may_not_know() {
+    let pinned = |key: &str, cmd: &str| {
+        let change = AgentConfig {
+            cmd: Some(cmd.to_owned()),
+            ..AgentConfig::default()
+        };
+        let catalog = changed(key, change).unwrap();
+        catalog.find(key).unwrap().session_id_flag.is_some()
+    };
+    assert!(pinned("claude", "/opt/bin/claude --verbose"));
+    assert!(!pinned("claude", "sh wrapper") && !pinned("claude", "") && !pinned("demo", "llmux demo-agent"));
+}

@@ -27,10 +27,19 @@ impl Rules {
     /// The composer, if it can be seen.
     #[must_use]
     pub fn composer(&self, sight: &Sight<'_>) -> Option<Composer> {
-        let found = self.composer.as_ref()?.find(&Text::new(sight.rows))?;
+        let screen = Text::new(sight.rows);
+        let found = self.composer.as_ref()?.find(&screen)?;
         let rows = sight.rows.get(found.rows.clone())?;
         let bright = sight.bright.get(found.rows)?;
-        let text = self.held(rows, bright);
+        let is_suggestion = self
+            .suggestion
+            .as_ref()
+            .is_some_and(|rule| rule.find(&screen).is_some());
+        let text = if is_suggestion {
+            String::new()
+        } else {
+            self.held(rows, bright)
+        };
         Some(Composer {
             top: self.above(sight, found.top),
             collapsed: is_match(&COLLAPSED, &text),
@@ -49,14 +58,23 @@ impl Rules {
 
     /// The text in the composer's rows.
     fn held(&self, rows: &[String], bright: &[String]) -> String {
-        let lead = rows.first().map_or(0, |row| lead(row));
+        let lead = rows.first().map_or("", |row| lead(row));
         let inner: Vec<_> = rows
             .iter()
             .zip(bright)
             .enumerate()
             .map(|(index, (row, bright))| {
-                let columns = if index == 0 { lead } else { lead.min(margin(row)) };
-                inside(bright, columns)
+                let width = lead.chars().count();
+                // Aider begins every row of a draft like the first.
+                let repeats = row.starts_with(lead.trim_end());
+                inside(
+                    bright,
+                    if index == 0 || repeats {
+                        width
+                    } else {
+                        width.min(margin(row))
+                    },
+                )
             })
             .collect();
         let text = inner.join("\n").trim_matches(is_filler).to_owned();
@@ -84,11 +102,12 @@ impl Rules {
     }
 }
 
-/// The pointer at the beginning of the first row, with what is left of it and one blank behind it.
+/// What stands before the text of the first row: a border, or a pointer and one blank.
 static LEAD: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^[\s\u{a0}]*(?:[│┃][\s\u{a0}]*)?(?:[❯›>*!●][\s\u{a0}]?)?").ok());
-/// A border at the beginning of a further row, with blanks.
+    LazyLock::new(|| Regex::new(r"^[\s\u{a0}]*(?:┃\s*|(?:│\s*)?(?:[❯›>*!●]|[a-z]+ ?>)[\s\u{a0}]?)").ok());
+/// What stands before the text of a further row.
 static MARGIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\s*[│┃]?\s*").ok());
+/// What stands for a long paste.
 static COLLAPSED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?x)\[ (?: Pasted\ [Tt]ext (?:\ \#\d+)? (?:\ \+\d+\ lines)? (?::\ \d+\ lines?)?
@@ -102,17 +121,17 @@ fn is_match(regex: &LazyLock<Option<Regex>>, text: &str) -> bool {
     regex.as_ref().is_some_and(|regex| regex.is_match(text))
 }
 
-fn columns(regex: &LazyLock<Option<Regex>>, row: &str) -> usize {
+fn start<'a>(regex: &LazyLock<Option<Regex>>, row: &'a str) -> &'a str {
     let found = regex.as_ref().and_then(|regex| regex.find(row));
-    found.map_or(0, |found| found.as_str().chars().count())
+    found.map_or("", |found| found.as_str())
 }
 
-fn lead(row: &str) -> usize {
-    columns(&LEAD, row)
+fn lead(row: &str) -> &str {
+    start(&LEAD, row)
 }
 
 fn margin(row: &str) -> usize {
-    columns(&MARGIN, row)
+    start(&MARGIN, row).chars().count()
 }
 
 /// A row without its first characters and a border at its end.

@@ -1,11 +1,24 @@
 //! Reads the question and the answers of a dialog that a rule has recognised.
+//!
+//! Agents draw dialogs in few shapes: a list of numbered answers or a list with a pointer, each in a box or without, and
+//! some that are one agent's own. The lowest list that can be read is the dialog.
+
+mod line;
+mod list;
+mod question;
+mod single;
+mod table;
 
 use llmux_protocol::api::{Dialog, DialogKind, DialogOption};
 
-/// Reads a dialog at the bottom of a screen. What cannot be read stays empty.
+use line::Line;
+
+/// Reads a dialog at the bottom of a screen. What can't be read stays empty.
 #[must_use]
 pub fn read(kind: DialogKind, rows: &[String]) -> Dialog {
-    let found = find(rows).unwrap_or_default();
+    let found = table::copilot_models(rows)
+        .or_else(|| table::opencode_select(rows))
+        .unwrap_or_else(|| plain(rows));
     Dialog {
         id: id(kind, &found),
         kind,
@@ -16,6 +29,7 @@ pub fn read(kind: DialogKind, rows: &[String]) -> Dialog {
     }
 }
 
+/// What a dialog was read as.
 #[derive(Debug, Default)]
 struct Found {
     header: Option<String>,
@@ -24,8 +38,40 @@ struct Found {
     selected: Option<usize>,
 }
 
-fn find(_rows: &[String]) -> Option<Found> {
-    None
+/// The answers of a dialog, and the lines they stand on.
+#[derive(Debug)]
+struct Answers {
+    first: usize,
+    options: Vec<DialogOption>,
+    selected: Option<usize>,
+    /// The question, where it stands on the line of the answers.
+    question: Option<String>,
+}
+
+/// A dialog whose question stands above its answers.
+fn plain(rows: &[String]) -> Found {
+    let lines: Vec<Line<'_>> = rows.iter().map(|row| Line::new(row)).collect();
+    let Some(answers) = single::yes_or_no(&lines)
+        .or_else(|| single::buttons(&lines))
+        .or_else(|| list::numbered(&lines))
+        .or_else(|| list::pointed(&lines))
+    else {
+        return Found::default();
+    };
+    let above = question::above(&lines, answers.first);
+    Found {
+        header: above.header.filter(|_| answers.question.is_none()),
+        question: answers.question.unwrap_or(above.question),
+        options: answers.options,
+        selected: answers.selected,
+    }
+}
+
+fn option(label: impl Into<String>) -> DialogOption {
+    DialogOption {
+        label: label.into(),
+        description: None,
+    }
 }
 
 /// What identifies a dialog, whichever answer is selected.
@@ -38,3 +84,6 @@ fn id(kind: DialogKind, found: &Found) -> String {
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,7 @@ pub struct Rules {
     title_ready: Option<Pattern>,
     pub(super) composer: Option<Rule>,
     pub(super) placeholder: Option<Pattern>,
+    pub(super) suggestion: Option<Rule>,
     pub(super) normal: Option<Rule>,
     pub(super) echo: Option<Pattern>,
     pub(super) bullet: Option<Pattern>,
@@ -57,7 +58,7 @@ impl Rules {
     /// Whether a ready screen can be told at all.
     #[must_use]
     pub fn knows_ready(&self) -> bool {
-        self.ready.is_some()
+        self.ready_rule().is_some()
     }
 
     /// Recognises a ready screen by the operator's pattern.
@@ -70,15 +71,15 @@ impl Rules {
     #[must_use]
     pub fn screen(&self, sight: &Sight<'_>) -> Option<Seen> {
         let text = Text::new(sight.rows);
-        let find = |rule: &Option<Rule>| rule.as_ref().and_then(|rule| rule.find(&text));
-        for (rule, kind) in self.dialogs() {
+        let find = |rule: Option<&Rule>| rule.and_then(|rule| rule.find(&text));
+        for (rule, kind) in self.dialogs(&text) {
             if let Some(found) = find(rule) {
                 return Some(seen(ActivityState::Blocked, Some(kind), found));
             }
         }
         for (rule, state) in [
-            (&self.busy, ActivityState::Busy),
-            (&self.ready, ActivityState::Ready),
+            (self.busy.as_ref(), ActivityState::Busy),
+            (self.ready_rule(), ActivityState::Ready),
         ] {
             if let Some(found) = find(rule) {
                 return Some(seen(state, None, found));
@@ -87,13 +88,23 @@ impl Rules {
         None
     }
 
-    fn dialogs(&self) -> [(&Option<Rule>, DialogKind); 4] {
+    fn ready_rule(&self) -> Option<&Rule> {
+        self.ready.as_ref().or(self.composer.as_ref())
+    }
+
+    /// The dialogs to look for. They take the composer's place: beside one, their words are conversation.
+    fn dialogs(&self, text: &Text) -> [(Option<&Rule>, DialogKind); 4] {
+        let is_hidden = self
+            .composer
+            .as_ref()
+            .is_none_or(|rule| rule.find(text).is_none());
         [
             (&self.login, DialogKind::Login),
             (&self.trust, DialogKind::Trust),
             (&self.approval, DialogKind::Approval),
             (&self.question, DialogKind::Question),
         ]
+        .map(|(rule, kind)| (rule.as_ref().filter(|_| is_hidden), kind))
     }
 
     /// What the title says, if the agent tells its state there.

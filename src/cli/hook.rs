@@ -25,6 +25,9 @@ use crate::{client::session_path, config::Environment};
 /// How long it may take, standard input included.
 const AT_MOST: Duration = Duration::from_millis(1500);
 
+/// How long standard input may take of it.
+const INPUT_AT_MOST: Duration = Duration::from_millis(750);
+
 /// The largest payload, in bytes; a larger one is left out, the event is still told.
 const MAX_PAYLOAD_BYTES: u64 = 4 << 20;
 
@@ -57,7 +60,8 @@ fn tell(hook: &Hook, session: &str, mut env: Environment, global: Global) -> Res
         .build()
         .map_err(Failure::internal)?;
     let context = Context::new(env, global);
-    let told = runtime.block_on(timeout(AT_MOST, post(hook, session, &context)));
+    // In a block of its own: a timer can't be made outside of the runtime.
+    let told = runtime.block_on(async { timeout(AT_MOST, post(hook, session, &context)).await });
     // A pipe that never ends must not keep the agent.
     runtime.shutdown_background();
     told.unwrap_or_else(|_| {
@@ -81,9 +85,11 @@ async fn request(hook: &Hook) -> Result<HookRequest, Failure> {
     };
     let payload = match rest.last() {
         Some(payload) => Ok(payload.as_encoded_bytes().to_vec()),
-        None => tokio::task::spawn_blocking(piped)
-            .await
-            .map_err(Failure::internal)?,
+        None => match timeout(INPUT_AT_MOST, tokio::task::spawn_blocking(piped)).await {
+            Ok(read) => read.map_err(Failure::internal)?,
+            // An agent that leaves the pipe open has told the event all the same.
+            Err(_) => Err("standard input does not end".to_owned()),
+        },
     };
     let payload = payload.and_then(|bytes| parsed(&bytes)).unwrap_or_else(|why| {
         say(&format!("hook: the payload is left out: {why}"));
@@ -122,6 +128,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{cli::failure::Exit, client::fake};
 
     #[tokio::test]
     async fn the_last_word_is_the_payload() {
@@ -136,6 +143,42 @@ mod tests {
             assert_eq!((request.event.as_str(), request.payload), (event, payload));
         }
         assert!(request(&Hook { words: Vec::new() }).await.is_err());
+    }
+
+    #[test]
+    fn an_event_reaches_the_daemon() {
+        let daemons = tokio::runtime::Runtime::new().unwrap();
+        let ok = [fake::answer("200 OK", "{\"ok\":true}")];
+        let (dir, socket, server) = daemons.block_on(async { fake::daemon(&ok) });
+        let env = Environment::new(
+            dir.path(),
+            dir.path(),
+            [("LLMUX_SOCKET", socket.to_str().unwrap())],
+        );
+        let words = ["Stop", "{}"].map(OsString::from).to_vec();
+        tell(&Hook { words }, "x", env, Global::default()).unwrap();
+        let seen = daemons.block_on(server).unwrap();
+        assert!(seen[0].starts_with("POST /api/sessions/x/hook "), "{}", seen[0]);
+        assert!(
+            seen[0].ends_with("{\"event\":\"Stop\",\"payload\":{}}"),
+            "{}",
+            seen[0]
+        );
+    }
+
+    #[test]
+    fn where_no_daemon_answers_none_is_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("absent");
+        let env = Environment::new(
+            dir.path(),
+            dir.path(),
+            [("LLMUX_SOCKET", socket.to_str().unwrap())],
+        );
+        let words = vec![OsString::from("Stop"), OsString::from("{}")];
+        let failure = tell(&Hook { words }, "x", env, Global::default()).unwrap_err();
+        assert_eq!(failure.kind(), Exit::Unavailable);
+        assert!(!socket.exists());
     }
 
     #[test]

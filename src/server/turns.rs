@@ -137,7 +137,7 @@ fn refused(turn: &Turn) -> Result<(), TurnRefusal> {
             | TurnState::Blocked
             | TurnState::Ended
     );
-    if is_on_its_way {
+    if is_on_its_way || turn.stages.accepted.is_some() {
         Ok(())
     } else {
         Err(TurnRefusal::of(turn))

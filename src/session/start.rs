@@ -47,7 +47,7 @@ impl Sessions {
             .size
             .map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
         self.reserve(&record).await?;
-        match self.launch(&record, size, true).await {
+        match self.launch(&record, size, !request.skip_init).await {
             Ok(()) => self.get(name.as_str()).await,
             // Whether tmux started it is unknown; the next look tells, and the record is there for it.
             Err(error @ SessionError::Tmux(RunError::Disconnected | RunError::TimedOut)) => Err(error),

@@ -172,6 +172,12 @@ impl<'a> Ending<'a> {
             (false, true) => HOLD,
             (false, false) => HOLD_IDLE,
         };
+        // Without rules, ready is what has been silent for long enough already.
+        let hold = if picture.belief.source == Source::Output {
+            Duration::ZERO
+        } else {
+            hold
+        };
         let silent = (picture.printed_at + SILENT).min(since + RESTLESS);
         let due = (since + hold).max(silent);
         if Instant::now() < due {

@@ -13,6 +13,7 @@ mod hook;
 mod live;
 mod marker;
 mod oracle;
+mod over;
 mod picture;
 mod report;
 mod seat;

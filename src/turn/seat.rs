@@ -18,8 +18,9 @@ use super::{
     live::{Live, Stop, evidence},
     marker::Marker,
     oracle::Oracle,
+    over::Over,
     picture::Picture,
-    submit::{Accepted, Over, Submission, Submitted},
+    submit::{Accepted, Submission, Submitted},
     turnq::{Coordinator, Hold},
     view::{Look, watch_for},
 };

@@ -13,8 +13,8 @@ use super::{
     error::TurnFault,
     live::Live,
     oracle::Oracle,
+    over::Over,
     seat::{self, Seat, Setting},
-    submit::Over,
 };
 use tokio::sync::RwLock;
 

@@ -286,7 +286,7 @@ impl Lab {
     /// Types a prompt.
     #[track_caller]
     pub fn prompt(&self, name: &str, text: &str) {
-        self.llmux_reads(text.as_bytes(), ["session", "prompt", name, "-"])
+        self.llmux_reads(text.as_bytes(), ["session", "prompt", name, "--now", "-"])
             .ok();
     }
 

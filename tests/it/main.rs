@@ -18,6 +18,7 @@ mod outside;
 mod panes;
 mod process_tree;
 mod real_programs;
+mod recordings;
 mod recovery;
 mod registry;
 mod screen;

@@ -238,6 +238,10 @@ pub struct TurnError {
 }
 
 /// Sends a prompt: `POST /api/sessions/{name}/turns`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of its own on the wire"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
@@ -344,6 +348,10 @@ pub struct TurnCancel {
 }
 
 /// One step of a growing turn, a line of JSON: `GET /api/turns/{id}/events`.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is written or read at once and never kept"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum TurnEvent {

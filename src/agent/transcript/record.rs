@@ -123,15 +123,17 @@ impl Owner {
         {
             return Some(false);
         }
+        let ours = |cwds: &[String], found: &str| cwds.iter().any(|cwd| cwd == found);
         match (self, format) {
             // Only Gemini's file names do not hold the whole id.
             (Self::Id(id), Format::Gemini) => str_at(record, "/sessionId").map(|found| found == id),
-            (Self::Id(_), _) => None,
-            (Self::Cwd(cwds), Format::Codex) if record["type"] == "session_meta" => {
-                str_at(record, "/payload/cwd").map(|found| cwds.iter().any(|cwd| cwd == found))
+            (Self::Cwd(cwds), Format::Codex) if kind(record) == "session_meta" => {
+                str_at(record, "/payload/cwd").map(|found| ours(cwds, found))
             }
-            (Self::Cwd(_), Format::Codex | Format::Gemini) => None,
-            (Self::Cwd(cwds), _) => str_at(record, "/cwd").map(|found| cwds.iter().any(|cwd| cwd == found)),
+            (Self::Cwd(cwds), Format::Demo | Format::Claude | Format::Qwen) => {
+                str_at(record, "/cwd").map(|found| ours(cwds, found))
+            }
+            _ => None,
         }
     }
 }

@@ -214,7 +214,8 @@ fn a_line_that_is_too_long_is_passed_over_and_not_kept() {
     let chunk = vec![b'x'; 1 << 20];
     for _ in 0..40 {
         tail.feed(&chunk, &mut entries);
-        assert!(tail.held() <= 32 << 20);
+        // A buffer doubles as it grows.
+        assert!(tail.held() <= 64 << 20);
     }
     tail.feed(b"\"}\n", &mut entries);
     tail.feed(demo_lines(CWD, &["after"]).as_bytes(), &mut entries);
@@ -311,7 +312,7 @@ async fn a_folder_that_is_removed_and_made_again_is_watched_again() {
 async fn all_files_of_the_directory_are_told_where_no_id_is_known() {
     let lab = Lab::new();
     lab.demo("old", &["old"]);
-    let old = SystemTime::now() - Duration::from_secs(3600);
+    let old = SystemTime::now() - Duration::from_hours(1);
     let file = OpenOptions::new()
         .append(true)
         .open(lab.path(&demo_path("old")))

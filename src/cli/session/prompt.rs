@@ -23,9 +23,11 @@ const EXAMPLES: &str = "Examples:
   git diff | llmux session prompt main - --stream
   id=$(llmux session prompt main --async \"run the tests\"); llmux turn wait \"$id\"
 
-Ends with 10 if the prompt was refused, 11 if it was typed and taken back, 12 if the agent asks something, 13 if the
-session is gone or not running, 14 if the turn was cancelled, 15 if nobody can say how it ended, 16 if the agent says
-that it failed, 124 if it took too long, and 130 on Ctrl-C.";
+Ends with:
+  10  refused, nothing was typed       14  the turn was cancelled
+  11  typed and taken back             15  nobody can say how it ended
+  12  the agent asks something         16  the agent says that it failed
+  13  session gone or not running     124  it took too long (130: Ctrl-C)";
 
 #[expect(
     clippy::struct_excessive_bools,
@@ -139,7 +141,8 @@ fn request(args: &Prompt, prompt: String) -> TurnRequest {
 
 /// Says what became of a prompt whose end is not waited for.
 fn report(args: &Prompt, turn: &Turn, out: &mut Out<impl std::io::Write>) -> Result<(), Failure> {
-    let outcome = if turn.state.is_final() {
+    // What becomes of a prompt that was accepted is asked of its turn.
+    let outcome = if turn.state.is_final() && turn.stages.accepted.is_none() {
         outcome::check(turn)
     } else {
         Ok(())

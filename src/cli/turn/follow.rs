@@ -45,14 +45,13 @@ impl Follow {
             seen = stream::events(&mut self.client, &self.id, &mut printer) => seen?,
             exit = self.signals.next() => return Err(self.leave(exit).await),
         };
-        let turn = match seen {
-            Some(turn) => turn,
+        let turn = if let Some(turn) = seen {
+            turn
+        } else {
             // The daemon left; the next one knows how it ends.
-            None => {
-                let turn = self.end(&TurnWait::default()).await?;
-                printer.turn(&turn)?;
-                turn
-            }
+            let turn = self.end(&TurnWait::default()).await?;
+            printer.turn(&turn)?;
+            turn
         };
         printer.finish(&turn)?;
         Ok(turn)

@@ -3,11 +3,11 @@
 //! Nothing is typed into what is not known to be ready. A paste is only repeated after keys that clear the composer, and
 //! Enter only while the composer still shows the prompt: so nothing is ever submitted twice.
 
+mod enter;
+
 use std::{sync::Arc, time::Duration};
 
-use llmux_protocol::api::{
-    ActivityState, Dialog, DraftPolicy, Evidence, Origin, Source, Step, TurnError, TurnState,
-};
+use llmux_protocol::api::{ActivityState, Dialog, DraftPolicy, Origin, Source, Step, TurnState};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -16,9 +16,9 @@ use tokio::{
 use super::{
     composer::{Holds, Wanted},
     conversation::Conversation,
-    live::{Live, Stop, evidence},
+    live::{Live, evidence},
+    over::Over,
     picture::Picture,
-    report::News,
     seat::Seat,
     view::{Look, watch_for},
 };
@@ -38,12 +38,6 @@ const BYTES_A_SECOND: u64 = 100_000;
 const STILL: Duration = Duration::from_millis(300);
 /// How long something strange in the composer may stand there before it counts as somebody's.
 const STRANGE: Duration = Duration::from_millis(700);
-/// How long the agent may take to accept after each Enter.
-const ACCEPT: Duration = Duration::from_secs(1);
-/// How often Enter is typed at most.
-const ENTERS: usize = 3;
-/// How long the pane must be silent before an Enter that follows a lost one.
-const GAP: Duration = Duration::from_millis(150);
 /// How long clearing the composer may take to show.
 const CLEARED: Duration = Duration::from_secs(1);
 /// How long a dialog must stand before it counts: screens are painted in pieces.
@@ -66,70 +60,6 @@ pub(super) struct Accepted {
     pub(super) at: Instant,
 }
 
-/// How a turn ends without an answer.
-pub(super) struct Over {
-    pub(super) state: TurnState,
-    pub(super) error: Option<Box<TurnError>>,
-    pub(super) dialog: Option<Box<Dialog>>,
-    pub(super) evidence: Option<Box<Evidence>>,
-}
-
-impl Over {
-    pub(super) fn new(state: TurnState, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            state,
-            error: Some(Box::new(TurnError {
-                code: code.to_owned(),
-                message: message.into(),
-                hint: None,
-            })),
-            dialog: None,
-            evidence: None,
-        }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        if let Some(error) = &mut self.error {
-            error.hint = Some(hint.into());
-        }
-        self
-    }
-
-    pub(super) fn gone() -> Self {
-        Self::new(
-            TurnState::SessionGone,
-            "session_gone",
-            "the agent's program has ended",
-        )
-        .hint("`llmux session restart NAME` starts it again")
-    }
-
-    pub(super) fn stopped(stop: Stop) -> Self {
-        match stop {
-            Stop::Cancelled => Self::new(TurnState::Cancelled, "cancelled", "the turn was cancelled"),
-            Stop::TimedOut => Self::new(TurnState::Timeout, "timeout", "the turn did not end in time")
-                .hint("the agent may still work on it; `llmux session explain NAME` shows what it does"),
-        }
-    }
-
-    fn dialog(dialog: &Dialog) -> Self {
-        let question = if dialog.question.is_empty() {
-            "a question"
-        } else {
-            &dialog.question
-        };
-        Self {
-            dialog: Some(Box::new(dialog.clone())),
-            ..Self::new(
-                TurnState::Refused,
-                "dialog",
-                format!("a dialog is open ({}): {question}", dialog.kind.as_str()),
-            )
-            .hint("answer it with `llmux session answer NAME ...`, or type anyway with --force")
-        }
-    }
-}
-
 /// The state of one submission.
 pub(super) struct Submission<'a> {
     seat: &'a Seat,
@@ -144,15 +74,6 @@ enum Shown {
     Nothing,
     Strange(String),
     Dialog(Arc<Dialog>),
-    Gone,
-}
-
-/// What came of an Enter.
-enum Entered {
-    Accepted(Source, String),
-    /// The composer still shows the prompt; it may have got a line end.
-    Lost,
-    Unclear,
     Gone,
 }
 
@@ -201,6 +122,8 @@ impl<'a> Submission<'a> {
                     Look::Wait
                 }
                 ActivityState::Ready => found(Ok(picture.clone())),
+                // A person types without waiting for anything.
+                _ if live.request.now => found(Ok(picture.clone())),
                 _ => {
                     let latest = picture.belief.since.max(begun) + patience;
                     if Instant::now() < latest {
@@ -458,142 +381,6 @@ impl<'a> Submission<'a> {
         Ok(())
     }
 
-    /// Types Enter until the prompt is accepted.
-    async fn enter(&mut self, typist: &Typist, sees_composer: bool) -> Result<Accepted, Over> {
-        let mut gap = Duration::from_millis(self.seat.submit().gap_ms);
-        let picture = self.pictures.borrow().clone();
-        let (heard, before) = (picture.reports.last(), picture.conversation.clone());
-        for _ in 0..ENTERS {
-            self.silent(gap).await;
-            let seq = self.seat.program.pane.seq();
-            let at = Instant::now();
-            self.type_keys(typist, self.seat.submit().enter.as_bytes())
-                .await?;
-            let entered = if sees_composer {
-                self.entered(heard, &before).await
-            } else {
-                self.entered_blindly(heard, seq).await
-            };
-            match entered {
-                Entered::Accepted(source, detail) => {
-                    let accepted = Instant::now();
-                    self.live
-                        .note(|turn| {
-                            turn.state = TurnState::Running;
-                            turn.stages.submitted = Some(self.live.since_queued(at));
-                            turn.stages.accepted = Some(self.live.since_queued(accepted));
-                            turn.evidence.push(evidence(Step::Accepted, source, detail));
-                        })
-                        .await;
-                    return Ok(Accepted { heard, before, at });
-                }
-                Entered::Lost => gap = gap.max(GAP),
-                Entered::Gone => return Err(Over::gone()),
-                Entered::Unclear => {
-                    return Err(Over::new(
-                        TurnState::Unknown,
-                        "unproven",
-                        "Enter was typed, but nothing shows whether the agent accepted the prompt",
-                    )
-                    .hint("`llmux session screen NAME` shows what is there; it was not typed again"));
-                }
-            }
-        }
-        let cleared = self.clear(typist).await?;
-        let state = if cleared {
-            TurnState::Unsubmitted
-        } else {
-            TurnState::Unknown
-        };
-        let what = if cleared {
-            "the composer was cleared"
-        } else {
-            "the composer still holds it"
-        };
-        Err(Over::new(
-            state,
-            "enter_lost",
-            format!("the agent did not take Enter, {ENTERS} times; {what}"),
-        ))
-    }
-
-    async fn entered(&mut self, heard: u64, before: &Conversation) -> Entered {
-        let deadline = Instant::now() + ACCEPT;
-        let wanted = &self.wanted;
-        let typed = self.pictures.borrow().composer.clone();
-        let mut emptied_at: Option<Instant> = None;
-        let look = |picture: &Arc<Picture>| {
-            if let Some((source, detail)) = told(picture, heard, wanted) {
-                return Look::Found(Entered::Accepted(source, detail));
-            }
-            if picture.has_ended() {
-                return Look::Found(Entered::Gone);
-            }
-            if picture.looks_busy() && !matches!(holds(wanted, picture), Some(Holds::Prompt)) {
-                return Look::Found(Entered::Accepted(Source::Screen, "it looks busy".into()));
-            }
-            match holds(wanted, picture) {
-                Some(Holds::Nothing) if *picture.conversation != *before => {
-                    Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
-                }
-                Some(Holds::Nothing) => {
-                    // Some repaint the composer in two steps.
-                    let since = *emptied_at.get_or_insert_with(Instant::now);
-                    let stands = since + DIALOG_STANDS;
-                    if Instant::now() < stands {
-                        return Look::Until(stands);
-                    }
-                    Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
-                }
-                // It got a line end: the next Enter must come later.
-                Some(Holds::Prompt) if picture.composer != typed => Look::Found(Entered::Lost),
-                None if picture.is(ActivityState::Blocked) => Look::Found(Entered::Accepted(
-                    Source::Screen,
-                    "a dialog took the composer's place".into(),
-                )),
-                _ => {
-                    emptied_at = None;
-                    Look::Wait
-                }
-            }
-        };
-        let entered = watch_for(&mut self.pictures, Some(deadline), look).await;
-        entered.unwrap_or_else(|| match holds(&self.wanted, &self.pictures.borrow()) {
-            Some(Holds::Prompt | Holds::Part) => Entered::Lost,
-            _ => Entered::Unclear,
-        })
-    }
-
-    async fn entered_blindly(&mut self, heard: u64, seq: u64) -> Entered {
-        let wanted = &self.wanted;
-        let look = |picture: &Arc<Picture>| {
-            if let Some((source, detail)) = told(picture, heard, wanted) {
-                Look::Found(Entered::Accepted(source, detail))
-            } else if picture.seq > seq {
-                Look::Found(Entered::Accepted(
-                    Source::Output,
-                    "it printed something after Enter".into(),
-                ))
-            } else if picture.has_ended() {
-                Look::Found(Entered::Gone)
-            } else {
-                Look::Wait
-            }
-        };
-        let deadline = Instant::now() + ACCEPT;
-        watch_for(&mut self.pictures, Some(deadline), look)
-            .await
-            .unwrap_or(Entered::Unclear)
-    }
-
-    /// Waits until the pane was silent for so long.
-    async fn silent(&self, gap: Duration) {
-        if !gap.is_zero() {
-            // Animations go on for ever.
-            let _ = timeout(gap * 4, self.seat.program.pane.wait(Condition::Quiet(gap))).await;
-        }
-    }
-
     async fn type_text(&self, typist: &Typist) -> Result<(), Over> {
         typist
             .paste(&self.live.text)
@@ -617,21 +404,4 @@ impl<'a> Submission<'a> {
         )
         .hint("`llmux session screen NAME` shows what is there; it was not typed again")
     }
-}
-
-fn holds(wanted: &Wanted, picture: &Picture) -> Option<Holds> {
-    picture
-        .composer
-        .as_ref()
-        .map(|composer| wanted.in_composer(composer))
-}
-
-/// Whether the agent itself says that it took the prompt.
-fn told(picture: &Picture, heard: u64, wanted: &Wanted) -> Option<(Source, String)> {
-    let report = picture.reports.since(heard).find(|report| match &report.news {
-        News::Accepted(Some(prompt)) => super::conversation::squeeze(prompt).contains(wanted.squeezed()),
-        News::Accepted(None) | News::Working => true,
-        _ => false,
-    })?;
-    Some((report.source, report.detail.clone()))
 }

@@ -1,0 +1,69 @@
+//! How a turn ends without an answer.
+
+use llmux_protocol::api::{Dialog, Evidence, TurnError, TurnState};
+
+use super::live::Stop;
+
+/// How a turn ends without an answer.
+pub(super) struct Over {
+    pub(super) state: TurnState,
+    pub(super) error: Option<Box<TurnError>>,
+    pub(super) dialog: Option<Box<Dialog>>,
+    pub(super) evidence: Option<Box<Evidence>>,
+}
+
+impl Over {
+    pub(super) fn new(state: TurnState, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            state,
+            error: Some(Box::new(TurnError {
+                code: code.to_owned(),
+                message: message.into(),
+                hint: None,
+            })),
+            dialog: None,
+            evidence: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(error) = &mut self.error {
+            error.hint = Some(hint.into());
+        }
+        self
+    }
+
+    pub(super) fn gone() -> Self {
+        Self::new(
+            TurnState::SessionGone,
+            "session_gone",
+            "the agent's program has ended",
+        )
+        .hint("`llmux session restart NAME` starts it again")
+    }
+
+    pub(super) fn stopped(stop: Stop) -> Self {
+        match stop {
+            Stop::Cancelled => Self::new(TurnState::Cancelled, "cancelled", "the turn was cancelled"),
+            Stop::TimedOut => Self::new(TurnState::Timeout, "timeout", "the turn did not end in time")
+                .hint("the agent may still work on it; `llmux session explain NAME` shows what it does"),
+        }
+    }
+
+    pub(super) fn dialog(dialog: &Dialog) -> Self {
+        let question = if dialog.question.is_empty() {
+            "a question"
+        } else {
+            &dialog.question
+        };
+        Self {
+            dialog: Some(Box::new(dialog.clone())),
+            ..Self::new(
+                TurnState::Refused,
+                "dialog",
+                format!("a dialog is open ({}): {question}", dialog.kind.as_str()),
+            )
+            .hint("answer it with `llmux session answer NAME ...`, or type anyway with --force")
+        }
+    }
+}
