@@ -74,7 +74,7 @@ impl Rules {
         let find = |rule: Option<&Rule>| rule.and_then(|rule| rule.find(&text));
         for (rule, kind) in self.dialogs(&text) {
             if let Some(found) = find(rule) {
-                return Some(seen(ActivityState::Blocked, Some(kind), found));
+                return Some(seen(ActivityState::Blocked, Some(kind), &found));
             }
         }
         for (rule, state) in [
@@ -82,7 +82,7 @@ impl Rules {
             (self.ready_rule(), ActivityState::Ready),
         ] {
             if let Some(found) = find(rule) {
-                return Some(seen(state, None, found));
+                return Some(seen(state, None, &found));
             }
         }
         None
@@ -123,13 +123,44 @@ impl Rules {
             detail: title.to_owned(),
         })
     }
+
+    #[cfg(test)]
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let rules = [
+            &self.login,
+            &self.trust,
+            &self.approval,
+            &self.question,
+            &self.busy,
+            &self.ready,
+            &self.composer,
+            &self.suggestion,
+            &self.normal,
+        ];
+        let patterns = [
+            &self.title_blocked,
+            &self.title_busy,
+            &self.title_ready,
+            &self.placeholder,
+            &self.echo,
+            &self.bullet,
+            &self.chrome,
+            &self.error,
+            &self.interrupted,
+        ];
+        let of_rules = rules.into_iter().flatten().flat_map(Rule::patterns);
+        of_rules.chain(patterns.into_iter().flatten())
+    }
 }
 
-fn seen(state: ActivityState, kind: Option<DialogKind>, found: Found) -> Seen {
+fn seen(state: ActivityState, kind: Option<DialogKind>, found: &Found) -> Seen {
     Seen {
         state,
         kind,
-        detail: found.evidence.trim().to_owned(),
+        detail: found
+            .evidence
+            .trim_matches(|c: char| c.is_whitespace() || matches!(c, '│' | '┃'))
+            .to_owned(),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::{collections::BTreeMap, sync::LazyLock};
+
 use super::*;
 use crate::agent::{Catalog, Composer};
 
@@ -5,9 +7,11 @@ fn rows(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// One for all tests, so that each pattern is compiled once.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::new(&BTreeMap::new()).unwrap());
+
 fn rules(agent: &str) -> Rules {
-    let catalog = Catalog::new(&std::collections::BTreeMap::new()).unwrap();
-    catalog.find(agent).unwrap().rules.clone()
+    CATALOG.find(agent).unwrap().rules.clone()
 }
 
 /// A screen on which nothing is dim.
@@ -66,8 +70,202 @@ fn the_title_tells_the_state_of_agents_that_say_it_there() {
 }
 
 #[test]
+fn words_of_a_dialog_in_the_conversation_ask_nothing() {
+    for (agent, text) in [
+        ("demo", format!(" Do you want to proceed?\n{BOX}")),
+        (
+            "codex",
+            "• Trust this folder?\n\n› \n\n  model · /tmp\n  ? for shortcuts".to_owned(),
+        ),
+        (
+            "gemini",
+            "────────────\n YOLO\n\n * Do you trust the files in this folder?\n\n a\n b".to_owned(),
+        ),
+    ] {
+        assert_eq!(state(&rules(agent), &text), Some(ActivityState::Ready), "{agent}");
+    }
+}
+
+#[test]
+fn words_of_a_busy_row_in_a_reply_are_no_work() {
+    let claude =
+        "● I show (esc to interrupt)\n  and esc to interrupt\n\n────────────\n❯ \n────────────\n  ⏵⏵ auto";
+    assert_eq!(state(&rules("claude"), claude), Some(ActivityState::Ready));
+    let footer = format!("{claude} mode on · esc to interrupt");
+    assert_eq!(state(&rules("claude"), &footer), Some(ActivityState::Busy));
+}
+
+#[test]
+fn an_agent_without_rules_tells_nothing() {
+    let none = Rules::default();
+    assert!(!none.knows_ready() && rules("demo").knows_ready() && rules("aider").knows_ready());
+    assert_eq!(state(&none, BOX), None);
+    assert_eq!((none.echo("❯ a"), none.reply_row("● a")), (None, Some("● a")));
+    assert_eq!((none.error("● API Error"), none.interrupted("x")), (None, false));
+}
+
+#[test]
 fn the_composer_begins_at_its_box_or_at_the_busy_row_above() {
     let text = format!("● hello\n\n✻ Working… (esc to interrupt)\n{BOX}");
-    let composer = composer("demo", &text);
-    assert_eq!((composer.top, composer.text.as_str()), (2, "Type a prompt"));
+    assert_eq!(composer("demo", &text).top, 2);
+    assert_eq!(composer("demo", &format!("● hello\n\n\n{BOX}")).top, 3);
+    assert_eq!(composer("demo", BOX).top, 0);
+}
+
+#[test]
+fn a_draft_is_read_without_pointers_and_borders() {
+    let twice = "hello\n\n  there";
+    for (agent, text) in [
+        ("demo", "────────\n❯ hello\n\n    there\n────────\n  foot"),
+        ("claude", "────────\n❯\u{a0}hello\n\n    there\n────────\n  foot"),
+        ("codex", "• old\n\n› hello\n\n    there\n\n  model · ~/a\n"),
+        ("gemini", "────────\n YOLO\n\n * hello\n\n     there\n\n a\n b"),
+        ("qwen", "────────\n* hello\n\n    there\u{200b}\n────────\n  foot"),
+        (
+            "opencode",
+            "  ┃\n  ┃  hello\n  ┃\n  ┃    there\n  ┃\n  ┃  Build · Model\n  ╹▀▀▀▀▀▀▀▀▀▀",
+        ),
+        (
+            "grok",
+            " ╭───────────╮\n │ ❯ hello   │\n │           │ █\n │     there │\n ╰── Model ──╯",
+        ),
+        (
+            "continue",
+            "╭───────────╮\n│ ● hello   │\n│           │\n│     there │\n╰───────────╯\n  [auto]",
+        ),
+        ("aider", "────────\n> hello\n>\n>   there"),
+        ("goose", "  ╌╌╌ 0% 0/128k\n> hello\n\n  there"),
+        ("copilot", "────────\n❯ hello\n\n    there\n────────\n foot"),
+    ] {
+        let composer = composer(agent, text);
+        let expected = if agent == "goose" { "hello\n\nthere" } else { twice };
+        assert_eq!(composer.text, expected, "{agent}");
+        assert!(!composer.collapsed, "{agent}");
+    }
+}
+
+#[test]
+fn a_placeholder_is_no_draft() {
+    for (agent, text) in [
+        (
+            "claude",
+            "────────\n❯ Press up to edit queued messages\n────────\n  foot",
+        ),
+        (
+            "gemini",
+            "────────\n YOLO\n\n *   Type your message or @path/to/file\n\n a\n b",
+        ),
+        (
+            "qwen",
+            "────────\n*   Type your message or @path/to/file\n────────\n  foot",
+        ),
+        (
+            "continue",
+            "╭────────╮\n│ ● ▋Ask anything, @ for context, / for │\n╰────────╯",
+        ),
+        ("goose", "  ╌╌╌ 0% 0/128k\n> Enter to send · Ctrl+J newline"),
+        (
+            "grok",
+            " ╭──────╮\n │ ❯ Echo: CWD │\n ╰── M ──╯\n\n  Tab/→:accept suggestion",
+        ),
+    ] {
+        assert_eq!(composer(agent, text).text, "", "{agent}");
+    }
+}
+
+#[test]
+fn what_is_dim_is_no_draft() {
+    let rows = rows("────────\n❯ hello world\n────────");
+    for (bright, held) in [("❯", ""), ("❯ hello", "hello"), ("", "")] {
+        let bright = [String::new(), bright.to_owned(), String::new()];
+        let sight = Sight {
+            rows: &rows,
+            bright: &bright,
+            title: "",
+        };
+        assert_eq!(rules("demo").composer(&sight).unwrap().text, held);
+    }
+}
+
+#[test]
+fn a_stand_in_for_a_long_paste_is_noticed() {
+    for stand_in in [
+        "[Pasted text #1 +6 lines]",
+        "[Pasted text #1]",
+        "[Pasted Text: 7 lines]",
+        "[Pasted Content 713 chars]",
+        "[Pasted ~3 lines]",
+        "[Paste #1 - 30 lines]",
+        "[Pasted: 7 lines]",
+    ] {
+        let text = format!("────────\n❯ look: {stand_in} there\n────────");
+        assert!(composer("demo", &text).collapsed, "{stand_in}");
+    }
+}
+
+#[test]
+fn a_composer_in_normal_mode_is_noticed() {
+    let screen = |foot: &str| rows(&format!("────────\n❯\n────────\n  -- {foot} --"));
+    assert!(rules("demo").normal_mode(&sight(&screen("NORMAL"))));
+    assert!(!rules("demo").normal_mode(&sight(&screen("INSERT"))));
+}
+
+#[test]
+fn rows_of_a_conversation_are_told_apart() {
+    let claude = rules("claude");
+    assert_eq!(claude.echo("❯ hello"), Some("hello"));
+    assert_eq!(claude.echo("  hello"), None);
+    assert_eq!(claude.reply_row("● hello"), Some("hello"));
+    assert_eq!(claude.reply_row("    indented"), Some("  indented"));
+    assert_eq!(claude.reply_row(""), Some(""));
+    for chrome in [
+        "✻ Baked for 3s · done 1:37 AM",
+        "· Envisioning… (0s)",
+        "  ⎿ \u{a0}Tip: x",
+    ] {
+        assert_eq!(claude.reply_row(chrome), None, "{chrome}");
+    }
+    assert!(claude.interrupted("  ⎿ \u{a0}Interrupted · What should Claude do instead?"));
+    assert_eq!(
+        claude.error("● API Error: 400 mock error 400").as_deref(),
+        Some("API Error: 400 mock error 400")
+    );
+    assert_eq!(
+        rules("qwen").reply_row("  ◆\u{fe0e} hello          █"),
+        Some("hello")
+    );
+    assert_eq!(
+        rules("grok").echo("     ❯ hello           2:34 AM"),
+        Some("hello")
+    );
+}
+
+#[test]
+fn every_pattern_of_the_catalog_is_a_regular_expression() {
+    for agent in CATALOG.all() {
+        for pattern in agent.rules.patterns() {
+            assert!(pattern.regex().is_some(), "{} {pattern:?}", agent.key);
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_screen_panics(
+        shown in proptest::collection::vec("[ ─❯›>●┃│╭╰*a漢\u{a0}1.·~/-]{0,12}", 0..9),
+        bright in proptest::collection::vec("[ ❯a漢]{0,12}", 0..9),
+    ) {
+        let sight = Sight { rows: &shown, bright: &bright, title: "✦" };
+        for agent in ["demo", "claude", "codex", "gemini", "opencode", "grok", "aider", "goose"] {
+            let rules = rules(agent);
+            let _ = rules.screen(&sight);
+            let _ = rules.normal_mode(&sight);
+            if let Some(composer) = rules.composer(&sight) {
+                assert!(composer.top < shown.len());
+            }
+            for row in &shown {
+                let _ = (rules.echo(row), rules.reply_row(row), rules.error(row), rules.interrupted(row));
+            }
+        }
+    }
 }

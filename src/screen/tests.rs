@@ -335,3 +335,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bright_rows_leave_out_what_is_dim_and_keep_the_columns() {
+    let mut screen = Screen::new(Size::new(20, 3));
+    screen.feed("> a\x1b[2mb漢c\x1b[22md\r\n".as_bytes());
+    // A cursor drawn on the first cell of a placeholder, and one on the blank behind a draft.
+    screen.feed(b"> \x1b[7mA\x1b[27m\x1b[2msk me\x1b[m\r\n> go\x1b[7m \x1b[m");
+    assert_eq!(screen.bright_rows(), ["> a    d", ">", "> go"]);
+    assert_eq!(screen.rows(), ["> ab漢cd", "> Ask me", "> go"]);
+}

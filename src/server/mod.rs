@@ -50,9 +50,6 @@ pub(crate) enum Order {
 pub(crate) fn router(shared: Shared) -> Router {
     // What may last: it ends when the daemon leaves. Turns themselves go on, with the next daemon if need be.
     let endless = Router::new()
-        .route("/api/sessions/{name}/turns", get(turns::list).post(turns::create))
-        .route("/api/sessions/{name}/send", post(turns::send))
-        .route("/api/broadcast", post(turns::broadcast))
         .route("/api/turns/{id}/wait", post(turns::wait))
         .route("/api/turns/{id}/cancel", post(turns::cancel))
         .route("/api/turns/{id}/events", get(turns::events))
@@ -69,6 +66,9 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/agents/all", get(agents::all))
         .route("/api/sessions", get(sessions::list).post(sessions::start))
         .route("/api/sessions/{name}", get(sessions::get).patch(sessions::edit))
+        .route("/api/sessions/{name}/turns", get(turns::list).post(turns::create))
+        .route("/api/sessions/{name}/send", post(turns::send))
+        .route("/api/broadcast", post(turns::broadcast))
         .route("/api/sessions/{name}/explain", get(turns::explain))
         .route("/api/sessions/{name}/answer", post(turns::answer))
         .route("/api/sessions/{name}/hook", post(turns::hook))

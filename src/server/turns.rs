@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Shared, body::Json, error::Failure};
 use crate::{
     session::SessionError,
-    turn::{Live, TurnRefusal},
+    turn::{Live, TurnFault, TurnRefusal},
 };
 
 type Answer<T> = Result<Reply<T>, Failure>;
@@ -38,7 +38,18 @@ pub(super) async fn create(
     Path(name): Path<String>,
     Json(request): Json<TurnRequest>,
 ) -> Answer<Turn> {
-    Ok(Reply(shared.turns.submit(&name, request, Origin::Prompt).await?))
+    Ok(Reply(begin(&shared, &name, request, Origin::Prompt).await?))
+}
+
+/// Queues a prompt and waits for what the request says; at the latest until the daemon leaves. Then the turn is the next
+/// daemon's, and an error would make its sender send it again.
+async fn begin(shared: &Shared, name: &str, request: TurnRequest, origin: Origin) -> Result<Turn, TurnFault> {
+    let wait = request.wait;
+    let begun = shared.turns.begin(name, request, origin).await?;
+    Ok(tokio::select! {
+        turn = begun.reaches(wait) => turn,
+        () = shared.leaving.cancelled() => begun.now(),
+    })
 }
 
 /// How many turns to list.
@@ -117,7 +128,7 @@ pub(super) async fn send(
         no_turnq: skip_turnq,
         ..TurnRequest::new(prompt)
     };
-    let turn = shared.turns.submit(&name, request, Origin::Prompt).await?;
+    let turn = begin(&shared, &name, request, Origin::Prompt).await?;
     refused(&turn)?;
     Ok(Reply(Sent {
         ok: true,
@@ -166,13 +177,13 @@ pub(super) async fn broadcast(
         .map(|session| session.name);
     let tasks = running
         .map(|name| {
-            let (turns, prompt) = (shared.turns.clone(), prompt.clone());
+            let (shared, prompt) = (shared.clone(), prompt.clone());
             tokio::spawn(async move {
                 let request = TurnRequest {
                     no_turnq,
                     ..TurnRequest::new(prompt)
                 };
-                let result = turns.submit(&name, request, Origin::Broadcast).await;
+                let result = begin(&shared, &name, request, Origin::Broadcast).await;
                 (name, result)
             })
         })

@@ -73,15 +73,13 @@ impl Turns {
         self.seats.quiesce().await;
     }
 
-    /// Queues a prompt, and waits for what the request says.
-    ///
-    /// The turn goes on if the caller gives up waiting.
-    pub(crate) async fn submit(
+    /// Writes a prompt down and queues it; with a key that is known, finds the turn of that key.
+    pub(crate) async fn begin(
         &self,
         name: &str,
         request: TurnRequest,
         origin: Origin,
-    ) -> Result<Turn, TurnFault> {
+    ) -> Result<Begun, TurnFault> {
         let text = prompt_bytes(&request.prompt)?;
         if request
             .key
@@ -90,24 +88,17 @@ impl Turns {
         {
             return Err(TurnFault::BadKey);
         }
-        let wait = request.wait;
         let seat = self.seat(name).await;
-        let first = self.seats.one_by_one(&request).await;
+        let _first = self.seats.one_by_one(&request).await;
         // A retry after the session has ended gets its turn all the same.
         if let Some(turn) = self.seats.again(name, &request, &text).await? {
-            drop(first);
-            return Ok(self.wait_as(turn, wait).await);
+            return Ok(match self.seats.live(&turn.id) {
+                Some(live) => Begun::Live(live),
+                None => Begun::Over(Box::new(turn)),
+            });
         }
         let live = self.seats.queue(&seat?, request, text, origin).await?;
-        drop(first);
-        Ok(until(&live, wait).await)
-    }
-
-    async fn wait_as(&self, turn: Turn, wait: WaitFor) -> Turn {
-        match self.seats.live(&turn.id) {
-            Some(live) => until(&live, wait).await,
-            None => turn,
-        }
+        Ok(Begun::Live(live))
     }
 
     /// A turn as it is.
@@ -242,7 +233,32 @@ impl Turns {
     }
 }
 
-/// Waits for what a request asked for.
+/// A turn that was asked for.
+pub(crate) enum Begun {
+    /// It goes on, whoever waits for it.
+    Live(Arc<Live>),
+    /// It is over already.
+    Over(Box<Turn>),
+}
+
+impl Begun {
+    /// The turn as it is.
+    pub(crate) fn now(&self) -> Turn {
+        match self {
+            Self::Live(live) => live.now(),
+            Self::Over(turn) => (**turn).clone(),
+        }
+    }
+
+    /// Waits for what a request asked for. Cancel safe.
+    pub(crate) async fn reaches(&self, wait: WaitFor) -> Turn {
+        match self {
+            Self::Live(live) => until(live, wait).await,
+            Self::Over(turn) => (**turn).clone(),
+        }
+    }
+}
+
 async fn until(live: &Live, wait: WaitFor) -> Turn {
     let mut turns = live.follow();
     let is_enough = |turn: &Turn| match wait {

@@ -338,9 +338,15 @@ fn a_full_disk_refuses_a_change_and_loses_nothing() {
         is_clear(&lab.llmux(args).fails(1), &["sessions.json", "No space left"]);
         assert_eq!(lab.scene(), before, "{args:?}");
     }
+    // What can't be written down is not typed: the next daemon could type it again.
+    is_clear(
+        &lab.llmux(["session", "prompt", "x", "echo it works $((1+1))"])
+            .fails(1),
+        &["turns.db", "full", "nothing was typed"],
+    );
+    fs::remove_file(lab.path("state/filler")).unwrap();
     lab.prompt("x", "echo it works $((1+1))");
     lab.shows("x", "^it works 2$");
-    fs::remove_file(lab.path("state/filler")).unwrap();
     lab.start("shell", "y", "");
 }
 

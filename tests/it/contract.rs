@@ -75,13 +75,16 @@ fn the_table_and_the_json_have_the_contracts_shape() {
     lab.start("shell", "b", "");
     lab.prompt("b", "exit 3");
     lab.is("b", "exited");
+    lab.llmux(["session", "wait", "a-rather-long-name", "--until", "ready"])
+        .ok();
     let cwd = lab.path("work").display().to_string();
     assert_eq!(
         lab.llmux(["session", "list"]).ok(),
         format!(
-            "NAME                AGENT  STATE    PARENT  CWD\n\
-             b                   shell  exited   -       {cwd}\n\
-             a-rather-long-name  shell  running  -       {cwd}\n"
+            "NAME                AGENT  STATE    PARENT  CWD{pad}  ACTIVITY\n\
+             b                   shell  exited   -       {cwd}  -\n\
+             a-rather-long-name  shell  running  -       {cwd}  ready\n",
+            pad = " ".repeat(cwd.len() - 3)
         )
     );
     let text = lab.llmux(["session", "list", "--json"]).ok();
@@ -117,11 +120,15 @@ fn aliases_and_the_flat_words_of_earlier_versions_work() {
         let line = [start, &["shell", "--name", name]].concat();
         assert!(lab.llmux(line).ok().starts_with(&format!("spawned {name} ")));
     }
+    let ready = |name| lab.llmux(["session", "wait", name, "--until", "ready"]).ok();
+    ready("a");
+    ready("b");
     let list = lab.llmux(["session", "list"]).ok();
     for words in [&["ls"][..], &["status"], &["session", "ls"]] {
         assert_eq!(lab.llmux(words).ok(), list, "{words:?}");
     }
     for words in [&["send"][..], &["session", "send"]] {
+        ready("a");
         let line = words.iter().chain(&["a", "echo", "hi"]);
         assert_eq!(lab.llmux(line).ok(), "sent 7 bytes → a\n", "{words:?}");
     }
@@ -270,7 +277,7 @@ fn attach_shows_the_session_in_a_terminal_and_detaches() {
     lab.is("x", "exited");
     assert!(
         lab.llmux(["session", "attach", "x"])
-            .fails(1)
+            .fails(13)
             .contains("llmux session restart x")
     );
 }

@@ -279,6 +279,8 @@ fn prompts_survive(lab: &Lab, eaten: &Path, disturb: impl FnOnce()) {
     for client in clients.drain(..) {
         let _ = Run::from(client.wait_with_output().unwrap()).ok();
     }
+    // What waited in the queue is the next daemon's.
+    lab.llmux(["session", "list"]).ok();
     until("all are typed", || {
         fs::read_to_string(eaten).unwrap().lines().count() >= texts.len()
     });

@@ -133,7 +133,12 @@ fn text_without_enter_stays_in_the_composer() {
         "sent 6 bytes → d (no-enter)\n"
     );
     lab.shows("d", "❯ half a$");
-    lab.prompt("d", " thought");
+    let refused = lab.llmux(["session", "prompt", "d", "a whole one"]).fails(10);
+    assert!(
+        refused.contains("half-typed text is in the composer: \"half a\""),
+        "{refused}"
+    );
+    lab.prompt_in_tmux("d", " thought");
     idle(&lab, "d");
     assert_eq!(lab.prompts_in("history-d"), ["half a thought"]);
 }
@@ -175,7 +180,7 @@ fn a_wait_on_a_session_that_ends_says_so() {
     let waiting = lab.spawn(["session", "wait", "d", "--until", "text=never"]);
     lab.prompt("d", "[[exit=3]]");
     let run = crate::lab::Run::from(waiting.wait_with_output().unwrap());
-    let said = run.fails(1);
+    let said = run.fails(13);
     assert!(
         said.contains("ended while it was waited for (exit status 3)"),
         "{said}"
@@ -190,7 +195,7 @@ fn an_approval_dialog_is_seen_and_is_not_idle() {
     lab.shows("d", r"❯ 1\. ");
     lab.llmux(["session", "wait", "d", "--until", "idle", "--timeout", "700ms"])
         .fails(124);
-    lab.llmux(["session", "prompt", "d", "1"]).ok();
+    lab.llmux(["session", "prompt", "d", "--force", "1"]).ok();
     idle(&lab, "d");
 }
 
@@ -277,7 +282,7 @@ fn a_program_that_ends_was_not_quiet_for_long_enough() {
     demo(&lab, "d", "");
     let waiting = lab.spawn(["session", "wait", "d", "--until", "quiet=100s"]);
     lab.prompt("d", "[[exit=3]]");
-    let said = crate::lab::Run::from(waiting.wait_with_output().unwrap()).fails(1);
+    let said = crate::lab::Run::from(waiting.wait_with_output().unwrap()).fails(13);
     // The end may have been faster than the wait.
     let ended = ["ended while it was waited for", "is not running"];
     assert!(ended.iter().any(|words| said.contains(words)), "{said}");
@@ -298,10 +303,21 @@ fn how_a_program_ended_is_known_to_the_next_daemon() {
 }
 
 #[test]
-fn init_prompts_are_stored_and_nobody_claims_that_they_are_typed() {
+fn init_prompts_are_typed_in_order_on_start_and_restart_unless_they_are_skipped() {
     let lab = lab();
-    let run = lab.llmux(["session", "start", "demo", "--name", "d", "--init", "hello"]);
-    assert!(run.stderr.contains("not typed yet"), "{run}");
-    assert_eq!(run.ok().lines().count(), 1);
-    assert_eq!(lab.session("d").unwrap()["initPrompts"][0], "hello");
+    let history = format!("--history {}", lab.path("history-d").display());
+    let start = ["session", "start", "demo", "--name", "d", "--flags", &history];
+    lab.llmux(
+        start
+            .into_iter()
+            .chain(["--init", "one", "--init", "two\nlines", "--wait-ready"]),
+    )
+    .ok();
+    assert_eq!(lab.prompts_in("history-d"), ["one", "two\nlines"]);
+    lab.llmux(["session", "restart", "d", "--skip-init"]).ok();
+    lab.llmux(["session", "prompt", "d", "three", "--wait"]).ok();
+    assert_eq!(lab.prompts_in("history-d").len(), 3);
+    lab.llmux(["session", "restart", "d"]).ok();
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+    assert_eq!(lab.prompts_in("history-d").len(), 5);
 }

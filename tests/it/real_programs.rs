@@ -46,10 +46,10 @@ fn bash_runs_what_it_is_prompted() {
         r#"printf '%s|' "$BASHOPTS" | wc -c; echo "it is $((6*7))" '$HOME;#{x}'"#,
     );
     lab.shows("b", r"^it is 42 \$HOME;#\{x\}$");
-    lab.llmux(["session", "prompt", "b", "--no-enter", "echo ha"])
+    lab.llmux(["session", "prompt", "--now", "b", "--no-enter", "echo ha"])
         .ok();
     lab.shows("b", r"\$ echo ha$");
-    lab.llmux(["session", "prompt", "b", "lf"]).ok();
+    lab.llmux(["session", "prompt", "--now", "b", "lf"]).ok();
     lab.shows("b", "^half$");
     assert!(
         lab.llmux(["session", "wait", "b", "--until", "idle", "--timeout", "30s"])
@@ -111,7 +111,8 @@ fn vim_edits_a_file() {
         (screen["cursor"]["row"].as_u64(), screen["cursor"]["col"].as_u64()),
         (Some(2), Some(0))
     );
-    lab.llmux(["session", "prompt", "vim", "--no-enter", "jj"]).ok();
+    lab.llmux(["session", "prompt", "--now", "vim", "--no-enter", "jj"])
+        .ok();
     lab.is("vim", "exited");
     assert_eq!(lab.session("vim").unwrap()["exit"]["code"], 0);
     let written = fs::read_to_string(lab.path("work/notes.txt")).unwrap();
@@ -127,7 +128,8 @@ fn top_shows_the_machine() {
     lab.llmux(["session", "start", "top"]).ok();
     lab.shows("top", r"PID .*COMMAND");
     agrees_with_tmux(&lab, "top");
-    lab.llmux(["session", "prompt", "top", "--no-enter", "q"]).ok();
+    lab.llmux(["session", "prompt", "--now", "top", "--no-enter", "q"])
+        .ok();
     lab.is("top", "exited");
 }
 
@@ -145,16 +147,17 @@ fn less_pages_through_a_file() {
         .ok();
     lab.shows("less", "^Zeile 1: ");
     agrees_with_tmux(&lab, "less");
-    lab.llmux(["session", "prompt", "less", "--no-enter", "--", " "])
+    lab.llmux(["session", "prompt", "--now", "less", "--no-enter", "--", " "])
         .ok();
     lab.shows("less", "^Zeile 45: ");
-    lab.llmux(["session", "prompt", "less", "--no-enter", "G"]).ok();
+    lab.llmux(["session", "prompt", "--now", "less", "--no-enter", "G"])
+        .ok();
     lab.shows("less", "^Zeile 500: ");
     agrees_with_tmux(&lab, "less");
-    lab.llmux(["session", "prompt", "less", "--no-enter", "g/Zeile 250"])
+    lab.llmux(["session", "prompt", "--now", "less", "--no-enter", "g/Zeile 250"])
         .ok();
     lab.shows("less", "^/Zeile 250$");
-    lab.llmux(["session", "prompt", "less", "--no-enter", "--", "q"])
+    lab.llmux(["session", "prompt", "--now", "less", "--no-enter", "--", "q"])
         .ok();
     until("the search text took the q", || {
         lab.screen("less").ends_with("/Zeile 250q")

@@ -4,16 +4,17 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use bytes::Bytes;
 use llmux::{
-    agent::{Catalog, Sight, dialog},
+    agent::{Agent, Catalog, Rules, Seen, Sight, dialog},
     screen::{Filter, Screen, Size},
 };
-use llmux_protocol::api::ActivityState;
+use llmux_protocol::api::{ActivityState, DialogKind};
 use serde::Deserialize;
 
 /// What is known of a recording.
 #[derive(Deserialize)]
 struct Sidecar {
     agent: String,
+    prompt: String,
     cols: u16,
     rows: u16,
     /// When each chunk came, in seconds, and where it begins.
@@ -42,8 +43,8 @@ fn the_states_of_recorded_agents_are_recognised() {
     assert!(seen >= 13, "{seen} recordings of {}", catalog.all().count());
 }
 
-/// The changes of state, of the composer's text and of the title's state, one a line.
-fn states(agent: &llmux::agent::Agent, sidecar: &Sidecar, raw: &[u8]) -> String {
+/// The changes of state, one a line, with the composer's text or the dialog, and the reply once it is there.
+fn states(agent: &Agent, sidecar: &Sidecar, raw: &[u8]) -> String {
     let mut screen = Screen::new(Size::new(sidecar.cols, sidecar.rows));
     let mut filter = Filter::new();
     let mut out = String::new();
@@ -52,53 +53,62 @@ fn states(agent: &llmux::agent::Agent, sidecar: &Sidecar, raw: &[u8]) -> String 
     for (&(time, start), end) in sidecar.chunks_time_offset.iter().zip(ends.chain([raw.len()])) {
         let chunk = Bytes::copy_from_slice(&raw[start..end]);
         screen.feed(&filter.push(chunk, &mut Vec::new()));
-        let line = look(agent, &screen);
-        if line != last {
-            writeln!(out, "{time:6.3}  {line}").unwrap();
-            last = line;
+        let look = look(&agent.rules, &sidecar.prompt, &screen);
+        if look != last {
+            writeln!(out, "{time:6.3}  {look}").unwrap();
+            last = look;
         }
     }
     out
 }
 
-fn look(agent: &llmux::agent::Agent, screen: &Screen) -> String {
+fn look(rules: &Rules, prompt: &str, screen: &Screen) -> String {
     let (rows, bright) = (screen.rows(), screen.bright_rows());
     let sight = Sight {
         rows: &rows,
         bright: &bright,
         title: screen.title(),
     };
-    let rules = &agent.rules;
     let seen = rules.screen(&sight);
     let state = seen.as_ref().map_or("-", |seen| seen.state.as_str());
     let title = rules.title(sight.title).map_or("-", |seen| seen.state.as_str());
-    let mut line = format!("{state:8} title {title:8}");
-    if let Some(seen) = &seen
-        && seen.state != ActivityState::Busy
+    let mut out = format!("{state}, title {title}");
+    if let Some(Seen {
+        kind: Some(kind),
+        detail,
+        ..
+    }) = &seen
     {
-        let kind = seen.kind.map_or("", |kind| kind.as_str());
-        write!(line, "{kind} {:?}", seen.detail).unwrap();
+        write!(out, ", {} by {detail:?}{}", kind.as_str(), asked(*kind, &rows)).unwrap();
     }
     if let Some(composer) = rules.composer(&sight) {
-        let head: String = composer.text.chars().take(40).collect();
-        let above = composer
-            .top
-            .checked_sub(1)
-            .and_then(|row| rows[..=row].iter().rfind(|row| !row.is_empty()));
-        write!(
-            line,
-            "\n          holds {head:?} collapsed {} below {:?}",
-            composer.collapsed, above
-        )
-        .unwrap();
-    }
-    if let Some(kind) = seen.and_then(|seen| seen.kind) {
-        let dialog = dialog::read(kind, &rows);
-        write!(line, "\n          {:?} | {}", dialog.header, dialog.question).unwrap();
-        for (index, option) in dialog.options.iter().enumerate() {
-            let mark = if dialog.selected == Some(index) { '>' } else { '-' };
-            write!(line, "\n          {mark} {}", option.label).unwrap();
+        let collapsed = if composer.collapsed { ", collapsed" } else { "" };
+        write!(out, "\n        holds {:?}{collapsed}", composer.text).unwrap();
+        if seen.is_some_and(|seen| seen.state == ActivityState::Ready) && title != "busy" {
+            write!(out, "{}", conversation(rules, prompt, &rows[..composer.top])).unwrap();
         }
     }
-    line
+    out
+}
+
+fn asked(kind: DialogKind, rows: &[String]) -> String {
+    let dialog = dialog::read(kind, rows);
+    let mut out = format!("\n        {:?}, {:?}", dialog.header, dialog.question);
+    for (index, option) in dialog.options.iter().enumerate() {
+        let mark = if dialog.selected == Some(index) { '>' } else { '-' };
+        write!(out, "\n        {mark} {}", option.label).unwrap();
+    }
+    out
+}
+
+/// What follows the echo of the prompt.
+fn conversation(rules: &Rules, prompt: &str, rows: &[String]) -> String {
+    let head = prompt.lines().next().unwrap();
+    let is_echo = |row: &String| rules.echo(row).is_some_and(|text| text.starts_with(head));
+    let Some(echo) = rows.iter().position(is_echo) else {
+        return String::new();
+    };
+    let text = rows[echo + 1..].iter().filter_map(|row| rules.reply_row(row));
+    text.filter(|row| !row.is_empty())
+        .fold(String::new(), |out, row| out + "\n        | " + row)
 }

@@ -144,11 +144,11 @@ fn nothing_is_typed_twice_across_crashes() {
     let mut sent = Vec::new();
     for round in 0..6 {
         let name = format!("p{round};");
-        if lab.llmux(["session", "prompt", "one", &name]).code == 0 {
+        if lab.llmux(["session", "prompt", "one", "--now", &name]).code == 0 {
             sent.push(name);
         }
         // One is under way when the daemon dies: it may arrive whole, without its Enter, or not at all.
-        let under_way = lab.spawn(["session", "prompt", "one", &format!("maybe{round};")]);
+        let under_way = lab.spawn(["session", "prompt", "one", "--now", &format!("maybe{round};")]);
         lab.crash();
         let _ = finish(under_way);
     }

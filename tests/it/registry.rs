@@ -189,7 +189,7 @@ fn an_exited_session_is_kept_and_can_be_restarted() {
     let exited = lab.session("x").unwrap();
     assert_eq!(exited["exit"]["code"], 5);
     assert!(lab.screen("x").contains("goodbye"));
-    let said = lab.llmux(["session", "prompt", "x", "hello"]).fails(1);
+    let said = lab.llmux(["session", "prompt", "x", "hello"]).fails(13);
     assert!(
         said.contains("not running") && said.contains("session restart x"),
         "{said}"
@@ -374,7 +374,7 @@ fn a_foreign_tmux_session_is_never_touched() {
     let before = lab.scene();
     lab.llmux(["session", "restart", "x"]).fails(1);
     let run = lab.llmux(["session", "prompt", "x", "rm -rf /"]);
-    assert_eq!(run.code, 1, "{run}");
+    assert_eq!(run.code, 13, "{run}");
     assert_eq!(lab.llmux(["session", "stop", "mine"]).code, 1);
     assert_eq!(lab.scene().1, before.1);
     lab.llmux(["session", "stop", "x"]).ok();

@@ -24,7 +24,8 @@ pub(super) fn yes_or_no(lines: &[Line<'_>]) -> Option<Answers> {
     })
 }
 
-/// OpenCode's `Allow once   Allow always   Reject      ⇆ select  enter confirm`; the selected one differs by colour only.
+/// A row like `Allow once   Allow always   Reject      ⇆ select  enter confirm`, by `OpenCode`. The selected one differs
+/// by colour only.
 pub(super) fn buttons(lines: &[Line<'_>]) -> Option<Answers> {
     let (first, line) = lowest(lines, |text| text.ends_with("enter confirm"))?;
     let is_hint = |label: &&str| label.starts_with("ctrl+") || label.starts_with(['⇆', '↑', '←']);

@@ -4,7 +4,7 @@ use llmux_protocol::api::DialogOption;
 
 use super::{Found, option};
 
-/// How far left of a label of OpenCode's the mark of the selected one may be.
+/// How far left of a label of `OpenCode` the mark of the selected one may be.
 const MARK_REACH: usize = 4;
 /// So many answers are read of a list that scrolls.
 const MOST: usize = 100;
@@ -46,10 +46,10 @@ fn model(row: &str) -> DialogOption {
     }
 }
 
-/// OpenCode's `Select model     esc`: a window over the screen, so rows are read from the column of its title on.
+/// `OpenCode`'s `Select model     esc`: a window over the screen, so rows are read from the column of its title on.
 pub(super) fn opencode_select(rows: &[String]) -> Option<Found> {
     let title = |row: &String| {
-        let text = row.trim_end().strip_suffix("esc")?;
+        let text = row.trim_end_matches([' ', '┃', '│', '█']).strip_suffix("esc")?;
         let text = text.strip_suffix("  ")?.trim_end();
         // What lies beside the window stands before a wide gap, too.
         let title = &text[text.rfind("  ").map_or(0, |gap| gap + 2)..];

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 
 fn dialog(text: &str) -> Dialog {
@@ -11,11 +13,10 @@ fn shown(text: &str) -> String {
     let mut shown = format!("{} | {}", dialog.header.unwrap_or_default(), dialog.question);
     for (index, option) in dialog.options.iter().enumerate() {
         let mark = if dialog.selected == Some(index) { '>' } else { '-' };
-        shown += &format!("\n{mark} {}", option.label);
-        shown += &option
-            .description
-            .as_ref()
-            .map_or(String::new(), |more| format!(": {more}"));
+        write!(shown, "\n{mark} {}", option.label).unwrap();
+        if let Some(description) = &option.description {
+            write!(shown, ": {description}").unwrap();
+        }
     }
     shown
 }

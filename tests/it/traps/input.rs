@@ -269,10 +269,10 @@ fn a_prompt_for_a_pane_that_just_died_leaves_nothing_to_read() {
     let daemon = lab.daemon().expect("a daemon runs");
     let pane = lab.format("=one:", "#{pane_id}");
     signal(daemon, "STOP");
-    let prompt = lab.spawn(["session", "prompt", "one", "secret"]);
+    let prompt = lab.spawn(["session", "prompt", "one", "--now", "secret"]);
     lab.tmux(["kill-pane", "-t", &pane]).ok();
     signal(daemon, "CONT");
-    let said = Run::from(prompt.wait_with_output().unwrap()).fails(1);
+    let said = Run::from(prompt.wait_with_output().unwrap()).fails(13);
     assert!(said.contains("not running"), "{said}");
     assert_eq!(lab.tmux(["list-buffers"]).ok(), "");
 }

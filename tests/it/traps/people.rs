@@ -218,7 +218,7 @@ fn a_humans_shell_in_a_session_of_an_agent_that_left_is_no_agent() {
     assert_eq!(lab.session("one").unwrap()["state"], "exited");
     let said = lab
         .llmux(["session", "prompt", "one", "--", "rm -rf important"])
-        .fails(1);
+        .fails(13);
     assert!(said.contains("not running"), "{said}");
     assert!(!lab.capture("=one:").contains("important"));
 }
