@@ -30,7 +30,14 @@ fn main() -> ExitCode {
     let wanted = |cli: &&Cli| args.is_empty() || args.iter().any(|arg| arg == cli.key);
     let mut table = Table::new();
     table.load_style(NOTHING).set_header([
-        "AGENT", "VERSION", "TURNS", "ACCEPTED BY", "ENDED BY", "REPLY FROM", "P50 OVERHEAD", "FAULTS",
+        "AGENT",
+        "VERSION",
+        "TURNS",
+        "ACCEPTED BY",
+        "ENDED BY",
+        "REPLY FROM",
+        "P50 OVERHEAD",
+        "FAULTS",
     ]);
     let mut faults = 0;
     for cli in cli::ALL.iter().filter(wanted) {
@@ -47,7 +54,11 @@ fn main() -> ExitCode {
         table.add_row(row(cli, version, &findings));
     }
     println!("{table}");
-    if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if faults == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn row(cli: &Cli, version: String, findings: &Findings) -> [String; 8] {

@@ -40,7 +40,9 @@ pub const ALL: &[Prompt] = &[
         format!("-n --help is no option of {token} but its text.")
     }),
     Prompt::new(Way::Plain, |token| {
-        format!(r#"Quote 'single' "double" $(touch {token}) `touch {token}` ${{HOME}} \n \\ %s #{{x}} ; & | > < * ~"#)
+        format!(
+            r#"Quote 'single' "double" $(touch {token}) `touch {token}` ${{HOME}} \n \\ %s #{{x}} ; & | > < * ~"#
+        )
     }),
     Prompt::new(Way::Slow, |token| format!("Take your time for {token}.")),
     Prompt::new(Way::Hang, |token| {

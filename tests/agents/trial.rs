@@ -71,14 +71,20 @@ pub fn run(cli: &Cli) -> Findings {
         lab,
         model,
         findings: Findings::default(),
+        draft: "fail",
     };
     for (number, prompt) in prompts::ALL.iter().enumerate() {
         let token = format!("lab-{number}-{}", prompt.way.word());
         match trial.turn(prompt, &token) {
-            Ok(()) => trial.findings.good += 1,
+            Ok(()) => {
+                trial.findings.good += 1;
+                trial.draft = "fail";
+            }
             Err(fault) => {
                 eprintln!("{}: {token}: {fault}\n", cli.key);
                 trial.findings.faults += 1;
+                // What it left in the composer is no fault of the next turn.
+                trial.draft = "replace";
                 if !trial.recovers() {
                     eprintln!("{}: not ready again; the rest is left out", cli.key);
                     break;
@@ -98,6 +104,8 @@ struct Trial {
     lab: Lab,
     model: Model,
     findings: Findings,
+    /// What the next prompt does with a draft.
+    draft: &'static str,
 }
 
 impl Trial {
@@ -163,7 +171,11 @@ impl Trial {
             return Err(format!("{cancelled}; {}", self.unexpected(&turn, &run)));
         }
         if !self.recovers() {
-            return Err(format!("the agent was not interrupted: {}\n{}", told(&turn), self.screen()));
+            return Err(format!(
+                "the agent was not interrupted: {}\n{}",
+                told(&turn),
+                self.screen()
+            ));
         }
         Ok(())
     }
@@ -177,7 +189,15 @@ impl Trial {
     }
 
     fn prompt(&self, flags: &[&str], text: &str) -> Run {
-        let mut args = vec!["session", "prompt", NAME, "--timeout", LIMIT];
+        let mut args = vec![
+            "session",
+            "prompt",
+            NAME,
+            "--timeout",
+            LIMIT,
+            "--draft",
+            self.draft,
+        ];
         args.extend(flags);
         args.extend(["--", text]);
         self.lab.llmux(args)

@@ -127,7 +127,10 @@ fn list(value: &Value) -> &[Value] {
 
 fn messages(body: &Value) -> &[Value] {
     let lists = ["messages", "contents", "input"].map(|name| list(&body[name]));
-    lists.into_iter().find(|list| !list.is_empty()).unwrap_or_default()
+    lists
+        .into_iter()
+        .find(|list| !list.is_empty())
+        .unwrap_or_default()
 }
 
 fn parts(message: &Value) -> &[Value] {
@@ -155,9 +158,7 @@ fn prompt(message: &Value) -> Option<Prompt> {
     }
     let texts = parts(message).iter().map(|part| &part["text"]);
     let texts = texts.chain([&message["content"]]).filter_map(Value::as_str);
-    let (token, text) = texts
-        .filter_map(|text| Some((token(text)?, text)))
-        .last()?;
+    let (token, text) = texts.filter_map(|text| Some((token(text)?, text))).last()?;
     Some(Prompt {
         token: token.to_owned(),
         way: Way::of(token),

@@ -12,7 +12,10 @@ pub static WIRE: Wire = Wire {
         let call = json!([{"index": 0, "id": format!("call_{id}"), "type": "function",
             "function": {"name": tool, "arguments": arguments.to_string()}}]);
         vec![
-            chunk(&json!({"role": "assistant", "content": "", "tool_calls": call}), None),
+            chunk(
+                &json!({"role": "assistant", "content": "", "tool_calls": call}),
+                None,
+            ),
             chunk(&json!({}), Some("tool_calls")),
             usage(),
         ]

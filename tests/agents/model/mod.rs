@@ -18,14 +18,14 @@ use http_body_util::channel::{Channel, Sender};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
 
-pub use self::{
-    answer::reply,
-    ask::{Way, token},
-};
 use self::{
     answer::Answer,
     ask::Ask,
     wire::{Route, Wire, event},
+};
+pub use self::{
+    answer::reply,
+    ask::{Way, token},
 };
 
 mod answer;
@@ -104,7 +104,9 @@ fn lock(memory: &Shared) -> MutexGuard<'_, Memory> {
 async fn serve(State(memory): State<Shared>, method: Method, uri: Uri, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     match Route::of(uri.path(), &body) {
-        Some(Route::Models) => json_of(&json!({"object": "list", "data": [{"id": "lab", "object": "model"}]})),
+        Some(Route::Models) => {
+            json_of(&json!({"object": "list", "data": [{"id": "lab", "object": "model"}]}))
+        }
         Some(Route::Count) => json_of(&json!({"input_tokens": 9, "totalTokens": 9})),
         Some(Route::Answer { wire, streamed }) => answer(memory, wire, streamed, &body).await,
         None => {
@@ -172,7 +174,10 @@ async fn write(wire: &Wire, token: &str, answer: Answer, sender: &mut Sender<Byt
         }
         Answer::Refuse | Answer::Mute => {}
     }
-    sender.send_data(Bytes::from_static(wire.end.as_bytes())).await.ok()
+    sender
+        .send_data(Bytes::from_static(wire.end.as_bytes()))
+        .await
+        .ok()
 }
 
 async fn send(sender: &mut Sender<Bytes>, events: &[Value]) -> Option<()> {
@@ -183,7 +188,12 @@ async fn send(sender: &mut Sender<Bytes>, events: &[Value]) -> Option<()> {
 fn refusal() -> Response {
     let error = json!({"type": "error", "error": {"type": "invalid_request_error", "message": "the lab refuses this",
         "code": 400, "status": "INVALID_ARGUMENT"}});
-    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], error.to_string()).into_response()
+    (
+        StatusCode::BAD_REQUEST,
+        [(header::CONTENT_TYPE, "application/json")],
+        error.to_string(),
+    )
+        .into_response()
 }
 
 fn json_of(value: &Value) -> Response {
