@@ -9,6 +9,7 @@ help:
 	@echo "make run        start a daemon and a demo session that another terminal can prompt"
 	@echo "make test       format, lints, all tests"
 	@echo "make test-tmux  the tests that need tmux, against tmux 3.5a built from source"
+	@echo "make test-agents  real agent CLIs (npm) against a model server on the loopback; ONLY=\"codex gemini\" for some"
 	@echo "make bench      all benchmarks, each beside its baseline"
 	@echo "make fuzz       each fuzz target for 30 s (needs cargo-fuzz)"
 
@@ -40,6 +41,14 @@ test-tmux: setup
 	PATH=$(TMUX_NEW):$$PATH LLMUX_TEST_TMUX=$(TMUX_NEW)/tmux LLMUX_TEST_TMUX_DIR=$(TMUX_NEW) \
 	  cargo test --workspace --locked
 
+# Where the system allows it, the agents see no network but the loopback.
+LOOPBACK := $(if $(shell unshare -rn ip link set lo up 2>/dev/null && echo yes),unshare -rn sh -c,sh -c)
+
+test-agents: setup
+	.ci/agents $(ONLY)
+	cargo test --locked --test agents --no-run
+	$(LOOPBACK) 'ip link set lo up 2>/dev/null; exec cargo test --offline --locked --test agents -- $(ONLY)'
+
 bench: setup
 	cargo bench --workspace --locked
 
@@ -47,4 +56,4 @@ fuzz:
 	cd protocol/fuzz && for target in demux unescape layout command; do \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$target -- -max_total_time=30 || exit 1; done
 
-.PHONY: help setup run test test-tmux bench fuzz
+.PHONY: help setup run test test-tmux test-agents bench fuzz

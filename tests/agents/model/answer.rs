@@ -1,0 +1,117 @@
+//! What the model answers: text that only this prompt's token can have made.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::ask::{Ask, Prompt, Tool, Way};
+
+/// What to answer.
+#[derive(Debug)]
+pub enum Answer {
+    /// Text in pieces, a pause after each.
+    Text { pieces: Vec<String>, pause: Duration },
+    /// A tool is to be called.
+    Call { tool: String, arguments: Value },
+    /// HTTP 400.
+    Refuse,
+    /// The first words, and nothing more.
+    Hang { words: String },
+    /// Not even the first word.
+    Mute,
+}
+
+impl Answer {
+    pub fn to(ask: &Ask) -> Self {
+        if let Some(schema) = &ask.schema {
+            return Self::at_once(instance(schema).to_string());
+        }
+        match &ask.prompt {
+            Some(prompt) if ask.is_turn() => Self::to_turn(ask, prompt),
+            _ => Self::at_once("A title".to_owned()),
+        }
+    }
+
+    fn to_turn(ask: &Ask, prompt: &Prompt) -> Self {
+        let text = reply(&prompt.token, prompt.way);
+        match (prompt.way, ask.shell()) {
+            (Way::Tool, Some(tool)) if !ask.told => Self::call(tool, &prompt.token),
+            (Way::Refuse, _) => Self::Refuse,
+            (Way::Hang, _) => Self::Hang { words: text },
+            (Way::Mute, _) => Self::Mute,
+            (Way::Slow, _) => Self::Text {
+                pieces: text.split_inclusive(' ').map(str::to_owned).collect(),
+                pause: Duration::from_millis(40),
+            },
+            _ => Self::at_once(text),
+        }
+    }
+
+    fn at_once(text: String) -> Self {
+        Self::Text {
+            pieces: vec![text],
+            pause: Duration::ZERO,
+        }
+    }
+
+    /// A call that leaves a file named after the token in the working directory.
+    fn call(tool: &Tool, token: &str) -> Self {
+        let mut arguments = instance(&tool.schema);
+        let command = format!("touch {token}");
+        for name in ["command", "cmd"] {
+            let wanted = &tool.schema["properties"][name]["type"];
+            if wanted == "array" {
+                arguments[name] = json!(["bash", "-c", command]);
+            } else if !wanted.is_null() {
+                arguments[name] = json!(command);
+            }
+        }
+        Self::Call {
+            tool: tool.name.clone(),
+            arguments,
+        }
+    }
+}
+
+/// The text of the answer to a token.
+pub fn reply(token: &str, way: Way) -> String {
+    let first = format!("Answer to {token}.");
+    let more: Vec<String> = match way {
+        Way::Plain => vec!["It has 汉字, an emoji 🦀 and a second paragraph.".to_owned()],
+        Way::Long => (1..=90).map(|n| format!("Paragraph {n} of {token}.")).collect(),
+        Way::Slow => (1..=8)
+            .map(|n| format!("Slow paragraph {n} of {token} comes a word at a time."))
+            .collect(),
+        Way::Tool => vec![format!("The file {token} is there.")],
+        Way::Refuse | Way::Hang | Way::Mute => Vec::new(),
+    };
+    let mut all = vec![first];
+    all.extend(more);
+    all.join("\n\n")
+}
+
+/// Some value that fits a JSON schema: only what is required.
+fn instance(schema: &Value) -> Value {
+    if let Some(first) = schema["enum"].get(0) {
+        return first.clone();
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.first().and_then(Value::as_str),
+        kind => kind.as_str(),
+    };
+    match kind.unwrap_or("object").to_lowercase().as_str() {
+        "object" => required(schema),
+        "array" => json!([]),
+        "integer" | "number" => json!(1),
+        "boolean" => json!(false),
+        _ => json!("A title"),
+    }
+}
+
+fn required(schema: &Value) -> Value {
+    let names = schema["required"].as_array().into_iter().flatten();
+    let fields = names
+        .filter_map(Value::as_str)
+        .map(|name| (name.to_owned(), instance(&schema["properties"][name])));
+    Value::Object(fields.collect::<Map<_, _>>())
+}
