@@ -44,6 +44,9 @@ const STILL: Duration = Duration::from_millis(300);
 const STRANGE: Duration = Duration::from_millis(700);
 /// How long clearing the composer may take to show.
 const CLEARED: Duration = Duration::from_secs(1);
+/// How long a dialog must last before it refuses a prompt: the turn before may have told its end before its screen
+/// came through.
+const DIALOG_LASTS: Duration = Duration::from_millis(300);
 /// How long a dialog must stand before it counts: screens are painted in pieces.
 const DIALOG_STANDS: Duration = Duration::from_millis(50);
 
@@ -136,17 +139,16 @@ impl<'a> Submission<'a> {
                     live.place(Some(1));
                     Look::Wait
                 }
-                ActivityState::Blocked => match &picture.belief.dialog {
-                    Some(_) if picture.belief.since.elapsed() < DIALOG_STANDS => {
-                        Look::Until(picture.belief.since + DIALOG_STANDS)
+                ActivityState::Blocked => {
+                    let stands = picture.belief.since.max(begun) + DIALOG_LASTS;
+                    if Instant::now() < stands {
+                        return Look::Until(stands);
                     }
-                    Some(dialog) => found(Err(Over::dialog(dialog))),
-                    None => found(Err(Over::new(
-                        TurnState::Refused,
-                        "dialog",
-                        "the agent waits for a person",
-                    ))),
-                },
+                    found(Err(match &picture.belief.dialog {
+                        Some(dialog) => Over::dialog(dialog),
+                        None => Over::new(TurnState::Refused, "dialog", "the agent waits for a person"),
+                    }))
+                }
                 // That a program without rules prints does not say that it works: `tail -f` always does.
                 ActivityState::Busy if live.request.now || picture.belief.source == Source::Output => {
                     found(Ok(picture.clone()))
