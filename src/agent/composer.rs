@@ -93,7 +93,9 @@ impl Rules {
                 continue;
             }
             let is_dim = sight.bright.get(row).is_some_and(|row| row.trim().is_empty());
-            if !is_dim && !self.is_chrome(text) {
+            // How a turn ended belongs to it, though it is no reply.
+            let tells = self.error(text).is_some() || self.interrupted(text);
+            if tells || !is_dim && !self.is_chrome(text) {
                 break;
             }
             top = row;

@@ -176,7 +176,7 @@ impl Conversation {
             .max()
             .unwrap_or(0);
         let mut reply = String::new();
-        let mut before: Option<usize> = None;
+        let mut before: Option<(usize, &str)> = None;
         for &(at, text) in rows {
             let text = text.trim_end();
             let joint = match before {
@@ -189,7 +189,7 @@ impl Conversation {
             } else {
                 text.trim_start()
             });
-            before = Some(at);
+            before = Some((at, text));
         }
         trim(&reply).to_owned()
     }
@@ -216,7 +216,13 @@ impl Conversation {
     }
 
     /// What stood between two rows before they were wrapped: a line end, a blank, or nothing.
-    fn joint(&self, before: usize, at: usize, width: usize, text: &str) -> &'static str {
+    fn joint(
+        &self,
+        (before, before_text): (usize, &str),
+        at: usize,
+        width: usize,
+        text: &str,
+    ) -> &'static str {
         let row = &self.rows[before];
         if at != before + 1 || row.trim().is_empty() || text.trim().is_empty() {
             return "\n";
@@ -236,7 +242,7 @@ impl Conversation {
         let is_wide = |c: char| !c.is_ascii();
         let needs_no_blank =
             row.width() >= width.saturating_sub(1) && row.ends_with(is_wide) && word.starts_with(is_wide);
-        if row.trim_start().contains(' ') && !needs_no_blank {
+        if before_text.trim().contains(' ') && !needs_no_blank {
             " "
         } else {
             ""
@@ -305,4 +311,126 @@ pub(super) fn squeeze(text: &str) -> String {
 /// Whether a squeezed echo only stands for a paste that the agent does not show.
 fn is_stand_in(echo: &str) -> bool {
     echo.starts_with("[Past") && echo.contains(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::agent::Catalog;
+
+    fn rules() -> Rules {
+        Catalog::new(&BTreeMap::new())
+            .unwrap()
+            .find("demo")
+            .unwrap()
+            .rules
+            .clone()
+    }
+
+    fn conversation(text: &str) -> Conversation {
+        let rows: Vec<String> = text.lines().map(str::to_owned).collect();
+        let page = Page {
+            continued: vec![false; rows.len()],
+            rows,
+            first_visible: 0,
+        };
+        Conversation::new(page, None, 40)
+    }
+
+    fn reply(text: &str, prompt: &str) -> Option<String> {
+        let (conversation, rules) = (conversation(text), rules());
+        let marker = Marker::read("LLMUX_DONE_0badf00d");
+        let anchor = conversation.anchor(&rules, prompt)?;
+        Some(conversation.reply(&rules, anchor, marker.as_ref()))
+    }
+
+    #[test]
+    fn the_reply_stands_between_the_prompts_echo_and_the_end() {
+        let screen = "❯ old\n\n● Old\n  <<LLMUX_DONE_0badf00d>>\n\n❯ new\n  one\n\n● A\n\n  B\n  <<LLMUX_DONE_0badf00d>>\n";
+        assert_eq!(reply(screen, "new\none").as_deref(), Some("A\n\nB"));
+        // The last prompt on the screen is another one.
+        assert_eq!(reply(screen, "old"), None);
+    }
+
+    #[test]
+    fn a_marker_in_the_echo_or_of_an_older_reply_is_no_end() {
+        let (rules, marker) = (rules(), Marker::read("LLMUX_DONE_0badf00d").unwrap());
+        let marked = |text: &str, prompt: &str| {
+            let conversation = conversation(text);
+            let anchor = conversation.anchor(&rules, prompt).unwrap();
+            conversation.is_marked(&rules, anchor, &marker)
+        };
+        let prompt = "end with\n<<LLMUX_DONE_0badf00d>>";
+        let echo = "● Old\n  <<LLMUX_DONE_0badf00d>>\n\n❯ end with\n  <<LLMUX_DONE_0badf00d>>\n";
+        assert!(!marked(echo, prompt));
+        assert!(!marked(&format!("{echo}\n● OK so far"), prompt));
+        assert!(marked(
+            &format!("{echo}\n● OK\n  <<LLMUX_DONE_0badf00d>>"),
+            prompt
+        ));
+        assert!(marked(&format!("{echo}\n● <<LLMUXDONE0badf00d>>"), prompt));
+        assert!(marked(
+            &format!("{echo}\n● OK\n  <<LLMUX_DON\n  E_0badf00d>>"),
+            prompt
+        ));
+        assert!(!marked(
+            &format!("{echo}\n● OK\n  <<LLMUX_DONE_0badf00e>>"),
+            prompt
+        ));
+    }
+
+    #[test]
+    fn wrapped_lines_come_back_whole_and_short_ones_stay_apart() {
+        let wide = "❯ x\n\n● one two three four five six seven eigh\n  nine ten eleven\n\n  - item\n  short\n  next\n";
+        assert_eq!(
+            reply(wide, "x").as_deref(),
+            Some("one two three four five six seven eigh nine ten eleven\n\n- item\nshort\nnext")
+        );
+        let word = format!("❯ x\n\n● {}\n  {}\n", "y".repeat(38), "y".repeat(5));
+        assert_eq!(reply(&word, "x"), Some("y".repeat(43)));
+        let cjk = format!("❯ x\n\n● {}\n  {}\n", "日".repeat(19), "本");
+        assert_eq!(reply(&cjk, "x"), Some(format!("{}本", "日".repeat(19))));
+    }
+
+    #[test]
+    fn frames_that_a_repaint_left_in_the_history_are_not_read() {
+        let rule = "─".repeat(20);
+        let frame = format!("❯ x\n● A\n{rule}\n❯ \n{rule}\n");
+        let rows: Vec<String> = frame.repeat(2).lines().map(str::to_owned).collect();
+        let page = Page {
+            continued: vec![false; rows.len()],
+            rows,
+            first_visible: 5,
+        };
+        assert_eq!(Conversation::new(page, Some(2), 40).rows, ["❯ x", "● A"]);
+    }
+
+    #[test]
+    fn behind_a_long_echo_the_answer_is_found_without_its_beginning() {
+        let lines: Vec<String> = (0..200).map(|n| format!("  line {n}")).collect();
+        let prompt = lines.join("\n");
+        let before = conversation("❯ old\n● Old\n");
+        let echo = lines[150..].join("\n");
+        let now = conversation(&format!("{echo}\n\n● Yes\n"));
+        let anchor = now.behind(&before, &squeeze(&prompt)).unwrap();
+        assert_eq!(now.reply(&rules(), anchor, None), "Yes");
+        assert_eq!(before.behind(&before, &squeeze(&prompt)), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_screen_makes_it_panic(rows in proptest::collection::vec("[❯●│ <>a-z日─]{0,12}", 0..30), top in 0usize..40, prompt in "[a-z日 \n]{0,20}") {
+            let page = Page { continued: vec![false; rows.len()], first_visible: rows.len() / 2, rows };
+            let (conversation, rules) = (Conversation::new(page, Some(top), 12), rules());
+            let marker = Marker::read("LLMUX_DONE_0badf00d").unwrap();
+            let anchors = [conversation.anchor(&rules, &prompt), conversation.behind(&conversation, &squeeze(&prompt)), Some(conversation.gone_by(&squeeze(&prompt)))];
+            for anchor in anchors.into_iter().flatten() {
+                conversation.reply(&rules, anchor, Some(&marker));
+                conversation.is_marked(&rules, anchor, &marker);
+                conversation.tail(anchor);
+            }
+        }
+    }
 }

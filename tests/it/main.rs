@@ -24,3 +24,4 @@ mod registry;
 mod screen;
 mod sessions;
 mod traps;
+mod turns;

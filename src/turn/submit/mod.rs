@@ -90,7 +90,7 @@ struct Standing(Option<(String, Instant)>);
 
 impl Standing {
     /// When the composer's text will have stood for long enough; none if it has, or if there is none.
-    fn until(&mut self, picture: &Picture) -> Option<Instant> {
+    fn until(&mut self, picture: &Picture, begun: Instant) -> Option<Instant> {
         let text = picture
             .composer
             .as_ref()
@@ -101,8 +101,7 @@ impl Standing {
         }
         let since = match &self.0 {
             Some((seen, since)) if seen == text => *since,
-            // What was printed before that can't be on its way any more.
-            _ => picture.printed_at,
+            _ => picture.printed_at.max(begun),
         };
         self.0 = Some((text.to_owned(), since));
         let due = since + STRANGE;
@@ -158,7 +157,7 @@ impl<'a> Submission<'a> {
                     Look::Wait
                 }
                 // The turn before may have told its end before its screen came through: only a text that stands is a draft.
-                ActivityState::Ready => match standing.until(picture) {
+                ActivityState::Ready => match standing.until(picture, begun) {
                     Some(due) => Look::Until(due),
                     None => found(Ok(picture.clone())),
                 },

@@ -1,0 +1,266 @@
+//! Turns through the command line: what they print, how they end, and what outlives the daemon.
+
+use std::fs;
+
+use crate::lab::{LLMUX, Lab, Run, eventually, signal, until};
+
+fn demo(lab: &Lab, name: &str, flags: &str) {
+    let flags = format!(
+        "{flags} --history {}",
+        lab.path(format!("history-{name}")).display()
+    );
+    lab.llmux(["session", "start", "demo", "--name", name, "--flags", &flags])
+        .ok();
+}
+
+fn ask(lab: &Lab, name: &str, prompt: &str) -> Run {
+    lab.llmux(["session", "prompt", name, "--wait", "--", prompt])
+}
+
+#[test]
+fn a_waiting_prompt_prints_its_reply_and_nothing_else() {
+    let lab = Lab::new();
+    demo(&lab, "a", "");
+    demo(&lab, "b", "");
+    assert_eq!(ask(&lab, "a", "grüße 日本 🦀").ok(), "Echo: grüße 日本 🦀\n");
+    let lines = ask(&lab, "a", "[[lines=120]]").ok();
+    assert!(lines.ends_with("Line 119\nLine 120\n"), "{lines}");
+    // A chain is one line.
+    assert_eq!(
+        lab.sh(&format!(
+            "{LLMUX} session prompt a 'x [[lines=2]]' --wait | {LLMUX} session prompt b - --wait"
+        ))
+        .ok(),
+        "Echo: Line 1 Line 2\n"
+    );
+    let receipt = lab
+        .llmux(["session", "prompt", "a", "hi", "--wait", "--json"])
+        .json();
+    assert_eq!(
+        (&receipt["state"], &receipt["reply"]["text"]),
+        (&"ended".into(), &"Echo: hi".into())
+    );
+    let stages =
+        ["started", "submitted", "accepted", "ended"].map(|stage| receipt["stages"][stage].as_u64().unwrap());
+    assert!(stages.is_sorted(), "{receipt}");
+}
+
+#[test]
+fn each_bad_end_has_its_own_exit_code_and_says_why() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    assert!(ask(&lab, "d", "[[error]]").fails(16).contains("400 demo error"));
+    let said = ask(&lab, "d", "[[ask]]").fails(12);
+    assert!(
+        said.contains("Do you want to proceed?") && said.contains("1. Yes"),
+        "{said}"
+    );
+    let said = lab.llmux(["session", "prompt", "d", "--now", "x"]).fails(10);
+    assert!(said.contains("a dialog is open"), "{said}");
+    let said = lab
+        .llmux(["session", "answer", "d", "1", "--dialog", "0123"])
+        .fails(10);
+    assert!(said.contains("another dialog"), "{said}");
+    assert!(
+        lab.llmux(["session", "answer", "d", "maybe"])
+            .fails(1)
+            .contains("no answer")
+    );
+    lab.llmux(["session", "answer", "d", "yes"]).ok();
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+    let said = lab.llmux([
+        "session",
+        "prompt",
+        "d",
+        "[[hang]]",
+        "--wait",
+        "--timeout",
+        "300ms",
+    ]);
+    said.fails(124);
+    let hanging = lab
+        .llmux(["session", "turns", "d", "--limit", "1", "--json"])
+        .json();
+    assert_eq!(hanging[0]["state"], "timeout");
+}
+
+#[test]
+fn a_key_stands_for_one_turn() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    let send = |text: &str| lab.llmux(["session", "prompt", "d", text, "--key", "k", "--wait", "--json"]);
+    let first = send("once").json();
+    assert_eq!(send("once").json()["id"], first["id"]);
+    assert!(send("twice").fails(1).contains("another prompt"));
+    assert_eq!(lab.prompts_in("history-d"), ["once"]);
+}
+
+#[test]
+fn a_busy_agents_prompts_queue_in_order_and_can_be_cancelled() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    lab.llmux(["session", "prompt", "d", "[[hang]] first"]).ok();
+    let queued = lab.llmux(["session", "prompt", "d", "second"]).ok();
+    assert!(
+        queued.starts_with("queued 6 bytes → d (place 1, turn "),
+        "{queued}"
+    );
+    let third = lab.llmux(["session", "prompt", "d", "third", "--async"]).ok();
+    let first = &lab.llmux(["session", "turns", "d", "--json"]).json()[2];
+    assert_eq!(first["state"], "running");
+    lab.llmux(["turn", "cancel", third.trim()]).ok();
+    lab.llmux(["turn", "cancel", first["id"].as_str().unwrap()]).ok();
+    until("the second is answered", || {
+        lab.llmux(["session", "turns", "d", "--json"]).json()[1]["state"] == "ended"
+    });
+    assert_eq!(lab.prompts_in("history-d"), ["[[hang]] first", "second"]);
+    assert_eq!(lab.llmux(["turn", "wait", third.trim()]).code, 14);
+}
+
+/// Nothing is typed twice, and nothing that was accepted is forgotten, whenever the daemon is killed.
+#[test]
+fn turns_outlive_a_killed_daemon() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    let running = lab
+        .llmux([
+            "session",
+            "prompt",
+            "d",
+            "[[delay=300]] [[chunks=6]] first",
+            "--json",
+        ])
+        .json();
+    lab.llmux(["session", "prompt", "d", "second"]).ok();
+    lab.crash();
+    let reply = lab.llmux(["turn", "wait", running["id"].as_str().unwrap()]).ok();
+    assert!(reply.contains("Echo: first"), "{reply}");
+    until("what was queued is answered too", || {
+        lab.llmux(["session", "turns", "d", "--json"]).json()[0]["state"] == "ended"
+    });
+    assert_eq!(
+        lab.prompts_in("history-d"),
+        ["[[delay=300]] [[chunks=6]] first", "second"]
+    );
+}
+
+#[test]
+fn an_agent_that_dies_ends_its_turn_and_the_queue() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    lab.llmux(["session", "prompt", "d", "[[hang]]"]).ok();
+    let waiting = lab.spawn(["session", "prompt", "d", "next", "--wait"]);
+    until("it waits", || {
+        lab.llmux(["session", "turns", "d", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len()
+            == 2
+    });
+    lab.sh("pkill -KILL -f '[d]emo-agent.*history-d'").ok();
+    let _ = Run::from(waiting.wait_with_output().unwrap()).fails(13);
+    let turns = lab.llmux(["session", "turns", "d", "--json"]).json();
+    assert!(
+        turns
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|turn| turn["state"] == "session_gone"),
+        "{turns}"
+    );
+}
+
+#[test]
+fn ctrl_c_leaves_the_agent_working_unless_it_is_to_be_interrupted() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    let waiting = lab.spawn(["session", "prompt", "d", "[[hang]]", "--wait"]);
+    let state = || lab.llmux(["session", "turns", "d", "--json"]).json()[0]["state"].clone();
+    until("it runs", || state() == "running");
+    signal(waiting.id(), "INT");
+    let said = Run::from(waiting.wait_with_output().unwrap()).fails(130);
+    let id = said.split_whitespace().last().unwrap().to_owned();
+    assert_eq!(state(), "running");
+    let waiting = lab.spawn(["turn", "wait", &id]);
+    lab.llmux(["turn", "cancel", &id]).ok();
+    let _ = Run::from(waiting.wait_with_output().unwrap()).fails(14);
+    let waiting = lab.spawn([
+        "session",
+        "prompt",
+        "d",
+        "[[hang]] more",
+        "--wait",
+        "--interrupt-on-cancel",
+    ]);
+    until("the next runs", || state() == "running");
+    signal(waiting.id(), "INT");
+    let _ = Run::from(waiting.wait_with_output().unwrap()).fails(130);
+    until("the agent was interrupted", || state() == "cancelled");
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+}
+
+#[test]
+fn a_growing_reply_is_streamed_once() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    let lines: Vec<String> = (1..=30).map(|n| format!("Line {n}")).collect();
+    let all = lines.join("\n") + "\n";
+    let prompt = "[[lines=30]] [[chunks=10]] [[delay=20]]";
+    assert_eq!(
+        lab.llmux(["session", "prompt", "d", prompt, "--stream"]).ok(),
+        all
+    );
+}
+
+#[test]
+fn a_hook_of_the_agent_ends_the_turn_with_its_last_message() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    let waiting = lab.spawn(["session", "prompt", "d", "[[hang]]", "--wait", "--json"]);
+    until("it runs", || {
+        lab.llmux(["session", "turns", "d", "--json"]).json()[0]["state"] == "running"
+    });
+    let payload = r#"{"hook_event_name":"Stop","last_assistant_message":"all done"}"#;
+    let hook = format!("LLMUX_SESSION=d {LLMUX} hook Stop '{payload}'");
+    assert_eq!(lab.sh(&hook).ok(), "");
+    let turn = Run::from(waiting.wait_with_output().unwrap()).json();
+    assert_eq!(
+        (&turn["reply"]["text"], &turn["reply"]["source"]),
+        (&"all done".into(), &"hook".into())
+    );
+}
+
+#[test]
+fn explain_says_what_is_believed_and_why() {
+    let lab = Lab::new();
+    demo(&lab, "d", "--osc-status --draft half");
+    lab.shows("d", "❯ half$");
+    let said = eventually("the draft is seen", || {
+        let said = lab.llmux(["session", "explain", "d"]).ok();
+        said.contains("half").then_some(said)
+    });
+    assert!(
+        said.starts_with("d is ready (") && said.contains("OSC 7501 state=idle"),
+        "{said}"
+    );
+}
+
+#[test]
+fn turnq_keeps_the_lock_file_of_the_other_program_while_a_turn_runs() {
+    let mut lab = Lab::new();
+    let temp = lab.home().display().to_string();
+    lab.set("TMPDIR", temp);
+    lab.config("turnq: {enabled: true}\n");
+    demo(&lab, "d", "");
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+    let lock = lab.path("turnq-locks/llmux_d.lock");
+    lab.llmux(["session", "prompt", "d", "[[hang]]"]).ok();
+    let holder = fs::read_to_string(&lock).unwrap();
+    assert_eq!(holder.trim().parse(), Ok(lab.daemon().unwrap()));
+    let id = lab.llmux(["session", "turns", "d", "--json"]).json()[0]["id"].clone();
+    lab.llmux(["turn", "cancel", id.as_str().unwrap()]).ok();
+    until("the lock is gone", || !lock.exists());
+    // The marker that the agent was asked for is no part of the reply.
+    assert_eq!(ask(&lab, "d", "hello").ok(), "Echo: hello\n");
+}
