@@ -372,7 +372,9 @@ impl Seat {
     }
 
     fn show_growing(&self, live: &Live, ending: &mut Ending<'_>, picture: &Picture) {
-        if let Some(anchor) = ending.anchor(picture) {
+        if live.is_streamed()
+            && let Some(anchor) = ending.anchor(picture)
+        {
             live.show_growing(picture.conversation.reply(self.rules(), anchor, self.marker()));
         }
     }

@@ -46,6 +46,9 @@ const ENTERS: usize = 3;
 const GAP: Duration = Duration::from_millis(150);
 /// How long clearing the composer may take to show.
 const CLEARED: Duration = Duration::from_secs(1);
+/// How long a text must stand in the composer before it counts as somebody's draft: an agent's transcript may tell that
+/// its turn has ended before its screen shows that the prompt was taken.
+const DRAFT_STANDS: Duration = Duration::from_secs(1);
 /// How long a dialog must stand before it counts: screens are painted in pieces.
 const DIALOG_STANDS: Duration = Duration::from_millis(50);
 
@@ -260,7 +263,11 @@ impl<'a> Submission<'a> {
                 format!("nothing was typed: {error}"),
             ));
         }
-        let draft = self.make_room(typist, ready).await?;
+        let draft = if holds_text(ready) && !self.empties(DRAFT_STANDS).await {
+            self.make_room(typist, ready).await?
+        } else {
+            None
+        };
         if ready.is_normal_mode {
             for keys in self.seat.insert_keys() {
                 self.type_keys(typist, keys).await?;
@@ -332,14 +339,22 @@ impl<'a> Submission<'a> {
         for keys in self.seat.clear_keys() {
             self.type_keys(typist, keys).await?;
         }
-        let is_empty = |picture: &Arc<Picture>| match &picture.composer {
-            Some(composer) if composer.text.trim().is_empty() => Look::Found(()),
-            _ => Look::Wait,
+        Ok(self.empties(CLEARED).await)
+    }
+
+    /// Waits until the composer is empty; says whether it came to be.
+    async fn empties(&mut self, patience: Duration) -> bool {
+        let is_empty = |picture: &Arc<Picture>| {
+            if picture.composer.is_some() && !holds_text(picture) {
+                Look::Found(())
+            } else {
+                Look::Wait
+            }
         };
-        let deadline = Instant::now() + CLEARED;
-        Ok(watch_for(&mut self.pictures, Some(deadline), is_empty)
+        let deadline = Instant::now() + patience;
+        watch_for(&mut self.pictures, Some(deadline), is_empty)
             .await
-            .is_some())
+            .is_some()
     }
 
     /// Pastes until the composer shows the prompt.
@@ -617,6 +632,12 @@ impl<'a> Submission<'a> {
         )
         .hint("`llmux session screen NAME` shows what is there; it was not typed again")
     }
+}
+
+/// Whether something is typed in the composer.
+fn holds_text(picture: &Picture) -> bool {
+    let composer = picture.composer.as_ref();
+    composer.is_some_and(|composer| !composer.text.trim().is_empty())
 }
 
 fn holds(wanted: &Wanted, picture: &Picture) -> Option<Holds> {
