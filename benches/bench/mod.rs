@@ -9,6 +9,8 @@
     reason = "a module of several programs, shared with the tests"
 )]
 
+pub mod cpu;
+pub mod history;
 #[path = "../../tests/it/lab.rs"]
 pub mod lab;
 pub mod table;
@@ -48,6 +50,10 @@ pub struct Samples(Vec<u64>);
 impl Samples {
     pub const fn new() -> Self {
         Self(Vec::new())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub fn push(&mut self, nanos: u64) {
@@ -116,6 +122,13 @@ pub async fn start_many(
         });
     }
     starting.join_all().await;
+}
+
+/// Waits until a session takes prompts and has its init prompts behind it.
+pub async fn ready(client: &mut Client, name: &str) {
+    let ready = json!({ "until": { "kind": "ready" }, "timeoutMs": 60_000 });
+    let path = format!("/api/sessions/{name}/wait");
+    let _: Value = client.post(&path, &ready).await.expect("it is ready");
 }
 
 /// Where a program in a pane reports to the bench, or the bench tells it something.

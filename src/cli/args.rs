@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{agent, hidden::Hidden, server, session, turn};
+use super::{agent, bench, hidden::Hidden, server, session, turn};
 use crate::tmux::Socket;
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
@@ -80,6 +80,11 @@ pub(super) enum Noun {
         #[command(subcommand)]
         verb: Option<server::Verb>,
     },
+    /// What turns and prompts cost on this machine
+    Bench {
+        #[command(subcommand)]
+        verb: Option<bench::Verb>,
+    },
 
     #[command(hide = true, alias = "status")]
     Ls(session::List),
@@ -108,6 +113,7 @@ pub(super) enum Verb {
     Turn(turn::Verb),
     Agent(agent::Verb),
     Server(server::Verb),
+    Bench(bench::Verb),
     Serve(server::Start),
     Hidden(Hidden),
     Help(&'static str),
@@ -124,10 +130,12 @@ impl Noun {
             }
             | Self::Serve(start) => Verb::Serve(start),
             Self::Server { verb: Some(verb) } => Verb::Server(verb),
+            Self::Bench { verb: Some(verb) } => Verb::Bench(verb),
             Self::Session { verb: None } => Verb::Help("session"),
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
             Self::Server { verb: None } => Verb::Help("server"),
+            Self::Bench { verb: None } => Verb::Help("bench"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),
             Self::Spawn(start) => Verb::Session(session::Verb::Start(start)),
             Self::Kill(stop) => Verb::Session(session::Verb::Stop(stop)),

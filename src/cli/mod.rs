@@ -4,6 +4,7 @@
 
 mod agent;
 mod args;
+mod bench;
 mod context;
 mod dialog;
 mod duration;
@@ -77,6 +78,7 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::Turn(verb) => turn::run(verb, context).await,
             Verb::Agent(verb) => agent::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
+            Verb::Bench(verb) => bench::run(verb, context).await,
             // Carried out before there was a runtime.
             Verb::Hidden(_) | Verb::Help(_) | Verb::Serve(_) => Ok(()),
         }

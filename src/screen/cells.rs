@@ -3,7 +3,7 @@
 use alacritty_terminal::{
     grid::Row,
     index::Column,
-    term::cell::{Cell, Flags},
+    term::cell::{Cell, Flags, LineLength},
 };
 
 /// A cell as it is seen: one per character, so a wide one takes two columns.
@@ -31,9 +31,18 @@ impl Seen<'_> {
 
 /// The cells of a row from left to right.
 pub(super) fn seen(row: &Row<Cell>) -> impl Iterator<Item = Seen<'_>> {
+    seen_to(row, row.len())
+}
+
+/// The cells of a row without the blanks at its end: most rows are short, and all are read at each look.
+fn seen_text(row: &Row<Cell>) -> impl Iterator<Item = Seen<'_>> {
+    seen_to(row, row.line_length().0)
+}
+
+fn seen_to(row: &Row<Cell>, end: usize) -> impl Iterator<Item = Seen<'_>> {
     let mut col = 0;
     std::iter::from_fn(move || {
-        let cell = (col < row.len()).then(|| &row[Column(col)])?;
+        let cell = (col < end).then(|| &row[Column(col)])?;
         let spacer_follows =
             col + 1 < row.len() && row[Column(col + 1)].flags.contains(Flags::WIDE_CHAR_SPACER);
         let half = cell
@@ -51,8 +60,8 @@ pub(super) fn seen(row: &Row<Cell>) -> impl Iterator<Item = Seen<'_>> {
 
 /// A row as text, without trailing blanks.
 pub(super) fn text(row: &Row<Cell>) -> String {
-    let mut text = String::with_capacity(row.len());
-    for seen in seen(row) {
+    let mut text = String::new();
+    for seen in seen_text(row) {
         push(&mut text, &seen);
     }
     without_trailing_blanks(text)
@@ -60,8 +69,8 @@ pub(super) fn text(row: &Row<Cell>) -> String {
 
 /// A row as text in which dim cells are blanks, as is an inverse cell before a dim one.
 pub(super) fn bright_text(row: &Row<Cell>) -> String {
-    let mut text = String::with_capacity(row.len());
-    let mut cells = seen(row).peekable();
+    let mut text = String::new();
+    let mut cells = seen_text(row).peekable();
     while let Some(seen) = cells.next() {
         let is_dim = |seen: &Seen<'_>| seen.cell.flags.contains(Flags::DIM);
         let is_cursor = seen.cell.flags.contains(Flags::INVERSE) && cells.peek().is_some_and(is_dim);
@@ -76,7 +85,9 @@ pub(super) fn bright_text(row: &Row<Cell>) -> String {
 
 fn push(text: &mut String, seen: &Seen<'_>) {
     text.push(seen.char());
-    text.extend(seen.marks());
+    for mark in seen.marks() {
+        text.push(*mark);
+    }
 }
 
 fn without_trailing_blanks(mut text: String) -> String {

@@ -128,6 +128,11 @@ impl Live {
         self.growing.subscribe()
     }
 
+    /// Whether somebody follows the growing answer.
+    pub(super) fn is_streamed(&self) -> bool {
+        self.growing.receiver_count() > 0
+    }
+
     pub(super) fn show_growing(&self, reply: String) {
         self.growing.send_if_modified(|shown| {
             let is_more = *shown != reply;

@@ -380,7 +380,10 @@ impl Seat {
     fn show_growing(&self, live: &Live, ending: &mut Ending<'_>, picture: &Picture) {
         // Without its composer the screen is being painted.
         let is_whole = picture.composer.is_some() || !self.rules().knows_ready();
-        if let Some(anchor) = ending.anchor(picture).filter(|_| is_whole) {
+        if live.is_streamed()
+            && is_whole
+            && let Some(anchor) = ending.anchor(picture)
+        {
             live.show_growing(picture.conversation.reply(self.rules(), anchor, self.marker()));
         }
     }
