@@ -9,6 +9,7 @@ help:
 	@echo "make run        start a daemon and a demo session that another terminal can prompt"
 	@echo "make test       format, lints, all tests"
 	@echo "make test-tmux  the tests that need tmux, against tmux 3.5a built from source"
+	@echo "make zoo        10,000 turns with agents that misbehave, each checked against the agent's own history"
 	@echo "make test-agents  real agent CLIs (npm) against a model server on the loopback; ONLY=\"codex gemini\" for some"
 	@echo "make bench      all benchmarks, each beside its baseline"
 	@echo "make fuzz       each fuzz target for 30 s (needs cargo-fuzz)"
@@ -56,4 +57,7 @@ fuzz:
 	cd protocol/fuzz && for target in demux unescape layout command; do \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$target -- -max_total_time=30 || exit 1; done
 
-.PHONY: help setup run test test-tmux test-agents bench fuzz
+zoo: setup
+	LLMUX_ZOO_TURNS=$${LLMUX_ZOO_TURNS:-10000} cargo test --locked --test zoo -- --nocapture
+
+.PHONY: help setup run test test-tmux zoo test-agents bench fuzz

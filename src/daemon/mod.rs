@@ -373,7 +373,7 @@ fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
         api_key: config.turnq.api_key.clone(),
         max_hold: max_hold(config),
     };
-    Ok(Some(Coordinator::new(settings, &std::env::temp_dir())?))
+    Ok(Some(Coordinator::new(settings, std::env::temp_dir())?))
 }
 
 fn serve(

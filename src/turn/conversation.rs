@@ -36,8 +36,22 @@ impl Conversation {
         let Page {
             mut rows,
             mut continued,
-            first_visible,
+            mut first_visible,
         } = page;
+        // Who paints the whole screen anew leaves old frames in the history, composers and all.
+        let is_left = |top: usize| {
+            let edges: Vec<&String> = rows
+                .iter()
+                .skip(first_visible + top)
+                .filter(|row| is_edge(row))
+                .collect();
+            rows[..first_visible].iter().any(|row| edges.contains(&row))
+        };
+        if top.is_some_and(is_left) {
+            rows.drain(..first_visible);
+            continued.drain(..first_visible);
+            first_visible = 0;
+        }
         let end = top.map_or(rows.len(), |top| (first_visible + top).min(rows.len()));
         let end = rows[..end]
             .iter()
@@ -87,23 +101,23 @@ impl Conversation {
             .filter(|(_, row)| !row.trim().is_empty())
             .collect();
         let stands = |window: &[(usize, &String)]| window.iter().map(|(_, row)| row).eq(old);
-        let row = match old {
-            [] => 0,
+        let (row, least) = match old {
+            [] => (0, 1),
             _ => match new.windows(old.len()).rposition(stands) {
-                Some(at) => new[at + old.len() - 1].0 + 1,
-                // Pushed out by what is new, if that is enough; else it was painted over.
-                None if self.rows.len() > before.rows.len() => 0,
-                None => return None,
+                Some(at) => (new[at + old.len() - 1].0 + 1, 1),
+                // Pushed out by what is new: then the screen begins with the middle of a long echo.
+                None => (0, ROWS_OF_ECHO),
             },
         };
-        let is_echo = |row: &&String| {
-            prompt.contains(squeeze(row.trim_start_matches(['❯', '›', '>', '│', ' '])).as_str())
-        };
-        let echo = self.rows[row..].iter().take_while(is_echo).count();
-        (echo > 0 && row + echo < self.rows.len()).then_some(Anchor {
-            row: row + echo,
-            visible: true,
-        })
+        let echo = self.echo_rows(row, prompt);
+        if echo >= least {
+            return (row + echo < self.rows.len()).then_some(Anchor {
+                row: row + echo,
+                visible: true,
+            });
+        }
+        // A long answer has pushed everything else out.
+        (row == 0 && self.rows.len() >= ROWS_OF_ANSWER).then(|| self.gone_by(prompt))
     }
 
     /// What stands behind an anchor, to be compared.
@@ -111,12 +125,22 @@ impl Conversation {
         self.rows[anchor.row.min(self.rows.len())..].join("\n")
     }
 
-    /// The anchor of a prompt whose echo was seen and has left the screen since.
-    pub(super) fn gone_by() -> Anchor {
+    /// The anchor of a squeezed prompt whose echo was seen and has left the screen since, but perhaps for its end.
+    pub(super) fn gone_by(&self, prompt: &str) -> Anchor {
+        let echo = self.echo_rows(0, prompt);
         Anchor {
-            row: 0,
-            visible: false,
+            row: if echo >= ROWS_OF_ECHO { echo } else { 0 },
+            visible: echo >= ROWS_OF_ECHO,
         }
+    }
+
+    /// How many rows from `at` on only repeat a squeezed prompt.
+    fn echo_rows(&self, at: usize, prompt: &str) -> usize {
+        let is_echo = |row: &&String| {
+            let text = row.trim_start_matches(['❯', '›', '>', '│', '┃', ' ']);
+            prompt.contains(squeeze(text).as_str())
+        };
+        self.rows[at..].iter().take_while(is_echo).count()
     }
 
     /// The first row from `at` on that is not the prompt's `rest`.
@@ -208,8 +232,11 @@ impl Conversation {
         if row.width() + 1 + word.width() <= width {
             return "\n";
         }
-        let is_whole_word = row.trim_start().contains(' ') && row.width() < width;
-        if is_whole_word || !row.ends_with(|c: char| !c.is_ascii()) && row.trim_start().contains(' ') {
+        // A row is broken at a blank, but for a word that fills it, and for scripts that need none.
+        let is_wide = |c: char| !c.is_ascii();
+        let needs_no_blank =
+            row.width() >= width.saturating_sub(1) && row.ends_with(is_wide) && word.starts_with(is_wide);
+        if row.trim_start().contains(' ') && !needs_no_blank {
             " "
         } else {
             ""
@@ -217,8 +244,18 @@ impl Conversation {
     }
 }
 
+/// How many rows of a prompt must stand at the top to be known for it.
+const ROWS_OF_ECHO: usize = 3;
+/// How many rows an answer must have to be known by that alone.
+const ROWS_OF_ANSWER: usize = 20;
 /// How far from the right edge a row of text may end and still count as wrapped there.
 const EDGE: usize = 12;
+
+/// Whether a row is the edge of a box, or a rule.
+fn is_edge(row: &str) -> bool {
+    let row = row.trim();
+    row.chars().count() >= 8 && row.chars().all(|c| ('\u{2500}'..='\u{259f}').contains(&c))
+}
 
 /// Rows that begin a new line whatever stands above them: list items, headings, tables, code fences.
 fn starts_anew(text: &str) -> bool {

@@ -294,7 +294,7 @@ impl<'a> Ending<'a> {
             return None;
         }
         if self.echoed {
-            return Some(Conversation::gone_by());
+            return Some(now.gone_by(&self.squeezed));
         }
         now.behind(&self.before, &self.squeezed)
     }

@@ -33,6 +33,8 @@ use crate::{
 const MOST_QUEUED: usize = 1024;
 /// How long an answer may take to stand in the transcript after the end was seen.
 const WRITTEN: Duration = Duration::from_millis(700);
+/// How long a screen must be silent to be taken for whole.
+const SETTLED: Duration = Duration::from_millis(30);
 /// How long an interrupted agent may take to rest.
 const INTERRUPTED: Duration = Duration::from_secs(3);
 
@@ -338,24 +340,27 @@ impl Seat {
                         return Look::Found(None);
                     }
                     match ending.look(picture) {
-                        Look::Found(progress) => Look::Found(Some(progress)),
+                        Look::Found(progress) => Look::Found(Some((progress, picture.clone()))),
                         Look::Wait => Look::Wait,
                         Look::Until(at) => Look::Until(at),
                     }
                 };
                 tokio::select! {
-                    progress = watch_for(&mut pictures, None, look) => progress.unwrap_or(Some(Progress::Gone)),
+                    progress = watch_for(&mut pictures, None, look) => {
+                        progress.unwrap_or_else(|| Some((Progress::Gone, self.oracle.last())))
+                    }
                     stop = live.stopped() => return Err(self.stop(live, stop).await),
                 }
             };
-            match progress {
+            let Some((progress, picture)) = progress else {
                 // The dialog is gone.
-                None => {
-                    live.note(|turn| (turn.state, turn.dialog) = (TurnState::Running, None))
-                        .await;
-                }
-                Some(Progress::Gone) => return Err(Over::gone()),
-                Some(Progress::Blocked(dialog)) => {
+                live.note(|turn| (turn.state, turn.dialog) = (TurnState::Running, None))
+                    .await;
+                continue;
+            };
+            match progress {
+                Progress::Gone => return Err(Over::gone()),
+                Progress::Blocked(dialog) => {
                     live.note(|turn| {
                         turn.state = TurnState::Blocked;
                         turn.evidence
@@ -364,8 +369,8 @@ impl Seat {
                     })
                     .await;
                 }
-                Some(Progress::Ended(end)) => {
-                    self.end(live, &mut ending, end).await;
+                Progress::Ended(end) => {
+                    self.end(live, &mut ending, end, picture).await;
                     return Ok(());
                 }
             }
@@ -373,20 +378,26 @@ impl Seat {
     }
 
     fn show_growing(&self, live: &Live, ending: &mut Ending<'_>, picture: &Picture) {
-        if let Some(anchor) = ending.anchor(picture) {
+        // Without its composer the screen is being painted.
+        let is_whole = picture.composer.is_some() || !self.rules().knows_ready();
+        if let Some(anchor) = ending.anchor(picture).filter(|_| is_whole) {
             live.show_growing(picture.conversation.reply(self.rules(), anchor, self.marker()));
         }
     }
 
     /// Writes the end down, with the answer.
-    async fn end(&self, live: &Arc<Live>, ending: &mut Ending<'_>, end: End) {
-        let picture = self.oracle.last();
+    async fn end(&self, live: &Arc<Live>, ending: &mut Ending<'_>, end: End, picture: Arc<Picture>) {
         let told = match end.told.clone() {
             Some(told) => Some(told),
             None if ending.is_in_transcript(&picture) => self.written(ending).await,
             None => None,
         };
-        let picture = self.oracle.last();
+        // What an agent says of its end can come before its last words are on the screen.
+        let picture = if told.is_none() && end.source < Source::Marker {
+            self.settled().await.unwrap_or(picture)
+        } else {
+            picture
+        };
         let anchor = ending.anchor(&picture);
         let reply = self.reply(&picture, anchor, told, &end);
         live.note(|turn| {
@@ -405,6 +416,21 @@ impl Seat {
             };
         })
         .await;
+    }
+
+    /// Waits a little for the screen to look ready.
+    async fn settled(&self) -> Option<Arc<Picture>> {
+        let mut pictures = self.oracle.pictures();
+        let look = |picture: &Arc<Picture>| {
+            let is_whole = picture.is(ActivityState::Ready) && !picture.looks_busy();
+            let due = picture.printed_at + SETTLED;
+            match is_whole {
+                true if Instant::now() >= due => Look::Found(picture.clone()),
+                true => Look::Until(due),
+                false => Look::Wait,
+            }
+        };
+        watch_for(&mut pictures, Some(Instant::now() + WRITTEN), look).await
     }
 
     /// Waits a little for the answer in the transcript.

@@ -244,7 +244,6 @@ pub struct TurnError {
 )]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct TurnRequest {
     /// The text; at most 1 MiB.
     pub prompt: String,
@@ -348,10 +347,6 @@ pub struct TurnCancel {
 }
 
 /// One step of a growing turn, a line of JSON: `GET /api/turns/{id}/events`.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is written or read at once and never kept"
-)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum TurnEvent {

@@ -49,7 +49,7 @@ impl Submission<'_> {
             self.type_keys(typist, self.seat.submit().enter.as_bytes())
                 .await?;
             let entered = if sees_composer {
-                self.entered(heard, &before).await
+                self.entered(heard, seq, &before).await
             } else if self.live.request.now {
                 Entered::Accepted(Source::Caller, "typed as a person would".into())
             } else {
@@ -98,7 +98,7 @@ impl Submission<'_> {
         ))
     }
 
-    async fn entered(&mut self, heard: u64, before: &Conversation) -> Entered {
+    async fn entered(&mut self, heard: u64, seq: u64, before: &Conversation) -> Entered {
         let deadline = Instant::now() + ACCEPT;
         let wanted = &self.wanted;
         let typed = self.pictures.borrow().composer.clone();
@@ -108,7 +108,11 @@ impl Submission<'_> {
                 return Look::Found(Entered::Accepted(source, detail));
             }
             if picture.has_ended() {
-                return Look::Found(Entered::Gone);
+                let printed = Entered::Accepted(
+                    Source::Output,
+                    "it printed something after Enter, and ended".into(),
+                );
+                return Look::Found(if picture.seq > seq { printed } else { Entered::Gone });
             }
             if picture.looks_busy() && !matches!(holds(wanted, picture), Some(Holds::Prompt)) {
                 return Look::Found(Entered::Accepted(Source::Screen, "it looks busy".into()));

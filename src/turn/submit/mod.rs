@@ -22,7 +22,11 @@ use super::{
     seat::Seat,
     view::{Look, watch_for},
 };
-use crate::{pane::Condition, session::Typist};
+use crate::{
+    pane::Condition,
+    session::{SessionError, Typist},
+    tmux::RunError,
+};
 
 /// How long the composer may take to show a paste, at the first try and the later ones: a program that is coming up
 /// drops its keys for a while.
@@ -40,6 +44,9 @@ const STILL: Duration = Duration::from_millis(300);
 const STRANGE: Duration = Duration::from_millis(700);
 /// How long clearing the composer may take to show.
 const CLEARED: Duration = Duration::from_secs(1);
+/// How long a dialog must last before it refuses a prompt: the turn before may have told its end before its screen
+/// came through.
+const DIALOG_LASTS: Duration = Duration::from_millis(300);
 /// How long a dialog must stand before it counts: screens are painted in pieces.
 const DIALOG_STANDS: Duration = Duration::from_millis(50);
 
@@ -77,6 +84,32 @@ enum Shown {
     Gone,
 }
 
+/// A text that was seen in the composer, and since when.
+#[derive(Default)]
+struct Standing(Option<(String, Instant)>);
+
+impl Standing {
+    /// When the composer's text will have stood for long enough; none if it has, or if there is none.
+    fn until(&mut self, picture: &Picture) -> Option<Instant> {
+        let text = picture
+            .composer
+            .as_ref()
+            .map_or("", |composer| composer.text.trim());
+        if text.is_empty() {
+            self.0 = None;
+            return None;
+        }
+        let since = match &self.0 {
+            Some((seen, since)) if seen == text => *since,
+            // What was printed before that can't be on its way any more.
+            _ => picture.printed_at,
+        };
+        self.0 = Some((text.to_owned(), since));
+        let due = since + STRANGE;
+        (Instant::now() < due).then_some(due)
+    }
+}
+
 impl<'a> Submission<'a> {
     pub(super) fn new(seat: &'a Seat, live: &'a Live) -> Self {
         Self {
@@ -95,6 +128,7 @@ impl<'a> Submission<'a> {
         let begun = Instant::now();
         let (live, seat) = (self.live, self.seat);
         let is_init = live.now().origin == Origin::Init;
+        let mut standing = Standing::default();
         let look = |picture: &Arc<Picture>| {
             let found = |result| Look::Found(result);
             match picture.belief.state {
@@ -105,17 +139,16 @@ impl<'a> Submission<'a> {
                     live.place(Some(1));
                     Look::Wait
                 }
-                ActivityState::Blocked => match &picture.belief.dialog {
-                    Some(_) if picture.belief.since.elapsed() < DIALOG_STANDS => {
-                        Look::Until(picture.belief.since + DIALOG_STANDS)
+                ActivityState::Blocked => {
+                    let stands = picture.belief.since.max(begun) + DIALOG_LASTS;
+                    if Instant::now() < stands {
+                        return Look::Until(stands);
                     }
-                    Some(dialog) => found(Err(Over::dialog(dialog))),
-                    None => found(Err(Over::new(
-                        TurnState::Refused,
-                        "dialog",
-                        "the agent waits for a person",
-                    ))),
-                },
+                    found(Err(match &picture.belief.dialog {
+                        Some(dialog) => Over::dialog(dialog),
+                        None => Over::new(TurnState::Refused, "dialog", "the agent waits for a person"),
+                    }))
+                }
                 // That a program without rules prints does not say that it works: `tail -f` always does.
                 ActivityState::Busy if live.request.now || picture.belief.source == Source::Output => {
                     found(Ok(picture.clone()))
@@ -124,7 +157,11 @@ impl<'a> Submission<'a> {
                     live.place(Some(1));
                     Look::Wait
                 }
-                ActivityState::Ready => found(Ok(picture.clone())),
+                // The turn before may have told its end before its screen came through: only a text that stands is a draft.
+                ActivityState::Ready => match standing.until(picture) {
+                    Some(due) => Look::Until(due),
+                    None => found(Ok(picture.clone())),
+                },
                 // A person types without waiting for anything.
                 _ if live.request.now => found(Ok(picture.clone())),
                 _ => {
@@ -396,8 +433,12 @@ impl<'a> Submission<'a> {
     }
 
     /// tmux failed in the middle: nobody knows what was typed.
-    fn failed(&self, error: &crate::session::SessionError) -> Over {
-        if self.pictures.borrow().has_ended() {
+    fn failed(&self, error: &SessionError) -> Over {
+        let is_gone = matches!(
+            error,
+            SessionError::Tmux(RunError::Refused { why, .. }) if why.starts_with("can't find pane")
+        );
+        if is_gone || self.pictures.borrow().has_ended() {
             return Over::gone();
         }
         Over::new(

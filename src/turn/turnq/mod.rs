@@ -5,7 +5,7 @@ mod error;
 mod local;
 mod remote;
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 pub(crate) use self::error::TurnqError;
 use self::{local::Local, remote::Remote};
@@ -44,11 +44,12 @@ enum Kind {
 impl Coordinator {
     /// Keeps the turns of this host in `temp_dir`, where the old program looks for them (Node's `os.tmpdir()`), or on
     /// the server of `settings`. Nothing is made and nobody is asked yet.
-    pub(crate) fn new(settings: Settings, temp_dir: &Path) -> Result<Self, TurnqError> {
+    pub(crate) fn new(settings: Settings, mut temp_dir: PathBuf) -> Result<Self, TurnqError> {
         let kind = if settings.url.is_some() {
             Kind::Remote(Remote::new(settings)?)
         } else {
-            Kind::Local(Local::new(temp_dir.join("turnq-locks")))
+            temp_dir.push("turnq-locks");
+            Kind::Local(Local::new(temp_dir))
         };
         Ok(Self(Arc::new(kind)))
     }
@@ -104,7 +105,7 @@ mod tests {
             max_hold: Duration::from_secs(1),
         };
         assert!(!format!("{settings:?}").contains("sesame"));
-        let Err(error) = Coordinator::new(settings, Path::new("/tmp")) else {
+        let Err(error) = Coordinator::new(settings, "/tmp".into()) else {
             panic!("a url with a password and a query is no address")
         };
         assert!(!format!("{error} {error:?} {}", error.hint()).contains("sesame"));
@@ -118,7 +119,7 @@ mod tests {
             api_key: None,
             max_hold: Duration::from_secs(1),
         };
-        let coordinator = Coordinator::new(settings, Path::new("/nowhere")).unwrap();
+        let coordinator = Coordinator::new(settings, "/nowhere".into()).unwrap();
         is_send(&coordinator.acquire("a"));
         is_send(&async {
             let mut hold = coordinator.acquire("a").await.unwrap();

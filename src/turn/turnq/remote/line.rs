@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
 
 use super::{
     super::TurnqError,
@@ -186,7 +189,7 @@ impl Line {
     }
 
     async fn hear(&mut self, stream: &mut Stream) -> Result<News, TurnqError> {
-        let news = stream.next(&self.channel()).await?;
+        let news = self.next(stream).await?;
         let (host, channel) = (self.shared.server.name(), self.channel.clone());
         match news {
             News::LeaseExpired => Err(TurnqError::LeaseExpired { host, channel }),
@@ -195,6 +198,20 @@ impl Line {
             news => {
                 self.patience.renew();
                 Ok(news)
+            }
+        }
+    }
+
+    /// The next news; asks for the place when there is none for long: a server that sees an old stream close takes its place
+    /// away, and leaves a newer stream of that place open and silent.
+    async fn next(&self, stream: &mut Stream) -> Result<News, TurnqError> {
+        let channel = self.channel();
+        loop {
+            if let Ok(news) = timeout(self.shared.ask_after, stream.next(&channel)).await {
+                return news;
+            }
+            if !channel.has(self.request.as_deref().unwrap_or_default()).await {
+                return Err(self.lost());
             }
         }
     }

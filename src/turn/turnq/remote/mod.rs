@@ -31,6 +31,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// The longest delay that the server's timers know; a longer one ends at once.
 const MAX_LEASE_MS: u64 = i32::MAX as u64;
 
+/// How long a place may hear nothing before it is asked for.
+const ASK_AFTER: Duration = Duration::from_secs(30);
+
 /// The turns of a server.
 pub(super) struct Remote(Arc<Shared>);
 
@@ -39,6 +42,7 @@ struct Shared {
     max_hold_ms: u64,
     /// The lease of channels that are made.
     lease_ms: u64,
+    ask_after: Duration,
     /// Channels of others whose lease was looked at.
     looked_at: Mutex<HashSet<String>>,
 }
@@ -66,6 +70,7 @@ impl Remote {
             server,
             max_hold_ms: millis(max_hold),
             lease_ms: millis(max_hold.saturating_add(LEASE_MARGIN)),
+            ask_after: ASK_AFTER,
             looked_at: Mutex::default(),
         }))
     }

@@ -103,6 +103,22 @@ impl Channel<'_> {
         }))
     }
 
+    /// Whether the server has the place; it has if it can't say.
+    pub(super) async fn has(&self, request: &str) -> bool {
+        let asked = self.server.request(Method::GET, &self.path("queue"), None).await;
+        let Ok(answer) = asked else { return true };
+        let status = answer.status;
+        let body = answer.read(self.server).await.unwrap_or_default();
+        let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+            return true;
+        };
+        match body["queue"].as_array() {
+            Some(queue) => queue.iter().any(|place| place["requestId"] == request),
+            // An older server does not know the question, and says 404 to that.
+            None => status != StatusCode::NOT_FOUND || body["code"] != "CHANNEL_NOT_FOUND",
+        }
+    }
+
     /// Gives the turn back.
     pub(super) async fn release(
         &self,

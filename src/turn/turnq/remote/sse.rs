@@ -159,7 +159,7 @@ mod tests {
 
         #[test]
         fn every_line_end_means_the_same(lines in prop::collection::vec("(data|event|): ?[a-z]{0,4}|", 0..20)) {
-            let with = |end: &str| lines.iter().map(|line| format!("{line}{end}")).collect::<String>();
+            let with = |end: &str| lines.iter().flat_map(|line| [line, end]).collect::<String>();
             let plain = read(&[with("\n").as_bytes()]);
             prop_assert_eq!(&read(&[with("\r\n").as_bytes()]), &plain);
             prop_assert_eq!(&read(&[with("\r").as_bytes()]), &plain);

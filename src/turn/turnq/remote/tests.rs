@@ -21,7 +21,7 @@ fn settings(url: String, key: &str) -> Settings {
     Settings {
         url: Some(url),
         api_key: Some(key.into()),
-        max_hold: Duration::from_secs(300),
+        max_hold: Duration::from_mins(5),
     }
 }
 
@@ -194,6 +194,21 @@ async fn who_waits_when_the_server_forgets_queues_again_and_who_had_the_turn_has
     let _next = waiting.await.unwrap().unwrap();
     assert_eq!(server.inner().depth(A), 1);
     assert_eq!(server.inner().count("enqueue"), 5);
+}
+
+#[tokio::test]
+async fn silence_is_asked_about() {
+    let server = server::Server::start();
+    let mut remote = Remote::new(settings(server.url(), server::KEY)).unwrap();
+    Arc::get_mut(&mut remote.0).unwrap().ask_after = Duration::from_millis(10);
+    let remote = Arc::new(remote);
+    let mut hold = remote.acquire(A.into()).await.unwrap();
+    let waiting = wait(&remote, &server).await;
+    server.until(|inner| inner.count("queue") > 3).await;
+    server.inner().forget_silently();
+    let error = hold.lost().await;
+    assert!(matches!(error, TurnqError::Lost { .. }), "{error:?}");
+    let _next = waiting.await.unwrap().unwrap();
 }
 
 #[tokio::test]

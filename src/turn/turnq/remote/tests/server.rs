@@ -1,27 +1,16 @@
 //! A turnq server as the contract describes it, with faults on demand. Its runtime is its own, so that it can be killed.
 
+mod routes;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use axum::{
-    Json, Router,
-    body::Body,
-    extract::{Path, Query, Request, State},
-    http::StatusCode,
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::{delete, get, post},
-};
 use bytes::Bytes;
-use http_body_util::{
-    BodyExt,
-    channel::{Channel as Stream, Sender},
-};
+use http_body_util::channel::Sender;
 use hyper::body::Frame;
-use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 pub(super) const KEY: &str = "sesame";
@@ -41,6 +30,8 @@ pub(super) struct Inner {
     /// Instead of what clients ask for.
     pub(super) lease_ms: Option<u64>,
     next: u64,
+    /// Streams that go on without a place.
+    orphans: Vec<Sender<Bytes>>,
 }
 
 struct Channel {
@@ -73,7 +64,7 @@ impl Server {
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Shared::default();
-        let app = router(shared.clone());
+        let app = routes::router(shared.clone());
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).unwrap();
             axum::serve(listener, app).await.unwrap();
@@ -151,6 +142,16 @@ impl Inner {
         self.channels.clear();
     }
 
+    /// Forgets the places only, and tells nobody.
+    pub(super) fn forget_silently(&mut self) {
+        let outs: Vec<_> = self.entries().filter_map(|entry| entry.out.take()).collect();
+        self.orphans.extend(outs);
+        for channel in self.channels.values_mut() {
+            channel.queue.clear();
+            channel.active = false;
+        }
+    }
+
     fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.channels.values_mut().flat_map(|channel| &mut channel.queue)
     }
@@ -210,181 +211,4 @@ fn grant(shared: &Shared, inner: &mut Inner, name: &str) {
             grant(&shared, inner, &name);
         }
     });
-}
-
-fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/channels", post(create).get(list))
-        .route("/channels/{name}/enqueue", post(enqueue))
-        .route("/channels/{name}/subscribe", get(subscribe))
-        .route("/channels/{name}/release", post(release))
-        .route("/channels/{name}/abort", post(abort))
-        .route("/channels/{name}/holder", delete(force))
-        .layer(middleware::from_fn(check_key))
-        .with_state(shared)
-}
-
-async fn check_key(request: Request, next: Next) -> Response {
-    if request.headers().get("x-api-key").is_some_and(|key| key == KEY) {
-        return next.run(request).await;
-    }
-    refuse(StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
-}
-
-fn refuse(status: StatusCode, code: &str) -> Response {
-    (status, Json(json!({ "code": code, "message": code }))).into_response()
-}
-
-fn not_found() -> Response {
-    refuse(StatusCode::NOT_FOUND, "CHANNEL_NOT_FOUND")
-}
-
-async fn create(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
-    let inner = &mut *shared.lock().unwrap();
-    let name = body["name"].as_str().unwrap().to_owned();
-    inner.log.push(format!("create {}", body["leaseMs"]));
-    if inner.channels.contains_key(&name) {
-        return refuse(StatusCode::CONFLICT, "CHANNEL_EXISTS");
-    }
-    let lease_ms = inner.lease_ms.or(body["leaseMs"].as_u64()).unwrap();
-    let channel = Channel {
-        lease_ms,
-        queue: Vec::new(),
-        active: false,
-    };
-    inner.channels.insert(name, channel);
-    (StatusCode::CREATED, Json(body)).into_response()
-}
-
-async fn list(State(shared): State<Shared>) -> Response {
-    let inner = &mut *shared.lock().unwrap();
-    inner.log.push("list".into());
-    let channels = inner.channels.iter();
-    let channels = channels.map(|(name, channel)| json!({ "name": name, "leaseMs": channel.lease_ms }));
-    Json(json!({ "channels": channels.collect::<Vec<_>>() })).into_response()
-}
-
-async fn enqueue(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    Json(body): Json<Value>,
-) -> Response {
-    let inner = &mut *shared.lock().unwrap();
-    inner.log.push("enqueue".into());
-    inner.next += 1;
-    let (request, max_depth) = (format!("r {}", inner.next), inner.max_depth);
-    let Some(channel) = inner.channels.get_mut(&name) else {
-        return not_found();
-    };
-    let client = body["clientId"].as_str().unwrap().to_owned();
-    if channel.queue.iter().any(|entry| entry.client == client) {
-        return refuse(StatusCode::CONFLICT, "ALREADY_QUEUED");
-    }
-    if max_depth.is_some_and(|max| channel.queue.len() >= max) {
-        return refuse(StatusCode::TOO_MANY_REQUESTS, "MAX_DEPTH_EXCEEDED");
-    }
-    let position = channel.queue.len();
-    channel.queue.push(Entry {
-        client,
-        request: request.clone(),
-        out: None,
-    });
-    if inner.lost_answers > 0 {
-        inner.lost_answers -= 1;
-        return refuse(StatusCode::BAD_GATEWAY, "LOST");
-    }
-    Json(json!({ "requestId": request, "position": position })).into_response()
-}
-
-async fn subscribe(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
-    let inner = &mut *shared.lock().unwrap();
-    inner.log.push("subscribe".into());
-    let Some(channel) = inner.channels.get_mut(&name) else {
-        return not_found();
-    };
-    let queue = &mut channel.queue;
-    let Some(at) = queue.iter().position(|entry| {
-        (entry.client.as_str(), entry.request.as_str()) == (&*query["clientId"], &*query["requestId"])
-    }) else {
-        return not_found();
-    };
-    let (out, body) = Stream::<Bytes>::new(64);
-    queue[at].out = Some(out);
-    let leave = Leave {
-        shared: shared.clone(),
-        channel: name.clone(),
-        client: query["clientId"].clone(),
-    };
-    if at > 0 {
-        send(
-            &mut queue[at],
-            "event: queued\ndata: {}\n\nevent: position-updated\ndata: {}\n\n",
-        );
-    } else if channel.active {
-        send(&mut queue[0], "event: your-turn\ndata: {}\n\n");
-    } else {
-        grant(&shared, inner, &name);
-    }
-    let body = body.map_frame(move |frame| {
-        let _owned = &leave;
-        frame
-    });
-    ([("content-type", "text/event-stream")], Body::new(body)).into_response()
-}
-
-/// Takes a client out of the queue when its stream is closed.
-struct Leave {
-    shared: Shared,
-    channel: String,
-    client: String,
-}
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        // A test that has failed may have poisoned it.
-        let Ok(mut inner) = self.shared.lock() else { return };
-        if !inner.keeps_places {
-            inner.leave(&self.channel, &self.client);
-            if tokio::runtime::Handle::try_current().is_ok() {
-                grant(&self.shared, &mut inner, &self.channel);
-            }
-        }
-    }
-}
-
-async fn release(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    Json(body): Json<Value>,
-) -> StatusCode {
-    let inner = &mut *shared.lock().unwrap();
-    inner.log.push(format!("release {}", body["result"]));
-    if !inner.end_turn(&name) {
-        return StatusCode::FORBIDDEN;
-    }
-    grant(&shared, inner, &name);
-    StatusCode::NO_CONTENT
-}
-
-async fn abort(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    Json(body): Json<Value>,
-) -> StatusCode {
-    let inner = &mut *shared.lock().unwrap();
-    inner.log.push("abort".into());
-    inner.leave(&name, body["clientId"].as_str().unwrap());
-    grant(&shared, inner, &name);
-    StatusCode::NO_CONTENT
-}
-
-async fn force(State(shared): State<Shared>, Path(name): Path<String>) -> StatusCode {
-    let inner = &mut *shared.lock().unwrap();
-    inner.end_turn(&name);
-    grant(&shared, inner, &name);
-    StatusCode::NO_CONTENT
 }
