@@ -19,7 +19,7 @@ impl Prompt {
     }
 }
 
-/// Ten turns that end well, and among them those that do not, each followed by one that must not suffer from it.
+/// Eleven turns that end well, and among them those that do not, each followed by one that must not suffer from it.
 pub const ALL: &[Prompt] = &[
     Prompt::new(Way::Plain, |token| format!("Please answer {token}.")),
     Prompt::new(Way::Plain, |token| {
@@ -27,7 +27,7 @@ pub const ALL: &[Prompt] = &[
     }),
     Prompt::new(Way::Refuse, |token| format!("The model refuses {token}.")),
     Prompt::new(Way::Plain, |token| {
-        format!("统一码 и ñandú, a crab 🦀, a family 👩‍👩‍👧, e\u{301} and {token} とう。")
+        format!("统一码 и ñandú, a crab 🦀, e\u{301} and {token} とう。")
     }),
     Prompt::new(Way::Plain, |token| {
         let line = |n| format!("Line {n:02} of a prompt of four kibibytes, which is a long one: {n:05}\n");
@@ -50,5 +50,7 @@ pub const ALL: &[Prompt] = &[
     }),
     Prompt::new(Way::Tool, |token| format!("Make the file of {token}.")),
     Prompt::new(Way::Long, |token| format!("At length, please: {token}.")),
+    // Terminals do not agree on how wide a joined emoji is.
+    Prompt::new(Way::Plain, |token| format!("A family 👩‍👩‍👧 for {token}.")),
     Prompt::new(Way::Plain, |token| format!("And now in short {token}.")),
 ];

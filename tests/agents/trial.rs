@@ -64,15 +64,19 @@ pub fn run(cli: &Cli) -> Findings {
     let model = Model::start(0).expect("a loopback");
     let mut lab = Lab::new();
     cli.settle(&mut lab, &model);
-    let mut start = cli.start(NAME, &lab, &model);
-    start.push("--wait-ready".to_owned());
-    lab.llmux(start).ok();
+    lab.llmux(cli.start(NAME, &lab, &model)).ok();
     let mut trial = Trial {
         lab,
         model,
         findings: Findings::default(),
         draft: "fail",
     };
+    if !trial.recovers() {
+        trial.findings.faults = 1;
+        let explained = trial.lab.llmux(["session", "explain", NAME]);
+        eprintln!("{}: never ready: {explained}{}", cli.key, trial.screen());
+        return trial.findings;
+    }
     for (number, prompt) in prompts::ALL.iter().enumerate() {
         let token = format!("lab-{number}-{}", prompt.way.word());
         match trial.turn(prompt, &token) {

@@ -158,7 +158,7 @@ fn prompt(message: &Value) -> Option<Prompt> {
     }
     let texts = parts(message).iter().map(|part| &part["text"]);
     let texts = texts.chain([&message["content"]]).filter_map(Value::as_str);
-    let (token, text) = texts.filter_map(|text| Some((token(text)?, text))).last()?;
+    let (token, text) = texts.filter_map(|text| Some((token(text)?, text))).next_back()?;
     Some(Prompt {
         token: token.to_owned(),
         way: Way::of(token),

@@ -160,7 +160,7 @@ async fn write(wire: &Wire, token: &str, answer: Answer, sender: &mut Sender<Byt
         Answer::Hang { words } => {
             send(sender, &(wire.open)()).await?;
             send(sender, &[(wire.piece)(&words)]).await?;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Answer::Text { pieces, pause } => {
             send(sender, &(wire.open)()).await?;
