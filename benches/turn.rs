@@ -6,6 +6,8 @@
 //! beside it, and how many take the load (100), `LLMUX_BENCH_RATE` how many turns a second are offered to them (1000)
 //! and `LLMUX_BENCH_SECONDS` for how long (20).
 
+#![allow(clippy::cast_precision_loss, reason = "counts and times to be printed")]
+
 mod bench;
 
 use std::{
@@ -135,7 +137,7 @@ fn script(lab: &Lab, history: &std::path::Path, n: usize) -> (u64, u64, Clock) {
     let began = now();
     run(lab, "tmux", &["send-keys", "-t", "one", "-l", "--", &prompt]);
     run(lab, "tmux", &["send-keys", "-t", "one", "Enter"]);
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     let known = loop {
         std::thread::sleep(POLL);
         let shown = lab.tmux(["capture-pane", "-p", "-t", "one"]).ok();
@@ -216,7 +218,7 @@ fn many_agents(sessions: usize, rate: usize, secs: usize) {
     );
     errors(&taken, &history::clocks(&lab.path("state/llmux-demo")));
     for (what, index) in [("the daemon", 0), ("the tmux server", 1), ("all processes", 2)] {
-        let cpu = (after[index] - before[index]).as_secs_f64();
+        let cpu = after[index].saturating_sub(before[index]).as_secs_f64();
         println!(
             "CPU of {what:<20} {:>6.1} % of a core, {:>8.3} ms a turn",
             cpu * 100.0 / took,

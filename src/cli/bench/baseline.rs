@@ -175,7 +175,7 @@ fn row(what: &str, ours: Vec<u64>, theirs: Vec<u64>) -> Option<Baseline> {
         what: what.to_owned(),
         ratio: ratio(baseline.p50_ns, ours.p50_ns),
         ours,
-        baseline,
+        measured: baseline,
     })
 }
 

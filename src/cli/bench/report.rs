@@ -67,7 +67,7 @@ pub(super) struct Stage {
 pub(super) struct Baseline {
     pub(super) what: String,
     pub(super) ours: Stats,
-    pub(super) baseline: Stats,
+    pub(super) measured: Stats,
     /// How many times longer the baseline takes, at p50.
     pub(super) ratio: f64,
 }
@@ -153,9 +153,9 @@ fn baselines(rows: &[Baseline]) -> String {
         rows.iter().map(|row| {
             [
                 row.what.clone(),
-                row.baseline.count.to_string(),
+                row.measured.count.to_string(),
                 short(row.ours.p50_ns),
-                short(row.baseline.p50_ns),
+                short(row.measured.p50_ns),
                 format!("{:.1} x", row.ratio),
             ]
         }),
