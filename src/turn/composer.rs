@@ -59,7 +59,7 @@ fn is_cut_short(prompt: &str, shown: &str) -> bool {
 fn without_stand_ins(text: &str) -> (String, usize) {
     static STAND_IN: LazyLock<Regex> = LazyLock::new(|| {
         #[expect(clippy::unwrap_used, reason = "a constant pattern, tested below")]
-        Regex::new(r"\[Past(?:e|ed)\b[^\]\n]*\]").unwrap()
+        Regex::new(r"\[Past(?:e|ed)\b[^\]\n]*\](?: #\d+)?").unwrap()
     });
     let count = STAND_IN.find_iter(text).count();
     (squeeze(&STAND_IN.replace_all(text, "")), count)
@@ -82,6 +82,10 @@ mod tests {
         assert_eq!(holds("say hello\nto all", "say\nhello to\n  all"), Holds::Prompt);
         assert_eq!(holds("日本 🦀", "日本 🦀\u{200b}"), Holds::Prompt);
         assert_eq!(holds("a\nb\nc\nd", "[Pasted text #1 +3 lines]"), Holds::Prompt);
+        assert_eq!(
+            holds("a\nb\nc\nd", "[Pasted Content 4044 chars] #2"),
+            Holds::Prompt
+        );
         let long = "one two three four five six seven eight nine ten ".repeat(9);
         assert_eq!(holds(&long, &long[200..]), Holds::Prompt);
     }

@@ -1,6 +1,6 @@
 //! Turns: one prompt and its answer, submitted with proof, ended by evidence, and written down.
 //!
-//! Each running program has a [`Seat`](seat::Seat): an [`Oracle`](oracle::Oracle) that tells what the agent does, and a queue that takes
+//! Each running program has a [`Seat`]: an [`oracle::Oracle`] that tells what the agent does, and a queue that takes
 //! one turn at a time. What a turn is stands in the journal before it happens: a daemon that is killed leaves no turn
 //! that the next one could type twice.
 
