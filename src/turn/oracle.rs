@@ -152,8 +152,8 @@ impl Task {
                     }
                     if self.look_again().await.is_none() { return }
                 }
-                // A change of interest ends a pause early.
-                _ = self.workers.changed() => {}
+                // Looks itself: it may have cut a look short whose change counts as seen.
+                _ = self.workers.changed() => if self.look_again().await.is_none() { return },
                 observation = paced_next(&mut self.observer, paced.filter(|_| !is_watched)) => match observation {
                     Some(observation) => { self.show(observation); }
                     None => return,
