@@ -24,7 +24,7 @@ use bench::{
     now, setting, table,
 };
 use llmux::client::Client;
-use llmux_protocol::api::{Turn, TurnRequest, TurnState, WaitFor};
+use llmux_protocol::api::{Source, Turn, TurnRequest, TurnState, WaitFor};
 use tokio::task::JoinSet;
 
 /// How often a script looks.
@@ -49,9 +49,7 @@ fn main() {
 /// A home whose sessions have markers.
 fn marked() -> Lab {
     let lab = Lab::new();
-    let dir = lab.path("config/llmux");
-    std::fs::create_dir_all(&dir).expect("a directory");
-    std::fs::write(dir.join("config.yaml"), "turnq:\n  enabled: true\n").expect("a file");
+    lab.config("turnq:\n  enabled: true\n");
     lab
 }
 
@@ -95,12 +93,15 @@ fn one_agent(count: usize, busy: usize) {
     });
 
     let (mut end, mut whole, mut typed) = (Ways::new(), Ways::new(), Ways::new());
+    let mut by_marker = 0;
     for n in 0..count {
         let prompt = format!("kept {n:06}");
         let began = now();
         let turn = runtime.block_on(take(&mut client, "one", &prompt, WaitFor::Ended));
         let known = now();
         assert_eq!(turn.state, TurnState::Ended, "{turn:?}");
+        let told_by = turn.evidence.last().map(|evidence| evidence.source);
+        by_marker += usize::from(told_by == Some(Source::Marker));
         let clock = history::clock(&history, &prompt);
         end.ours.push(known - clock.last);
         typed.ours.push(clock.submitted - began);
@@ -123,6 +124,7 @@ fn one_agent(count: usize, busy: usize) {
             "turns of one agent, {count} each way, {POLLED} of a script that looks every 400 ms, {busy} busy beside"
         ),
     );
+    println!("the marker told the end of {by_marker} of {count} turns");
     end.rows("last byte until known, kept connection", 20.0);
     whole.rows("llmux session prompt --wait, overhead", 5.0);
     typed.rows("prompt until submitted, kept connection", 1.0);

@@ -60,7 +60,7 @@ fn seen_to(row: &Row<Cell>, end: usize) -> impl Iterator<Item = Seen<'_>> {
 
 /// A row as text, without trailing blanks.
 pub(super) fn text(row: &Row<Cell>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(row.line_length().0);
     for seen in seen_text(row) {
         push(&mut text, &seen);
     }
@@ -69,7 +69,7 @@ pub(super) fn text(row: &Row<Cell>) -> String {
 
 /// A row as text in which dim cells are blanks, as is an inverse cell before a dim one.
 pub(super) fn bright_text(row: &Row<Cell>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(row.line_length().0);
     let mut cells = seen_text(row).peekable();
     while let Some(seen) = cells.next() {
         let is_dim = |seen: &Seen<'_>| seen.cell.flags.contains(Flags::DIM);

@@ -80,7 +80,9 @@ impl Conversation {
             .rev()
             .find_map(|(at, row)| Some((at, rules.echo(row)?)))?;
         let echo = squeeze(echo);
-        let shown = echo.strip_suffix('…').unwrap_or(&echo);
+        // A row of the prompt may end with what elsewhere says that more follows.
+        let cut = echo.strip_suffix('…').filter(|_| !prompt.starts_with(&echo));
+        let shown = cut.unwrap_or(&echo);
         let is_ours = !shown.is_empty() && prompt.starts_with(shown) || is_stand_in(&echo);
         is_ours.then(|| Anchor {
             row: self.after_echo(at + 1, prompt.strip_prefix(shown).unwrap_or_default()),
@@ -118,6 +120,17 @@ impl Conversation {
         }
         // A long answer has pushed everything else out.
         (row == 0 && self.rows.len() >= ROWS_OF_ANSWER).then(|| self.gone_by(prompt))
+    }
+
+    /// Whether a prompt was echoed since `before`, even one that equals the last there.
+    pub(super) fn has_new_echo(&self, rules: &Rules, before: &Self) -> bool {
+        let echoes = |rows: &[String]| -> Vec<String> {
+            let texts = rows.iter().filter_map(|row| rules.echo(row));
+            texts.map(str::to_owned).collect()
+        };
+        let (now, then) = (echoes(&self.rows), echoes(&before.rows));
+        // At another width the same prompts are other rows.
+        now.len() > then.len() || self.cols == before.cols && now != then
     }
 
     /// What stands behind an anchor, to be compared.
@@ -352,6 +365,22 @@ mod tests {
         assert_eq!(reply(screen, "new\none").as_deref(), Some("A\n\nB"));
         // The last prompt on the screen is another one.
         assert_eq!(reply(screen, "old"), None);
+    }
+
+    #[test]
+    fn an_echo_may_be_cut_or_end_with_an_ellipsis_of_its_own() {
+        assert_eq!(reply("❯ and then…\n\n● A\n", "and then…").as_deref(), Some("A"));
+        assert_eq!(reply("❯ and then…\n\n● A\n", "and then it went").as_deref(), Some("A"));
+        assert_eq!(reply("❯ and now…\n\n● A\n", "and then it went"), None);
+    }
+
+    #[test]
+    fn the_echo_of_an_equal_prompt_is_new() {
+        let once = conversation("❯ x\n\n● A\n");
+        let is_new = |text: &str| conversation(text).has_new_echo(&rules(), &once);
+        assert!(!is_new("❯ x\n\n● A\n\n● B\n"));
+        assert!(is_new("❯ x\n\n● A\n\n❯ x\n\n● A\n"));
+        assert!(is_new("❯ y\n\n● A\n"));
     }
 
     #[test]

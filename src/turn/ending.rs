@@ -284,7 +284,10 @@ impl<'a> Ending<'a> {
         if let Some(anchor) = now.anchor(self.rules, self.prompt) {
             // An equal prompt from before: until its own echo comes, what stands there is the old reply.
             let is_stale = |stale: &String| now.tail(anchor).starts_with(stale.as_str());
-            if !self.echoed && self.stale.as_ref().is_some_and(is_stale) {
+            if !self.echoed
+                && self.stale.as_ref().is_some_and(is_stale)
+                && !now.has_new_echo(self.rules, &self.before)
+            {
                 return None;
             }
             self.echoed = true;
