@@ -6,7 +6,9 @@ use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
 use super::{
-    BadKeys, BadRule, CommandLineError, ProgramSearch, Rules, data, split,
+    BadKeys, BadRule, CommandLineError, ProgramSearch, Rules, data,
+    history::Store,
+    split,
     transcript::{Format, chooses_conversation},
 };
 use crate::{
@@ -61,6 +63,8 @@ pub struct Agent {
     pub marker: String,
     /// How it writes its own transcript, if that is known.
     pub transcript: Option<Format>,
+    /// Where it keeps its conversations, if that is known.
+    pub history: Option<Store>,
     /// The flag that gives a new conversation its id.
     pub session_id_flag: Option<String>,
     /// Models to choose from.
@@ -205,6 +209,7 @@ impl Agent {
             insert_keys: Vec::new(),
             marker: DEFAULT_MARKER.to_owned(),
             transcript: None,
+            history: None,
             session_id_flag: None,
             models: Vec::new(),
             install_hint: format!("put the program of agents.{key}.cmd on PATH"),

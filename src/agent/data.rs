@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Agent, BadKeys, Builtin, CatalogError, Rules, Submit, catalog, keys, transcript::Format};
+use super::{
+    Agent, BadKeys, Builtin, CatalogError, Rules, Submit, catalog, history::Store, keys, transcript::Format,
+};
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
 
@@ -39,6 +41,7 @@ pub(super) struct Row {
     #[serde(default)]
     rules: Rules,
     transcript: Option<Format>,
+    history: Option<Store>,
     session_id_flag: Option<String>,
     install_hint: String,
     docs_url: String,
@@ -75,6 +78,7 @@ impl TryFrom<Row> for Agent {
             insert_keys: keys(&row.insert_keys)?,
             marker: row.marker.unwrap_or_else(|| catalog::DEFAULT_MARKER.to_owned()),
             transcript: row.transcript,
+            history: row.history,
             session_id_flag: row.session_id_flag,
             models: Vec::new(),
             install_hint: row.install_hint,

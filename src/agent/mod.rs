@@ -9,6 +9,7 @@ mod conversation;
 mod data;
 mod detect;
 pub mod dialog;
+pub mod history;
 mod keys;
 mod rule;
 mod rules;

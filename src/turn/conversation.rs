@@ -370,7 +370,10 @@ mod tests {
     #[test]
     fn an_echo_may_be_cut_or_end_with_an_ellipsis_of_its_own() {
         assert_eq!(reply("❯ and then…\n\n● A\n", "and then…").as_deref(), Some("A"));
-        assert_eq!(reply("❯ and then…\n\n● A\n", "and then it went").as_deref(), Some("A"));
+        assert_eq!(
+            reply("❯ and then…\n\n● A\n", "and then it went").as_deref(),
+            Some("A")
+        );
         assert_eq!(reply("❯ and now…\n\n● A\n", "and then it went"), None);
     }
 

@@ -36,16 +36,10 @@ pub(super) struct Finder {
 
 impl Finder {
     pub(super) fn new(format: Format, place: Place) -> Self {
-        let mut cwds = vec![place.cwd.clone()];
-        cwds.extend(
-            fs::canonicalize(&place.cwd)
-                .ok()
-                .filter(|real| *real != place.cwd),
-        );
         Self {
             format,
+            cwds: place.cwds(),
             place,
-            cwds,
             day: None,
         }
     }
@@ -74,36 +68,26 @@ impl Finder {
     /// The folders named after the working directory.
     fn folders(&self) -> Vec<PathBuf> {
         let root = match self.format {
-            Format::Demo => self.variable("XDG_STATE_HOME", ".local/state").join("llmux-demo"),
-            Format::Claude => self.variable("CLAUDE_CONFIG_DIR", ".claude").join("projects"),
+            Format::Demo => self
+                .place
+                .variable("XDG_STATE_HOME", ".local/state")
+                .join("llmux-demo"),
+            Format::Claude => self
+                .place
+                .variable("CLAUDE_CONFIG_DIR", ".claude")
+                .join("projects"),
             _ => self.place.home.join(".qwen/projects"),
         };
         let sub = if self.format == Format::Qwen { "chats" } else { "" };
-        // JavaScript counts in UTF-16.
-        let width = |c: char| {
-            if self.format == Format::Demo {
-                1
-            } else {
-                c.len_utf16()
-            }
-        };
-        let fold = |cwd: &PathBuf| -> String {
-            let chars = cwd.to_string_lossy();
-            let folded = chars.chars().map(|c| match c {
-                c if c.is_ascii_alphanumeric() => c.to_string(),
-                c => "-".repeat(width(c)),
-            });
-            folded.collect()
-        };
         self.cwds
             .iter()
-            .map(|cwd| root.join(fold(cwd)).join(sub))
+            .map(|cwd| root.join(folder_name(self.format, cwd)).join(sub))
             .collect()
     }
 
     /// The folder that `projects.json` gives the working directory; the one with that file before it does.
     fn gemini_chats(&self) -> Vec<PathBuf> {
-        let root = self.variable("GEMINI_CLI_HOME", "").join(".gemini");
+        let root = self.place.variable("GEMINI_CLI_HOME", "").join(".gemini");
         let projects = fs::read(root.join("projects.json")).ok();
         let projects: Value = projects
             .and_then(|text| serde_json::from_slice(&text).ok())
@@ -124,7 +108,7 @@ impl Finder {
             self.day = Some(day.clone());
             return vec![day];
         }
-        let root = self.variable("CODEX_HOME", ".codex").join("sessions");
+        let root = self.place.variable("CODEX_HOME", ".codex").join("sessions");
         let years = numbered(&root);
         let months: Vec<PathBuf> = years.iter().flat_map(|year| numbered(year)).collect();
         let known = self.place.id.is_some();
@@ -178,14 +162,6 @@ impl Finder {
         let modified = fs::metadata(path).and_then(|found| found.modified());
         modified.is_ok_and(|at| at.checked_add(COARSE).unwrap_or(at) >= self.place.since)
     }
-
-    /// A variable of the agent's environment that names a directory, else one under the home directory.
-    fn variable(&self, name: &str, default: &str) -> PathBuf {
-        let stated = self.place.env.get(name).map(PathBuf::from);
-        stated
-            .filter(|path| path.is_absolute())
-            .unwrap_or_else(|| self.place.home.join(default))
-    }
 }
 
 impl Place {
@@ -200,6 +176,33 @@ impl Place {
             since: SystemTime::now(),
         }
     }
+
+    /// The working directory as it was named and as the system calls it, which is what a program sees.
+    pub(in crate::agent) fn cwds(&self) -> Vec<PathBuf> {
+        let real = fs::canonicalize(&self.cwd).ok();
+        let other = real.filter(|real| *real != self.cwd);
+        [self.cwd.clone()].into_iter().chain(other).collect()
+    }
+
+    /// A variable of the agent's environment that names a directory, else one under the home directory.
+    pub(in crate::agent) fn variable(&self, name: &str, default: &str) -> PathBuf {
+        let stated = self.env.get(name).map(PathBuf::from);
+        stated
+            .filter(|path| path.is_absolute())
+            .unwrap_or_else(|| self.home.join(default))
+    }
+}
+
+/// The name of the folder of a working directory: all but ASCII letters and digits becomes `-`, so two may share one.
+pub(in crate::agent) fn folder_name(format: Format, cwd: &Path) -> String {
+    // JavaScript counts in UTF-16.
+    let width = |c: char| if format == Format::Demo { 1 } else { c.len_utf16() };
+    let folded = cwd.to_string_lossy();
+    let folded = folded.chars().map(|c| match c {
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => "-".repeat(width(c)),
+    });
+    folded.collect()
 }
 
 /// The directory, or the nearest one above it that exists, by its real name: what is watched is an inode.
@@ -209,7 +212,7 @@ fn nearest(dir: &Path) -> Option<PathBuf> {
 }
 
 /// The directories in one whose names are numbers, the newest first.
-fn numbered(dir: &Path) -> Vec<PathBuf> {
+pub(in crate::agent) fn numbered(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     let mut dirs: Vec<PathBuf> = entries
@@ -220,7 +223,7 @@ fn numbered(dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-fn listed(dir: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
+pub(in crate::agent) fn listed(dir: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let wanted = |name: &str| name.starts_with(begin) && name.ends_with(end);
     entries
@@ -230,7 +233,7 @@ fn listed(dir: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
 }
 
 /// Whether a text is one plain part of a path.
-fn is_name(text: &str) -> bool {
+pub(in crate::agent) fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !text.is_empty() && !text.starts_with('.') && text.bytes().all(plain)
 }

@@ -4,9 +4,9 @@
 //! its own text: which entry belongs to which prompt is for the caller to tell.
 
 mod id;
-mod layout;
-mod record;
-mod tail;
+pub(in crate::agent) mod layout;
+pub(in crate::agent) mod record;
+pub(in crate::agent) mod tail;
 mod watch;
 
 use std::{

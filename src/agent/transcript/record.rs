@@ -73,13 +73,7 @@ impl Reader {
         if self.is_strange() || self.is_repeated(&record) {
             return Vec::new();
         }
-        let mut entries = match self.format {
-            Format::Demo => demo(&record),
-            Format::Claude => claude(&record),
-            Format::Codex => codex(&record),
-            Format::Gemini => gemini(&record),
-            Format::Qwen => qwen(&record),
-        };
+        let mut entries = entries(self.format, &record);
         entries.retain(|entry| {
             let is_end = matches!(entry, Entry::End { .. });
             let again = is_end && self.ended;
@@ -135,6 +129,17 @@ impl Owner {
             }
             _ => None,
         }
+    }
+}
+
+/// What a record tells, whosever file it is in.
+pub(in crate::agent) fn entries(format: Format, record: &Value) -> Vec<Entry> {
+    match format {
+        Format::Demo => demo(record),
+        Format::Claude => claude(record),
+        Format::Codex => codex(record),
+        Format::Gemini => gemini(record),
+        Format::Qwen => qwen(record),
     }
 }
 
@@ -242,7 +247,7 @@ fn end(outcome: Outcome, text: Option<String>) -> Entry {
     Entry::End { outcome, text }
 }
 
-fn kind(record: &Value) -> &str {
+pub(in crate::agent) fn kind(record: &Value) -> &str {
     record["type"].as_str().unwrap_or_default()
 }
 
@@ -250,13 +255,13 @@ fn subtype(record: &Value) -> &str {
     record["subtype"].as_str().unwrap_or_default()
 }
 
-fn str_at<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
+pub(in crate::agent) fn str_at<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
     record.pointer(pointer)?.as_str()
 }
 
 /// The text of a message: a string, or the `text` of its parts. Thoughts, tool calls and their results have none of
 /// their own.
-fn text(content: &Value, between: &str) -> String {
+pub(in crate::agent) fn text(content: &Value, between: &str) -> String {
     if let Some(text) = content.as_str() {
         return text.to_owned();
     }

@@ -32,8 +32,8 @@ pub(super) struct Tail {
 }
 
 /// What another file of the same name has otherwise; an inode number alone is given again at once.
-#[derive(PartialEq, Eq, Clone, Copy)]
-struct Identity {
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(in crate::agent) struct Identity {
     device: u64,
     inode: u64,
     born: Option<SystemTime>,
@@ -141,7 +141,7 @@ impl Tail {
 }
 
 impl Identity {
-    fn of(found: &Metadata) -> Self {
+    pub(in crate::agent) fn of(found: &Metadata) -> Self {
         Self {
             device: found.dev(),
             inode: found.ino(),

@@ -1,0 +1,171 @@
+//! The agents that write a file of lines per conversation: where those files are, and whose they are.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use ring::digest::{SHA256, digest};
+
+use super::{Conversation, History, Place, Store, scan::Head};
+use crate::agent::transcript::{
+    Format,
+    layout::{folder_name, is_name, listed, numbered},
+};
+
+/// The conversations of a place.
+pub(super) fn list(history: &History, store: Store, place: &Place) -> Vec<Conversation> {
+    let owner = Owner::new(store, place);
+    let files = files(store, place, None);
+    history.scanned(store, &files, |path, summary| {
+        let head = &summary.head;
+        if head.is_helper || summary.messages == 0 || !owner.owns(head) {
+            return None;
+        }
+        Some(Conversation {
+            id: id(store, path, head)?,
+            title: head.title.clone(),
+            started: head.started,
+            last: summary.last,
+            messages: summary.messages,
+            path: path.to_owned(),
+        })
+    })
+}
+
+/// The file of a conversation.
+pub(super) fn find(history: &History, store: Store, place: &Place, wanted: &str) -> Option<PathBuf> {
+    let owner = Owner::new(store, place);
+    let files = files(store, place, Some(wanted));
+    let found = history.scanned(store, &files, |path, summary| {
+        let is_it = id(store, path, &summary.head).as_deref() == Some(wanted);
+        // A thread of Codex may be resumed in another directory; its id is enough.
+        let is_ours = store == Store::Codex || owner.owns(&summary.head);
+        (is_it && is_ours).then(|| path.to_owned())
+    });
+    found.into_iter().next()
+}
+
+/// The files that may hold a conversation of the place, or the one of an id.
+fn files(store: Store, place: &Place, id: Option<&str>) -> Vec<PathBuf> {
+    if id.is_some_and(|id| !is_name(id)) {
+        return Vec::new();
+    }
+    let named = || id.map_or_else(|| ".jsonl".to_owned(), |id| format!("{id}.jsonl"));
+    let of = |dirs: Vec<PathBuf>, begin: &str, end: &str| -> Vec<PathBuf> {
+        dirs.iter().flat_map(|dir| listed(dir, begin, end)).collect()
+    };
+    match store {
+        Store::Codex => of(codex_days(place), "rollout-", &named()),
+        Store::Gemini => of(chats(place, &gemini_root(place)), "session-", &short(id)),
+        Store::Qwen => {
+            let mut found = of(folders(place, store), "", &named());
+            found.extend(of(
+                chats(place, &place.home.join(".qwen")),
+                "session-",
+                &short(id),
+            ));
+            found
+        }
+        _ => of(folders(place, store), "", &named()),
+    }
+}
+
+/// How a file name of Gemini ends.
+fn short(id: Option<&str>) -> String {
+    let begin = |id: &str| format!("-{}.jsonl", id.chars().take(8).collect::<String>());
+    id.map_or_else(|| ".jsonl".to_owned(), begin)
+}
+
+/// The folders named after the working directory.
+fn folders(place: &Place, store: Store) -> Vec<PathBuf> {
+    let (format, root, sub) = match store {
+        Store::Demo => {
+            let state = place.variable("XDG_STATE_HOME", ".local/state");
+            (Format::Demo, state.join("llmux-demo"), "")
+        }
+        Store::Qwen => (Format::Qwen, place.home.join(".qwen/projects"), "chats"),
+        _ => {
+            let config = place.variable("CLAUDE_CONFIG_DIR", ".claude");
+            (Format::Claude, config.join("projects"), "")
+        }
+    };
+    let folder = |cwd: PathBuf| root.join(folder_name(format, &cwd)).join(sub);
+    let mut found: Vec<PathBuf> = place.cwds().into_iter().map(folder).collect();
+    found.dedup();
+    found
+}
+
+fn gemini_root(place: &Place) -> PathBuf {
+    place.variable("GEMINI_CLI_HOME", "").join(".gemini")
+}
+
+/// `tmp/*/chats`: the folder is a name of the project's, or the hash of its path. The first line tells whose it is.
+fn chats(place: &Place, root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root.join("tmp")).into_iter().flatten().flatten();
+    let hashes = hashes(place);
+    // Sixty-four digits are a hash, and so either ours or another's.
+    let is_hash = |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            !is_hash(&name) || hashes.iter().any(|hash| *hash == name)
+        })
+        .map(|entry| entry.path().join("chats"))
+        .collect()
+}
+
+fn codex_days(place: &Place) -> Vec<PathBuf> {
+    let root = place.variable("CODEX_HOME", ".codex").join("sessions");
+    let months = numbered(&root).into_iter().flat_map(|year| numbered(&year));
+    months.flat_map(|month| numbered(&month)).collect()
+}
+
+fn hashes(place: &Place) -> Vec<String> {
+    let hash = |cwd: PathBuf| {
+        let hash = digest(&SHA256, cwd.as_os_str().as_encoded_bytes());
+        hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    place.cwds().into_iter().map(hash).collect()
+}
+
+/// What the id is that the agent knows a file by.
+fn id(store: Store, path: &Path, head: &Head) -> Option<String> {
+    let stem = path.file_stem()?.to_str()?;
+    let id = match store {
+        Store::Gemini => head.id.as_deref()?,
+        Store::Qwen if stem.starts_with("session-") => head.id.as_deref()?,
+        // `rollout-<local time>-<uuid>`.
+        Store::Codex => stem.get(stem.len().checked_sub(36)?..)?,
+        _ => stem,
+    };
+    Some(id.to_owned())
+}
+
+/// Tells whose a conversation is: folders may be shared by two directories.
+struct Owner {
+    cwds: Vec<String>,
+    hashes: Vec<String>,
+    /// A file that does not say is ours, for it is in our folder.
+    by_folder: bool,
+}
+
+impl Owner {
+    fn new(store: Store, place: &Place) -> Self {
+        let text = |cwd: PathBuf| cwd.to_string_lossy().into_owned();
+        Self {
+            cwds: place.cwds().into_iter().map(text).collect(),
+            hashes: hashes(place),
+            by_folder: matches!(store, Store::Demo | Store::Claude | Store::Qwen),
+        }
+    }
+
+    fn owns(&self, head: &Head) -> bool {
+        match (&head.cwd_hash, &head.cwd) {
+            (Some(hash), _) => self.hashes.contains(hash),
+            (None, Some(cwd)) => self.cwds.contains(cwd),
+            (None, None) => self.by_folder,
+        }
+    }
+}
