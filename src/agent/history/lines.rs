@@ -57,7 +57,7 @@ pub(super) fn each(
         if split(&chunk[..count], &mut held, cursor, max_line, visit).is_break() {
             return Ok(true);
         }
-        if read >= budget && held.is_empty() || read >= budget + max_line as u64 {
+        if read >= budget && held.is_empty() || read >= budget.saturating_add(max_line as u64) {
             return Ok(true);
         }
     }

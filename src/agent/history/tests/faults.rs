@@ -1,0 +1,224 @@
+//! Files that are cut, replaced, huge, foreign or broken.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{PermissionsExt, symlink},
+};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FOLDER: &str = ".claude/projects/-w-demo-proj";
+
+const ALL: [Store; 12] = [
+    Store::Demo,
+    Store::Claude,
+    Store::Codex,
+    Store::Agy,
+    Store::Gemini,
+    Store::Qwen,
+    Store::Opencode,
+    Store::Copilot,
+    Store::Grok,
+    Store::Continue,
+    Store::Goose,
+    Store::Aider,
+];
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut file = fs::File::options().append(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+#[test]
+fn history_counts_only_what_was_appended_and_follows_it() {
+    let home = Home::new();
+    let path = home.put(&format!("{FOLDER}/a.jsonl"), user("one"));
+    assert_eq!(home.only(Store::Claude).messages, 1);
+    let (turns, mut follow) = home.history.follow(Store::Claude, &home.place(), "a", 9).unwrap();
+    assert_eq!(turns.len(), 1);
+    let line = user("two");
+    for (cut, expected) in [(9, 1), (40, 1), (line.len() - 1, 2), (line.len(), 2)] {
+        fs::write(&path, format!("{}{}", user("one"), &line[..cut])).unwrap();
+        let fresh = History::new().list(Store::Claude, &home.place());
+        assert!(fresh[0].messages <= expected, "{cut}");
+    }
+    fs::write(&path, user("one")).unwrap();
+    append(&path, &line.as_bytes()[..9]);
+    assert_eq!(home.only(Store::Claude).messages, 1);
+    assert!(follow.next().unwrap().turns.is_empty());
+    append(&path, &line.as_bytes()[9..]);
+    assert_eq!(home.only(Store::Claude).messages, 2);
+    assert_eq!(shown(&follow.next().unwrap().turns[0]), "User: two");
+    fs::write(&path, user("x")).unwrap();
+    let step = follow.next().unwrap();
+    assert!(step.reset);
+    assert_eq!(shown(&step.turns[0]), "User: x");
+    fs::remove_file(&path).unwrap();
+    assert!(follow.next().is_err());
+    assert!(home.list(Store::Claude).is_empty());
+}
+
+#[test]
+fn history_passes_over_a_huge_line_and_bytes_that_are_no_text() {
+    let home = Home::new();
+    let mut text = user("one").into_bytes();
+    text.extend(br#"{"type":"user","cwd":"/w/demo.proj","message":{"content":""#);
+    text.resize(text.len() + (33 << 20), b'x');
+    text.extend(b"\"}}\n{\"type\":\"user\",\"message\":{\"content\":\"\xff\xfe\"}}\n\x00\n");
+    text.extend(user("two").bytes());
+    home.put(&format!("{FOLDER}/a.jsonl"), text);
+    assert_eq!(home.only(Store::Claude).title.as_deref(), Some("one"));
+    assert_eq!(home.told(Store::Claude, "a"), ["User: one", "User: two"]);
+}
+
+#[test]
+fn history_reads_the_end_of_a_big_file() {
+    let home = Home::new();
+    let text: String = (0..40_000)
+        .map(|n| user(&format!("prompt {n} {}", "y".repeat(60))))
+        .collect();
+    home.put(&format!("{FOLDER}/a.jsonl"), text);
+    let read = |last| {
+        home.history
+            .read(Store::Claude, &home.place(), "a", last)
+            .unwrap()
+    };
+    let turns = read(3);
+    assert_eq!(turns.len(), 3);
+    assert!(shown(&turns[2]).starts_with("User: prompt 39999 "));
+    assert_eq!(read(39_000).len(), 39_000);
+    assert_eq!(home.only(Store::Claude).messages, 40_000);
+}
+
+#[test]
+fn history_of_two_directories_in_one_folder_is_kept_apart() {
+    let home = Home::new();
+    home.put(&format!("{FOLDER}/a.jsonl"), user("one"));
+    let other = home.at("/w/demo_proj");
+    assert!(home.history.list(Store::Claude, &other).is_empty());
+    assert_eq!(home.history.path(Store::Claude, &other, Some("a")), None);
+    for id in ["../a", "", ".", "a/b", "b", "ä"] {
+        assert_eq!(
+            home.history.path(Store::Claude, &home.place(), Some(id)),
+            None,
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn history_is_found_for_any_directory_name() {
+    let home = Home::new();
+    let cwd = home.path("we'ird \"näme\".x_y 🦀");
+    fs::create_dir(&cwd).unwrap();
+    let place = Place::new(home.root.path(), &cwd);
+    let folder =
+        crate::agent::transcript::layout::folder_name(crate::agent::transcript::Format::Claude, &cwd);
+    let line = serde_json::json!({"type": "user", "cwd": cwd.to_str(), "message": {"content": "hi"}});
+    home.put(&format!(".claude/projects/{folder}/a.jsonl"), format!("{line}\n"));
+    assert_eq!(home.history.count(Store::Claude, &place), 1);
+}
+
+#[test]
+fn history_survives_loops_pipes_and_closed_folders() {
+    let home = Home::new();
+    let ok = home.put(&format!("{FOLDER}/a.jsonl"), user("one"));
+    symlink("b.jsonl", ok.with_file_name("b.jsonl")).unwrap();
+    fs::create_dir(ok.with_file_name("c.jsonl")).unwrap();
+    symlink("/dev/zero", ok.with_file_name("d.jsonl")).unwrap();
+    assert_eq!(home.only(Store::Claude).id, "a");
+    let closed = home.put(".codex/sessions/2026/01/01/rollout-x.jsonl", "");
+    fs::set_permissions(closed.parent().unwrap(), fs::Permissions::from_mode(0)).unwrap();
+    assert!(home.list(Store::Codex).is_empty());
+}
+
+#[test]
+fn history_of_a_locked_or_broken_database_is_empty() {
+    let home = Home::new();
+    let path = ".local/share/opencode/opencode.db";
+    let database = home.sql(path, "history/opencode.sql");
+    database.pragma_update(None, "journal_mode", "delete").unwrap();
+    database.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert!(home.list(Store::Opencode).is_empty());
+    database.execute_batch("COMMIT").unwrap();
+    assert_eq!(home.list(Store::Opencode).len(), 2);
+    drop(database);
+    home.put(path, "SQLite format 3\0 or so");
+    assert!(home.list(Store::Opencode).is_empty());
+}
+
+#[test]
+fn history_is_searched_without_regard_to_case() {
+    let home = Home::new();
+    home.put(
+        &format!("{FOLDER}/a.jsonl"),
+        user("before\nthe \"Größe\" of things"),
+    );
+    home.put(&format!("{FOLDER}/b.jsonl"), user("nothing"));
+    let search = |text| {
+        home.history
+            .search(Store::Claude, &home.place(), text, Limits::default())
+    };
+    for text in ["\"GRÖSSE\"", "  ", "user", "größes"] {
+        assert!(search(text).is_empty(), "{text}");
+    }
+    for text in ["\"GRÖßE\" OF", "before", "ö"] {
+        let hits = search(text);
+        assert_eq!(hits.len(), 1, "{text}");
+        assert_eq!(hits[0].snippet, "before the \"Größe\" of things");
+    }
+}
+
+proptest! {
+    #[test]
+    fn history_of_any_bytes_does_no_harm(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        word in "(\"type\":\"(user|assistant|response_item|user.message)\"|#### |[{}\\[\\],:\" ]|\"(message|content|payload)\"){0,30}",
+    ) {
+        let home = Home::new();
+        let text = [bytes.as_slice(), b"\n", word.as_bytes(), b"\n{", word.as_bytes(), b"}"].concat();
+        for path in [
+            &format!("{FOLDER}/a.jsonl"),
+            ".codex/sessions/2026/01/01/rollout-11111111-2222-4333-8444-555555555555.jsonl",
+            ".gemini/tmp/x/chats/session-a.jsonl",
+            ".gemini/antigravity-cli/history.jsonl",
+            ".qwen/projects/-w-demo-proj/chats/a.jsonl",
+            ".local/share/opencode/opencode.db",
+            ".local/share/goose/sessions/sessions.db",
+            ".local/state/llmux-demo/-w-demo-proj/a.jsonl",
+            ".copilot/session-store.db",
+            ".continue/sessions/sessions.json",
+            ".continue/sessions/a.json",
+            ".grok/sessions/%2Fw%2Fdemo.proj/a/summary.json",
+            ".grok/sessions/%2Fw%2Fdemo.proj/a/updates.jsonl",
+        ] {
+            home.put(path, &text);
+        }
+        for store in ALL {
+            let _ = home.list(store);
+            let _ = home.history.title(store, &home.place(), "a");
+            let _ = home.history.read(store, &home.place(), "a", 10);
+            let _ = home.history.search(store, &home.place(), "a", Limits::default());
+        }
+    }
+
+    #[test]
+    fn history_counts_the_same_however_a_file_grows(cuts in prop::collection::vec(0usize..4000, 0..12)) {
+        let home = Home::new();
+        let text: String = (0..12).map(|n| user(&"x\"type\":\"user\"".repeat(n))).collect();
+        let path = home.put(&format!("{FOLDER}/a.jsonl"), "");
+        let mut at = 0;
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+        cuts.sort_unstable();
+        cuts.push(text.len());
+        for cut in cuts {
+            append(&path, &text.as_bytes()[at..cut]);
+            at = cut;
+            let _ = home.list(Store::Claude);
+        }
+        prop_assert_eq!(home.only(Store::Claude).messages, 12);
+    }
+}
