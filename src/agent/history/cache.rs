@@ -89,14 +89,14 @@ impl History {
         &self,
         path: &Path,
         read: impl FnOnce() -> Option<Conversation>,
-    ) -> Option<Option<Conversation>> {
+    ) -> Option<Conversation> {
         let found = lines::regular(path).ok()?;
         let version = (Identity::of(&found), found.len(), found.modified().ok());
         let known = lock(&self.documents).get(path).cloned();
         if let Some((seen, told)) = known
             && seen == version
         {
-            return Some(told);
+            return told;
         }
         let told = read();
         let mut documents = lock(&self.documents);
@@ -104,7 +104,7 @@ impl History {
             documents.clear();
         }
         documents.insert(path.to_owned(), (version, told.clone()));
-        Some(told)
+        told
     }
 
     /// Warns of a file that can't be read, once. One that is not there is nothing to warn of.

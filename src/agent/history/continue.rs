@@ -78,7 +78,7 @@ fn conversation(history: &History, root: &Path, one: &Value) -> Option<Conversat
                 title: first_prompt(&path),
                 ..found.clone()
             })
-        })??;
+        })?;
         asked.title
     };
     let title = named.or_else(asked);

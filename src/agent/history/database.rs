@@ -1,4 +1,4 @@
-//! An agent's SQLite database, read beside the agent that writes it.
+//! An agent's `SQLite` database, read beside the agent that writes it.
 
 use std::{io, path::Path, time::Duration};
 

@@ -125,9 +125,15 @@ fn codex_days(place: &Place) -> Vec<PathBuf> {
 fn hashes(place: &Place) -> Vec<String> {
     let hash = |cwd: PathBuf| {
         let hash = digest(&SHA256, cwd.as_os_str().as_encoded_bytes());
-        hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(hash.as_ref())
     };
     place.cwds().into_iter().map(hash).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// What the id is that the agent knows a file by.

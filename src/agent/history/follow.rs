@@ -64,7 +64,7 @@ impl Follow {
     /// # Errors
     ///
     /// Fails if the conversation can't be read, or is gone; the next call tries again.
-    pub fn next(&mut self) -> io::Result<Step> {
+    pub fn read_on(&mut self) -> io::Result<Step> {
         let mut step = Step::default();
         if self.source.is_replaced(&self.mark)? {
             step.reset = true;

@@ -31,7 +31,6 @@ pub(super) fn list(history: &History, place: &Place) -> Vec<Conversation> {
         .map(|entry| entry.path().join("summary.json"));
     found
         .filter_map(|path| history.remember(&path, || read(history, &path)))
-        .flatten()
         .collect()
 }
 

@@ -62,15 +62,15 @@ pub enum Store {
     Gemini,
     /// Qwen Code: a file of lines each, in a folder per working directory.
     Qwen,
-    /// OpenCode: SQLite.
+    /// `OpenCode`: `SQLite`.
     Opencode,
-    /// GitHub Copilot CLI: SQLite for the list, a file of lines for each.
+    /// GitHub Copilot CLI: `SQLite` for the list, a file of lines for each.
     Copilot,
     /// Grok Build CLI: a folder each.
     Grok,
     /// Continue CLI: a JSON document each, and an index of them.
     Continue,
-    /// Goose: SQLite.
+    /// Goose: `SQLite`.
     Goose,
     /// Aider: one Markdown file for all conversations of a working directory. It knows no ids; ours is the time it began.
     Aider,

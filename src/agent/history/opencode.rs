@@ -1,4 +1,4 @@
-//! OpenCode: `opencode.db`, as measured with 1.18.33.
+//! `OpenCode`: `opencode.db`, as measured with 1.18.33.
 
 use std::{
     io,

@@ -78,8 +78,8 @@ fn known(store: Store, record: &Value, offset: u64) -> Vec<Turn> {
                 role = Role::User;
                 said.push(Part::text(text));
             }
-            Entry::Reply { text } => said.push(Part::text(text)),
-            Entry::End {
+            Entry::Reply { text }
+            | Entry::End {
                 outcome: Outcome::Failed(text),
                 ..
             } => said.push(Part::text(text)),

@@ -50,11 +50,10 @@ pub(super) fn run(history: &History, store: Store, place: &Place, text: &str, li
     };
     let all = history.list(store, place).into_iter().take(limits.conversations);
     let hits = all.filter_map(|one| {
-        let found = history.source(store, place, &one.id).and_then(|source| {
+        history.source(store, place, &one.id).and_then(|source| {
             let found = needle.find(&source, &one);
             found.inspect_err(|error| history.warn(&one.path, error)).ok()?
-        });
-        found
+        })
     });
     hits.take(limits.hits).collect()
 }

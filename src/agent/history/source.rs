@@ -26,7 +26,7 @@ pub(super) type Wants<'a> = dyn Fn(&[u8]) -> bool + 'a;
 pub(super) enum Source {
     /// A file of lines.
     Lines(Store, PathBuf),
-    /// Rows of OpenCode's database.
+    /// Rows of `OpenCode`'s database.
     Opencode { path: PathBuf, id: String },
     /// Rows of Goose's database.
     Goose { path: PathBuf, id: String },
@@ -58,8 +58,11 @@ struct Document {
 impl Source {
     pub(super) fn path(&self) -> &Path {
         match self {
-            Self::Lines(_, path) | Self::Continue(path) => path,
-            Self::Opencode { path, .. } | Self::Goose { path, .. } | Self::Aider { path, .. } => path,
+            Self::Lines(_, path)
+            | Self::Continue(path)
+            | Self::Opencode { path, .. }
+            | Self::Goose { path, .. }
+            | Self::Aider { path, .. } => path,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use toml::value::{Datetime, Offset};
 
-/// Reads RFC 3339, or SQLite's form of it; a time without an offset is taken for UTC.
+/// Reads RFC 3339, or `SQLite`'s form of it; a time without an offset is taken for UTC.
 pub(super) fn parse(text: &str) -> Option<SystemTime> {
     let moment: Datetime = text.trim().parse().ok()?;
     let (date, time) = (moment.date?, moment.time?);

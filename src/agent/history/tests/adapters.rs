@@ -75,7 +75,8 @@ fn history_of_gemini_and_of_qwen_as_it_was() {
     let home = Home::new();
     let hash = "89b1a3a4ac5ba3ab5fb0af5a0d32a6a9a4a6f2bd";
     let digest = ring::digest::digest(&ring::digest::SHA256, CWD.as_bytes());
-    let ours: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = |all: String, byte: &u8| format!("{all}{byte:02x}");
+    let ours = digest.as_ref().iter().fold(String::new(), hex);
     let text = fixture("transcripts/gemini.jsonl");
     let head = |hash: &str| text.replace("\"0123\"", &format!("\"{hash}\""));
     home.put(
@@ -163,12 +164,12 @@ fn history_of_opencode() {
             "Tool: bash({\"command\":\"ls\"})#c1 | =a.txt#c1"
         ]
     );
-    assert!(follow.next().unwrap().turns.is_empty(), "half an answer");
+    assert!(follow.read_on().unwrap().turns.is_empty(), "half an answer");
     let done = r#"{"type":"text","text":"One file.","time":{"start":1,"end":2}}"#;
     database
         .execute("UPDATE part SET data = ?1 WHERE id = 'prt_4'", [done])
         .unwrap();
-    assert_eq!(shown(&follow.next().unwrap().turns[0]), "Assistant: One file.");
+    assert_eq!(shown(&follow.read_on().unwrap().turns[0]), "Assistant: One file.");
     assert!(
         home.history.read(Store::Opencode, &place, "ses_5", 9).is_err(),
         "another directory's"
@@ -197,8 +198,8 @@ fn history_of_goose() {
     let more = "INSERT INTO messages (session_id, role, content_json, created_timestamp)
         VALUES ('20261124_1', 'user', '[{\"type\":\"text\",\"text\":\"thanks\"}]', 1)";
     database.execute(more, []).unwrap();
-    assert_eq!(follow.next().unwrap().turns.len(), 1);
-    assert_eq!(follow.next().unwrap(), Step::default());
+    assert_eq!(follow.read_on().unwrap().turns.len(), 1);
+    assert_eq!(follow.read_on().unwrap(), Step::default());
 }
 
 #[test]
@@ -264,6 +265,6 @@ fn history_of_continue_and_aider() {
     let (turns, mut follow) = home.history.follow(Store::Aider, &place, id, 9).unwrap();
     assert_eq!(turns.len(), 3);
     writeln!(fs::File::options().append(true).open(chat).unwrap(), "\nDone.").unwrap();
-    let more: Vec<_> = follow.next().unwrap().turns.iter().map(shown).collect();
+    let more: Vec<_> = follow.read_on().unwrap().turns.iter().map(shown).collect();
     assert_eq!(more, ["Assistant: Done."]);
 }

@@ -48,16 +48,16 @@ fn history_counts_only_what_was_appended_and_follows_it() {
     fs::write(&path, user("one")).unwrap();
     append(&path, &line.as_bytes()[..9]);
     assert_eq!(home.only(Store::Claude).messages, 1);
-    assert!(follow.next().unwrap().turns.is_empty());
+    assert!(follow.read_on().unwrap().turns.is_empty());
     append(&path, &line.as_bytes()[9..]);
     assert_eq!(home.only(Store::Claude).messages, 2);
-    assert_eq!(shown(&follow.next().unwrap().turns[0]), "User: two");
+    assert_eq!(shown(&follow.read_on().unwrap().turns[0]), "User: two");
     fs::write(&path, user("x")).unwrap();
-    let step = follow.next().unwrap();
+    let step = follow.read_on().unwrap();
     assert!(step.reset);
     assert_eq!(shown(&step.turns[0]), "User: x");
     fs::remove_file(&path).unwrap();
-    assert!(follow.next().is_err());
+    assert!(follow.read_on().is_err());
     assert!(home.list(Store::Claude).is_empty());
 }
 
@@ -131,7 +131,7 @@ fn history_survives_loops_pipes_and_closed_folders() {
     symlink("/dev/zero", ok.with_file_name("d.jsonl")).unwrap();
     assert_eq!(home.only(Store::Claude).id, "a");
     let closed = home.put(".codex/sessions/2026/01/01/rollout-x.jsonl", "");
-    fs::set_permissions(closed.parent().unwrap(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(closed.parent().unwrap(), fs::Permissions::from_mode(0o0)).unwrap();
     assert!(home.list(Store::Codex).is_empty());
 }
 
