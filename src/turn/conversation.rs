@@ -37,6 +37,7 @@ impl Conversation {
             mut rows,
             mut continued,
             mut first_visible,
+            bright: _,
         } = page;
         // Who paints the whole screen anew leaves old frames in the history, composers and all.
         let is_left = |top: usize| {
@@ -347,7 +348,7 @@ mod tests {
         let page = Page {
             continued: vec![false; rows.len()],
             rows,
-            first_visible: 0,
+            ..Page::default()
         };
         Conversation::new(page, None, 40)
     }
@@ -370,7 +371,10 @@ mod tests {
     #[test]
     fn an_echo_may_be_cut_or_end_with_an_ellipsis_of_its_own() {
         assert_eq!(reply("❯ and then…\n\n● A\n", "and then…").as_deref(), Some("A"));
-        assert_eq!(reply("❯ and then…\n\n● A\n", "and then it went").as_deref(), Some("A"));
+        assert_eq!(
+            reply("❯ and then…\n\n● A\n", "and then it went").as_deref(),
+            Some("A")
+        );
         assert_eq!(reply("❯ and now…\n\n● A\n", "and then it went"), None);
     }
 
@@ -432,6 +436,7 @@ mod tests {
             continued: vec![false; rows.len()],
             rows,
             first_visible: 5,
+            ..Page::default()
         };
         assert_eq!(Conversation::new(page, Some(2), 40).rows, ["❯ x", "● A"]);
     }
@@ -451,7 +456,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_screen_makes_it_panic(rows in proptest::collection::vec("[❯●│ <>a-z日─]{0,12}", 0..30), top in 0usize..40, prompt in "[a-z日 \n]{0,20}") {
-            let page = Page { continued: vec![false; rows.len()], first_visible: rows.len() / 2, rows };
+            let page = Page { continued: vec![false; rows.len()], first_visible: rows.len() / 2, rows, ..Page::default() };
             let (conversation, rules) = (Conversation::new(page, Some(top), 12), rules());
             let marker = Marker::read("LLMUX_DONE_0badf00d").unwrap();
             let anchors = [conversation.anchor(&rules, &prompt), conversation.behind(&conversation, &squeeze(&prompt)), Some(conversation.gone_by(&squeeze(&prompt)))];

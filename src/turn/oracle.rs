@@ -152,8 +152,8 @@ impl Task {
                     }
                     if self.look_again().await.is_none() { return }
                 }
-                // Looks itself: it may have cut a look short whose change counts as seen.
-                _ = self.workers.changed() => if self.look_again().await.is_none() { return },
+                // The next look is due earlier or later now.
+                _ = self.workers.changed() => {}
                 observation = paced_next(&mut self.observer, paced.filter(|_| !is_watched)) => match observation {
                     Some(observation) => { self.show(observation); }
                     None => return,
@@ -214,13 +214,12 @@ impl Task {
             size,
             title,
             page,
-            bright,
             said: _,
         } = observation;
         let visible = &page.rows[page.first_visible..];
         let sight = Sight {
             rows: visible,
-            bright: &bright,
+            bright: &page.bright,
             title: &title,
         };
         let screen = self.rules.screen(&sight);

@@ -53,7 +53,7 @@ fn states(agent: &Agent, sidecar: &Sidecar, raw: &[u8]) -> String {
     for (&(time, start), end) in sidecar.chunks_time_offset.iter().zip(ends.chain([raw.len()])) {
         let chunk = Bytes::copy_from_slice(&raw[start..end]);
         screen.feed(&filter.push(chunk, &mut Vec::new()));
-        let look = look(&agent.rules, &sidecar.prompt, &screen);
+        let look = look(&agent.rules, &sidecar.prompt, &mut screen);
         if look != last {
             writeln!(out, "{time:6.3}  {look}").unwrap();
             last = look;
@@ -62,11 +62,12 @@ fn states(agent: &Agent, sidecar: &Sidecar, raw: &[u8]) -> String {
     out
 }
 
-fn look(rules: &Rules, prompt: &str, screen: &Screen) -> String {
-    let (rows, bright) = (screen.rows(), screen.bright_rows());
+fn look(rules: &Rules, prompt: &str, screen: &mut Screen) -> String {
+    let page = screen.page();
+    let rows = &page.rows[page.first_visible..];
     let sight = Sight {
-        rows: &rows,
-        bright: &bright,
+        rows,
+        bright: &page.bright,
         title: screen.title(),
     };
     let seen = rules.screen(&sight);
@@ -79,7 +80,7 @@ fn look(rules: &Rules, prompt: &str, screen: &Screen) -> String {
         ..
     }) = &seen
     {
-        write!(out, ", {} by {detail:?}{}", kind.as_str(), asked(*kind, &rows)).unwrap();
+        write!(out, ", {} by {detail:?}{}", kind.as_str(), asked(*kind, rows)).unwrap();
     }
     if let Some(composer) = rules.composer(&sight) {
         let collapsed = if composer.collapsed { ", collapsed" } else { "" };
