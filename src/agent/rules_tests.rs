@@ -1,14 +1,15 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use super::*;
-use crate::agent::{Catalog, Composer};
+use crate::agent::{Catalog, Composer, Overrides};
 
 fn rows(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
 /// One for all tests, so that each pattern is compiled once.
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::new(&BTreeMap::new()).unwrap());
+static CATALOG: LazyLock<Catalog> =
+    LazyLock::new(|| Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap());
 
 fn rules(agent: &str) -> Rules {
     CATALOG.find(agent).unwrap().rules.clone()

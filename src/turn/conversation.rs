@@ -332,10 +332,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::agent::Catalog;
+    use crate::agent::{Catalog, Overrides};
 
     fn rules() -> Rules {
-        Catalog::new(&BTreeMap::new())
+        Catalog::new(Overrides::default(), &BTreeMap::new())
             .unwrap()
             .find("demo")
             .unwrap()

@@ -29,7 +29,7 @@ use crate::{
 /// How often a session is looked at while nobody works with it, however fast it prints.
 const PACE: Duration = Duration::from_millis(50);
 /// How long an agent without rules must have been silent to count as ready.
-const QUIET: Duration = Duration::from_secs(1);
+pub(super) const QUIET: Duration = Duration::from_secs(1);
 /// Questions and hooks that wait for an oracle.
 const QUEUE: usize = 64;
 

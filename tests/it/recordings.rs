@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use bytes::Bytes;
 use llmux::{
-    agent::{Agent, Catalog, Rules, Seen, Sight, dialog},
+    agent::{Agent, Catalog, Overrides, Rules, Seen, Sight, dialog},
     screen::{Filter, Screen, Size},
 };
 use llmux_protocol::api::{ActivityState, DialogKind};
@@ -24,7 +24,7 @@ struct Sidecar {
 #[test]
 fn the_states_of_recorded_agents_are_recognised() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recordings");
-    let catalog = Catalog::new(&BTreeMap::new()).unwrap();
+    let catalog = Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap();
     let mut seen = 0;
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
