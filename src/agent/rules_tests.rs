@@ -101,7 +101,10 @@ fn an_agent_without_rules_tells_nothing() {
     assert!(!none.knows_ready() && rules("demo").knows_ready() && rules("aider").knows_ready());
     assert_eq!(state(&none, BOX), None);
     assert_eq!((none.echo("❯ a"), none.reply_row("● a")), (None, Some("● a")));
-    assert_eq!((none.error("● API Error"), none.interrupted("x")), (None, false));
+    assert_eq!(
+        (none.error(&["● API Error"]), none.interrupted("x")),
+        (None, false)
+    );
 }
 
 #[test]
@@ -227,7 +230,7 @@ fn rows_of_a_conversation_are_told_apart() {
     }
     assert!(claude.interrupted("  ⎿ \u{a0}Interrupted · What should Claude do instead?"));
     assert_eq!(
-        claude.error("● API Error: 400 mock error 400").as_deref(),
+        claude.error(&["● API Error: 400 mock error 400"]).as_deref(),
         Some("API Error: 400 mock error 400")
     );
     assert_eq!(
@@ -264,7 +267,7 @@ proptest::proptest! {
                 assert!(composer.top < shown.len());
             }
             for row in &shown {
-                let _ = (rules.echo(row), rules.reply_row(row), rules.error(row), rules.interrupted(row));
+                let _ = (rules.echo(row), rules.reply_row(row), rules.error(&[row]), rules.interrupted(row));
             }
         }
     }

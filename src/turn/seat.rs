@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{
+    composer::{Holds, Wanted},
     conversation::Anchor,
     ending::{End, Ending, How, Progress},
     live::{Live, Stop, evidence},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     agent::{Rules, Submit},
-    session::Program,
+    session::{Program, Typist},
 };
 
 /// The most turns that wait for one session.
@@ -37,6 +38,11 @@ const WRITTEN: Duration = Duration::from_millis(700);
 const SETTLED: Duration = Duration::from_millis(30);
 /// How long an interrupted agent may take to rest.
 const INTERRUPTED: Duration = Duration::from_secs(3);
+/// How long it may then take to put the prompt back into its composer.
+const PUT_BACK: Duration = Duration::from_millis(200);
+/// How long keys that clear the composer may take to show, and how often they are typed.
+const CLEARED: Duration = Duration::from_secs(1);
+const CLEARS: usize = 4;
 
 /// What all seats share.
 pub(crate) struct Setting {
@@ -503,24 +509,36 @@ impl Seat {
             }
         };
         watch_for(&mut pictures, Some(Instant::now() + INTERRUPTED), rests).await;
-        let wanted = super::composer::Wanted::new(&live.text);
-        let put_back = |picture: &Picture| {
-            picture
-                .composer
-                .as_ref()
-                .is_some_and(|composer| wanted.in_composer(composer) == super::composer::Holds::Prompt)
+        self.take_back(live, &typist, &mut pictures).await;
+    }
+
+    /// Takes the prompt out of the composer, if it comes to stand there again.
+    async fn take_back(&self, live: &Live, typist: &Typist, pictures: &mut watch::Receiver<Arc<Picture>>) {
+        let wanted = Wanted::new(&live.text);
+        let holds = |picture: &Picture| {
+            let composer = picture.composer.as_ref()?;
+            Some((wanted.in_composer(composer), composer.text.clone()))
         };
-        let restored = |picture: &Arc<Picture>| {
-            if put_back(picture) {
-                Look::Found(())
-            } else {
-                Look::Wait
-            }
+        let is_back = |picture: &Arc<Picture>| match holds(picture) {
+            Some((Holds::Prompt, text)) => Look::Found(text),
+            _ => Look::Wait,
         };
-        let soon = Some(Instant::now() + Duration::from_millis(200));
-        if watch_for(&mut pictures, soon, restored).await.is_some() {
+        let Some(mut text) = watch_for(pictures, Some(Instant::now() + PUT_BACK), is_back).await else {
+            return;
+        };
+        // Keys can be lost while it settles, and some only delete a line.
+        for _ in 0..CLEARS {
             for keys in self.clear_keys() {
                 let _ = typist.keys(keys).await;
+            }
+            let is_other = |picture: &Arc<Picture>| match holds(picture) {
+                Some((_, now)) if now == text => Look::Wait,
+                holds => Look::Found(holds),
+            };
+            match watch_for(pictures, Some(Instant::now() + CLEARED), is_other).await {
+                Some(Some((Holds::Prompt | Holds::Part, now))) => text = now,
+                Some(_) => return,
+                None => {}
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     session::Typist,
     turn::{
         composer::{Holds, Wanted},
-        conversation::{Conversation, squeeze},
+        conversation::Conversation,
         live::evidence,
         over::Over,
         picture::Picture,
@@ -191,7 +191,7 @@ fn holds(wanted: &Wanted, picture: &Picture) -> Option<Holds> {
 /// Whether the agent itself says that it took the prompt.
 fn told(picture: &Picture, heard: u64, wanted: &Wanted) -> Option<(Source, String)> {
     let report = picture.reports.since(heard).find(|report| match &report.news {
-        News::Accepted(Some(prompt)) => squeeze(prompt).contains(wanted.squeezed()),
+        News::Accepted(Some(prompt)) => wanted.is_in(prompt),
         News::Accepted(None) | News::Working => true,
         _ => false,
     })?;
