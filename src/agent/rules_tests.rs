@@ -123,6 +123,10 @@ fn a_draft_is_read_without_pointers_and_borders() {
         ("claude", "────────\n❯\u{a0}hello\n\n    there\n────────\n  foot"),
         ("codex", "• old\n\n› hello\n\n    there\n\n  model · ~/a\n"),
         ("gemini", "────────\n YOLO\n\n * hello\n\n     there\n\n a\n b"),
+        (
+            "gemini",
+            "────────\n YOLO\n▄▄▄▄▄▄▄▄\n * hello\n\n     there\n▀▀▀▀▀▀▀▀\n a\n b",
+        ),
         ("qwen", "────────\n* hello\n\n    there\u{200b}\n────────\n  foot"),
         (
             "opencode",
@@ -241,6 +245,27 @@ fn rows_of_a_conversation_are_told_apart() {
         rules("grok").echo("     ❯ hello           2:34 AM"),
         Some("hello")
     );
+}
+
+#[test]
+fn an_error_is_told_by_its_rows_and_its_end_belongs_to_the_conversation() {
+    let opencode = rules("opencode");
+    let failed = "  ┃\n  ┃  no such model\n  ┃\n\n     ▣  Build · Lab\n\n";
+    let screen = format!("{failed}  ┃\n  ┃  hello\n  ┃\n  ┃  Build · Model\n  ╹▀▀▀▀▀▀▀▀▀▀");
+    let told = |text: &str| opencode.error(&rows(text));
+    assert_eq!(told(failed).as_deref(), Some("no such model"));
+    assert_eq!(
+        told("  ┃  $ ls\n  ┃\n\n     ok\n\n     ▣  Build · Lab · 2.3s"),
+        None
+    );
+    assert_eq!(composer("opencode", &screen).top, 6);
+    let qwen = rules("qwen");
+    assert_eq!(
+        qwen.error(&["", "  ✕ [API Error]     █"]).as_deref(),
+        Some("[API Error]")
+    );
+    assert!(qwen.interrupted("  ●\u{fe0e} Request cancelled."));
+    assert_eq!(qwen.echo("  > hello      █"), Some("hello"));
 }
 
 #[test]

@@ -32,10 +32,14 @@ use crate::{
 
 /// The most turns that wait for one session.
 const MOST_QUEUED: usize = 1024;
-/// How long an answer may take to stand in the transcript after the end was seen.
-const WRITTEN: Duration = Duration::from_millis(700);
+/// How long an answer may take to stand in the transcript after the end was seen: some write it seconds later.
+const WRITTEN: Duration = Duration::from_secs(3);
+/// How long the last words may take to come to the screen after the end was told.
+const SHOWN: Duration = Duration::from_millis(700);
 /// How long a screen must be silent to be taken for whole.
 const SETTLED: Duration = Duration::from_millis(30);
+/// How far apart the keys are that interrupt an agent: two Esc at once are another key to some.
+const APART: Duration = Duration::from_millis(150);
 /// How long an interrupted agent may take to rest.
 const INTERRUPTED: Duration = Duration::from_secs(3);
 /// How long it may then take to put the prompt back into its composer.
@@ -396,10 +400,12 @@ impl Seat {
 
     /// Writes the end down, with the answer.
     async fn end(&self, live: &Arc<Live>, ending: &mut Ending<'_>, end: End, picture: Arc<Picture>) {
-        let told = match end.told.clone() {
-            Some(told) => Some(told),
-            None if ending.is_in_transcript(&picture) => self.written(ending).await,
-            None => None,
+        let (told, picture) = match end.told.clone() {
+            Some(told) => (Some(told), picture),
+            None if end.how == How::Done && ending.is_in_transcript(&picture) => {
+                (self.written(ending).await, self.oracle.last())
+            }
+            None => (None, picture),
         };
         // What an agent says of its end can come before its last words are on the screen.
         let picture = if told.is_none() && end.source < Source::Marker {
@@ -439,7 +445,7 @@ impl Seat {
                 false => Look::Wait,
             }
         };
-        watch_for(&mut pictures, Some(Instant::now() + WRITTEN), look).await
+        watch_for(&mut pictures, Some(Instant::now() + SHOWN), look).await
     }
 
     /// Waits a little for the answer in the transcript.
@@ -495,7 +501,10 @@ impl Seat {
     async fn interrupt(&self, live: &Live) {
         let Some(agent) = &self.program.agent else { return };
         let typist = self.program.input.claim().await;
-        for keys in &agent.interrupt_keys {
+        for (count, keys) in agent.interrupt_keys.iter().enumerate() {
+            if count > 0 {
+                tokio::time::sleep(APART).await;
+            }
             if typist.keys(keys).await.is_err() {
                 return;
             }
