@@ -90,7 +90,9 @@ impl<'a> Ending<'a> {
         let (wanted, before) = (Wanted::new(prompt.as_bytes()), &accepted.before);
         let stale = before
             .anchor(rules, &wanted, before)
-            .map(|anchor| before.tail(anchor));
+            .map(|anchor| before.tail(anchor))
+            // With nothing behind it, it is this one, in a composer that was too long to be seen.
+            .filter(|tail| !tail.is_empty());
         Self {
             rules,
             marker,

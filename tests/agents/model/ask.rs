@@ -10,6 +10,8 @@ use serde_json::Value;
 pub enum Way {
     /// A short answer at once.
     Plain,
+    /// The same, to a prompt with an emoji that is made of several.
+    Joined,
     /// An answer of more rows than a screen has.
     Long,
     /// An answer that takes a while.
@@ -25,8 +27,9 @@ pub enum Way {
 }
 
 impl Way {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("plain", Self::Plain),
+        ("joined", Self::Joined),
         ("long", Self::Long),
         ("slow", Self::Slow),
         ("tool", Self::Tool),
