@@ -69,6 +69,13 @@ impl Wanted {
         is_cut_short(&self.key, &self.squeeze(&last.concat()))
     }
 
+    /// Whether a composer shows the prompt and further rows below it.
+    pub(super) fn is_followed(&self, composer: &Composer) -> bool {
+        let text = composer.text.as_str();
+        let mut ends = text.match_indices('\n').map(|(end, _)| text.split_at(end));
+        ends.any(|(above, below)| !below.trim().is_empty() && self.squeeze(above) == self.key)
+    }
+
     pub(super) fn in_composer(&self, composer: &Composer) -> Holds {
         if composer.text.trim().is_empty() {
             return Holds::Nothing;
@@ -169,6 +176,19 @@ mod tests {
         let wanted = Wanted::new(rows.join("\n").as_bytes());
         assert!(wanted.ends(&rows[9..]));
         assert!(!wanted.ends(&rows[..29]) && !wanted.ends(&rows[29..]));
+    }
+
+    #[test]
+    fn rows_below_a_prompt_follow_it() {
+        let is_followed = |text: &str| {
+            Wanted::new(b"say hello\nto all").is_followed(&Composer {
+                top: 0,
+                text: text.to_owned(),
+                collapsed: false,
+            })
+        };
+        assert!(is_followed("say hello\nto all\nHello."));
+        assert!(!is_followed("say hello\nto all\n ") && !is_followed("say hello\nto all. Hello."));
     }
 
     #[test]

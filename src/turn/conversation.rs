@@ -88,18 +88,18 @@ impl Conversation {
                 break;
             }
             let is_ambiguous = rules.is_ambiguous(row);
-            if let Some(rest) = rest_of(wanted, echo) {
-                ours = Some((at, rest));
+            let echo = rest_of(wanted, echo).map(|rest| self.after_echo(at + 1, wanted, rest));
+            // An old reply may be how this prompt begins.
+            if let Some((row, rest)) = echo
+                && (!is_ambiguous || at >= is_new || rest.is_empty())
+            {
+                ours = Some(row);
             }
-            if !is_ambiguous || ours.is_some() && at < is_new {
+            if !is_ambiguous {
                 break;
             }
         }
-        let (at, rest) = ours?;
-        Some(Anchor {
-            row: self.after_echo(at + 1, wanted, rest).0,
-            visible: true,
-        })
+        ours.map(|row| Anchor { row, visible: true })
     }
 
     /// Where what is new begins, for prompts whose echo does not fit or can't be told: behind the rows of `before`, if

@@ -155,10 +155,7 @@ const GOOSE: Cli = Cli {
         ("GOOSE_TELEMETRY_ENABLED", "false"),
     ],
     files: &[],
-    cannot: &[(
-        "hang",
-        "its words take the composer's place and look like more of the draft until it has said all",
-    )],
+    cannot: &[],
 };
 
 const CLAUDE: Cli = Cli {

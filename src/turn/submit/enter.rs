@@ -143,8 +143,18 @@ impl Submission<'_> {
             }
         };
         let entered = watch_for(&mut self.pictures, Some(deadline), look).await;
-        entered.unwrap_or_else(|| match holds(&self.wanted, &self.pictures.borrow()) {
+        let picture = self.pictures.borrow();
+        entered.unwrap_or_else(|| match holds(&self.wanted, &picture) {
             Some(Holds::Prompt | Holds::Part) => Entered::Lost,
+            // Without a sign of work, a first word can look like more of the draft. Nobody else may type now.
+            Some(Holds::Other)
+                if picture
+                    .composer
+                    .as_ref()
+                    .is_some_and(|it| self.wanted.is_followed(it)) =>
+            {
+                Entered::Accepted(Source::Screen, "it prints below the prompt".into())
+            }
             _ => Entered::Unclear,
         })
     }
