@@ -96,6 +96,17 @@ fn words_of_a_busy_row_in_a_reply_are_no_work() {
 }
 
 #[test]
+fn goose_is_ready_without_its_placeholder_and_not_while_it_holds_a_draft() {
+    let state = |composer: &str| state(&rules("goose"), &format!("  ╌╌╌ 0% 18/128k\n{composer}"));
+    assert_eq!(
+        state("> Enter to send · Ctrl+J newline"),
+        Some(ActivityState::Ready)
+    );
+    assert_eq!(state(">"), Some(ActivityState::Ready));
+    assert_eq!(state("> hello"), None);
+}
+
+#[test]
 fn an_agent_without_rules_tells_nothing() {
     let none = Rules::default();
     assert!(!none.knows_ready() && rules("demo").knows_ready() && rules("aider").knows_ready());

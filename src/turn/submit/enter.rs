@@ -146,7 +146,7 @@ impl Submission<'_> {
         let picture = self.pictures.borrow();
         entered.unwrap_or_else(|| match holds(&self.wanted, &picture) {
             Some(Holds::Prompt | Holds::Part) => Entered::Lost,
-            // Without a sign of work, a first word can look like more of the draft. Nobody else may type now.
+            // Without a sign of work, a first word looks like more of the draft.
             Some(Holds::Other)
                 if picture
                     .composer
