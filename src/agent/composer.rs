@@ -94,7 +94,7 @@ impl Rules {
             }
             let is_dim = sight.bright.get(row).is_some_and(|row| row.trim().is_empty());
             // How a turn ended belongs to it, though it is no reply.
-            let tells = self.error(text).is_some() || self.interrupted(text);
+            let tells = self.error(&[text]).is_some() || self.interrupted(text);
             if tells || !is_dim && !self.is_chrome(text) {
                 break;
             }

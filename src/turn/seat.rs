@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{
+    composer::{Holds, Wanted},
     conversation::Anchor,
     ending::{End, Ending, How, Progress},
     live::{Live, Stop, evidence},
@@ -26,17 +27,26 @@ use super::{
 };
 use crate::{
     agent::{Rules, Submit},
-    session::Program,
+    session::{Program, Typist},
 };
 
 /// The most turns that wait for one session.
 const MOST_QUEUED: usize = 1024;
-/// How long an answer may take to stand in the transcript after the end was seen.
-const WRITTEN: Duration = Duration::from_millis(700);
+/// How long an answer may take to stand in the transcript after the end was seen: some write it seconds later.
+const WRITTEN: Duration = Duration::from_secs(3);
+/// How long the last words may take to come to the screen after the end was told.
+const SHOWN: Duration = Duration::from_millis(700);
 /// How long a screen must be silent to be taken for whole.
 const SETTLED: Duration = Duration::from_millis(30);
+/// How far apart the keys are that interrupt an agent: two Esc at once are another key to some.
+const APART: Duration = Duration::from_millis(150);
 /// How long an interrupted agent may take to rest.
 const INTERRUPTED: Duration = Duration::from_secs(3);
+/// How long it may then take to put the prompt back into its composer.
+const PUT_BACK: Duration = Duration::from_millis(200);
+/// How long keys that clear the composer may take to show, and how often they are typed.
+const CLEARED: Duration = Duration::from_secs(1);
+const CLEARS: usize = 4;
 
 /// What all seats share.
 pub(crate) struct Setting {
@@ -390,10 +400,12 @@ impl Seat {
 
     /// Writes the end down, with the answer.
     async fn end(&self, live: &Arc<Live>, ending: &mut Ending<'_>, end: End, picture: Arc<Picture>) {
-        let told = match end.told.clone() {
-            Some(told) => Some(told),
-            None if ending.is_in_transcript(&picture) => self.written(ending).await,
-            None => None,
+        let (told, picture) = match end.told.clone() {
+            Some(told) => (Some(told), picture),
+            None if end.how == How::Done && ending.is_in_transcript(&picture) => {
+                (self.written(ending).await, self.oracle.last())
+            }
+            None => (None, picture),
         };
         // What an agent says of its end can come before its last words are on the screen.
         let picture = if told.is_none() && end.source < Source::Marker {
@@ -433,7 +445,7 @@ impl Seat {
                 false => Look::Wait,
             }
         };
-        watch_for(&mut pictures, Some(Instant::now() + WRITTEN), look).await
+        watch_for(&mut pictures, Some(Instant::now() + SHOWN), look).await
     }
 
     /// Waits a little for the answer in the transcript.
@@ -489,7 +501,10 @@ impl Seat {
     async fn interrupt(&self, live: &Live) {
         let Some(agent) = &self.program.agent else { return };
         let typist = self.program.input.claim().await;
-        for keys in &agent.interrupt_keys {
+        for (count, keys) in agent.interrupt_keys.iter().enumerate() {
+            if count > 0 {
+                tokio::time::sleep(APART).await;
+            }
             if typist.keys(keys).await.is_err() {
                 return;
             }
@@ -503,24 +518,36 @@ impl Seat {
             }
         };
         watch_for(&mut pictures, Some(Instant::now() + INTERRUPTED), rests).await;
-        let wanted = super::composer::Wanted::new(&live.text);
-        let put_back = |picture: &Picture| {
-            picture
-                .composer
-                .as_ref()
-                .is_some_and(|composer| wanted.in_composer(composer) == super::composer::Holds::Prompt)
+        self.take_back(live, &typist, &mut pictures).await;
+    }
+
+    /// Takes the prompt out of the composer, if it comes to stand there again.
+    async fn take_back(&self, live: &Live, typist: &Typist, pictures: &mut watch::Receiver<Arc<Picture>>) {
+        let wanted = Wanted::new(&live.text);
+        let holds = |picture: &Picture| {
+            let composer = picture.composer.as_ref()?;
+            Some((wanted.in_composer(composer), composer.text.clone()))
         };
-        let restored = |picture: &Arc<Picture>| {
-            if put_back(picture) {
-                Look::Found(())
-            } else {
-                Look::Wait
-            }
+        let is_back = |picture: &Arc<Picture>| match holds(picture) {
+            Some((Holds::Prompt, text)) => Look::Found(text),
+            _ => Look::Wait,
         };
-        let soon = Some(Instant::now() + Duration::from_millis(200));
-        if watch_for(&mut pictures, soon, restored).await.is_some() {
+        let Some(mut text) = watch_for(pictures, Some(Instant::now() + PUT_BACK), is_back).await else {
+            return;
+        };
+        // Keys can be lost while it settles, and some only delete a line.
+        for _ in 0..CLEARS {
             for keys in self.clear_keys() {
                 let _ = typist.keys(keys).await;
+            }
+            let is_other = |picture: &Arc<Picture>| match holds(picture) {
+                Some((_, now)) if now == text => Look::Wait,
+                holds => Look::Found(holds),
+            };
+            match watch_for(pictures, Some(Instant::now() + CLEARED), is_other).await {
+                Some(Some((Holds::Prompt | Holds::Part, now))) => text = now,
+                Some(_) => return,
+                None => {}
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     session::Typist,
     turn::{
         composer::{Holds, Wanted},
-        conversation::{Conversation, squeeze},
+        conversation::Conversation,
         live::evidence,
         over::Over,
         picture::Picture,
@@ -143,8 +143,18 @@ impl Submission<'_> {
             }
         };
         let entered = watch_for(&mut self.pictures, Some(deadline), look).await;
-        entered.unwrap_or_else(|| match holds(&self.wanted, &self.pictures.borrow()) {
+        let picture = self.pictures.borrow();
+        entered.unwrap_or_else(|| match holds(&self.wanted, &picture) {
             Some(Holds::Prompt | Holds::Part) => Entered::Lost,
+            // Without a sign of work, a first word looks like more of the draft.
+            Some(Holds::Other)
+                if picture
+                    .composer
+                    .as_ref()
+                    .is_some_and(|it| self.wanted.is_followed(it)) =>
+            {
+                Entered::Accepted(Source::Screen, "it prints below the prompt".into())
+            }
             _ => Entered::Unclear,
         })
     }
@@ -191,7 +201,7 @@ fn holds(wanted: &Wanted, picture: &Picture) -> Option<Holds> {
 /// Whether the agent itself says that it took the prompt.
 fn told(picture: &Picture, heard: u64, wanted: &Wanted) -> Option<(Source, String)> {
     let report = picture.reports.since(heard).find(|report| match &report.news {
-        News::Accepted(Some(prompt)) => squeeze(prompt).contains(wanted.squeezed()),
+        News::Accepted(Some(prompt)) => wanted.is_in(prompt),
         News::Accepted(None) | News::Working => true,
         _ => false,
     })?;

@@ -42,8 +42,8 @@ const BYTES_A_SECOND: u64 = 100_000;
 const STILL: Duration = Duration::from_millis(300);
 /// How long something strange in the composer may stand there before it counts as somebody's.
 const STRANGE: Duration = Duration::from_millis(700);
-/// How long clearing the composer may take to show.
-const CLEARED: Duration = Duration::from_secs(1);
+/// How long clearing the composer may take to show: some stand still for seconds now and then.
+const CLEARED: Duration = Duration::from_secs(3);
 /// How long a dialog must last before it refuses a prompt: the turn before may have told its end before its screen
 /// came through.
 const DIALOG_LASTS: Duration = Duration::from_millis(300);
@@ -368,6 +368,8 @@ impl<'a> Submission<'a> {
             let Some(composer) = &picture.composer else {
                 return match &picture.belief.dialog {
                     Some(dialog) => Look::Found(Shown::Dialog(dialog.clone())),
+                    // A long prompt pushes the composer's edge out of the screen.
+                    None if wanted.ends(picture.conversation.rows()) => Look::Found(Shown::Prompt),
                     None => Look::Wait,
                 };
             };
