@@ -72,6 +72,7 @@ mod tests {
     fn holds(prompt: &str, composer: &str) -> Holds {
         Wanted::new(prompt.as_bytes()).in_composer(&Composer {
             top: 0,
+            rows: 1,
             text: composer.to_owned(),
             collapsed: false,
         })
