@@ -70,6 +70,8 @@ pub(super) struct Ending<'a> {
     /// What stood behind an equal prompt's echo before Enter.
     stale: Option<String>,
     size: Size,
+    /// Whether the screen had another size meanwhile.
+    pub(super) resized: bool,
     accepted_at: Instant,
     /// Whether it was seen to work.
     worked: bool,
@@ -100,6 +102,7 @@ impl<'a> Ending<'a> {
             before: accepted.before.clone(),
             stale,
             size,
+            resized: false,
             accepted_at: accepted.at,
             worked: false,
             echoed: false,
@@ -280,6 +283,7 @@ impl<'a> Ending<'a> {
 
     /// Where this turn's reply begins on the screen, if that is known.
     pub(super) fn anchor(&mut self, picture: &Picture) -> Option<Anchor> {
+        self.resized |= picture.size != self.size;
         let now = &picture.conversation;
         if let Some(anchor) = now.anchor(self.rules, self.prompt) {
             // An equal prompt from before: until its own echo comes, what stands there is the old reply.
