@@ -29,6 +29,8 @@ const HOLD_TELLING: Duration = Duration::from_secs(3);
 const SILENT: Duration = Duration::from_millis(150);
 /// After so long a ready screen counts, however much it prints: some never stand still.
 const RESTLESS: Duration = Duration::from_secs(5);
+/// How long an agent may paint for the old size: tmux tells it of a new one up to 250 ms later.
+const RESIZE_SHOWS: Duration = Duration::from_secs(1);
 /// How long a dialog must stand before it counts.
 const DIALOG_STANDS: Duration = Duration::from_millis(100);
 
@@ -70,8 +72,6 @@ pub(super) struct Ending<'a> {
     /// What stood behind an equal prompt's echo before Enter.
     stale: Option<String>,
     size: Size,
-    /// Whether the screen had another size meanwhile.
-    pub(super) resized: bool,
     accepted_at: Instant,
     /// Whether it was seen to work.
     worked: bool,
@@ -102,7 +102,6 @@ impl<'a> Ending<'a> {
             before: accepted.before.clone(),
             stale,
             size,
-            resized: false,
             accepted_at: accepted.at,
             worked: false,
             echoed: false,
@@ -150,6 +149,13 @@ impl<'a> Ending<'a> {
     /// To be called when the dialog of a [`Progress::Blocked`] is no longer there.
     pub(super) fn unblock(&mut self) {
         self.blocked = false;
+    }
+
+    /// Whether the screen got another size while this turn was painted.
+    pub(super) fn is_resized(&self, picture: &Picture) -> bool {
+        picture
+            .resized_at
+            .is_some_and(|at| at + RESIZE_SHOWS > self.accepted_at)
     }
 
     pub(super) fn is_blocked(&self) -> bool {
@@ -283,7 +289,6 @@ impl<'a> Ending<'a> {
 
     /// Where this turn's reply begins on the screen, if that is known.
     pub(super) fn anchor(&mut self, picture: &Picture) -> Option<Anchor> {
-        self.resized |= picture.size != self.size;
         let now = &picture.conversation;
         if let Some(anchor) = now.anchor(self.rules, self.prompt) {
             // An equal prompt from before: until its own echo comes, what stands there is the old reply.

@@ -412,7 +412,7 @@ impl Seat {
             picture
         };
         let anchor = ending.anchor(&picture);
-        let reply = self.reply(&picture, anchor, told, &end, ending.resized);
+        let reply = self.reply(&picture, anchor, told, &end, ending.is_resized(&picture));
         live.note(|turn| {
             turn.stages.first_output = ending.first_output.map(|at| live.since_queued(at));
             turn.stages.ended = Some(live.since_queued(end.at));
