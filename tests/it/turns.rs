@@ -289,7 +289,9 @@ fn an_enter_that_became_a_newline_is_noticed_at_once() {
     let lab = Lab::new();
     let enters_after = |name: &str, flags: &str| {
         demo(&lab, name, flags);
-        let turn = lab.llmux(["session", "prompt", name, "hi", "--wait", "--json"]).json();
+        let turn = lab
+            .llmux(["session", "prompt", name, "hi", "--wait", "--json"])
+            .json();
         let stage = |stage: &str| turn["stages"][stage].as_u64().unwrap();
         stage("submitted") - stage("started")
     };

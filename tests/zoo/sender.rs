@@ -140,10 +140,13 @@ impl<'a> Sender<'a> {
         self.note(&prompt, turn);
     }
 
-    /// Cancels a turn as soon as it runs or waits, sometimes with another one behind it.
+    /// Cancels a turn some time after it runs or waits, sometimes with another one behind it.
     fn cancel(&mut self) {
         let word = self.word();
-        let prompt = prompts::long(&mut self.dice, &word);
+        let mut prompt = prompts::long(&mut self.dice, &word);
+        if self.dice.one_in(4) {
+            prompt.push_str(" [[ask]]");
+        }
         let first = self.post(&self.body(&prompt, "submitted"));
         let place = self.asked.len();
         self.note(&prompt, first.clone());
@@ -153,6 +156,10 @@ impl<'a> Sender<'a> {
             let waiting = self.post(&self.body(&next, "queued"));
             let waiting = self.of_turn(&waiting, "cancel", &json!({}));
             self.note(&next, waiting);
+        }
+        if self.dice.one_in(2) {
+            let a_while = json!({ "timeoutMs": self.dice.below(150) });
+            self.of_turn(&first, "wait", &a_while);
         }
         self.asked[place].turn = self.of_turn(&first, "cancel", &json!({}));
     }
@@ -173,7 +180,7 @@ impl<'a> Sender<'a> {
         self.kill_agent();
         for place in place..self.asked.len() {
             let turn = self.asked[place].turn.clone();
-            self.asked[place].turn = self.wait(&turn);
+            self.asked[place].turn = self.of_turn(&turn, "wait", &json!({ "throughDialogs": true }));
         }
         self.start_again();
     }

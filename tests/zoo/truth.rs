@@ -193,16 +193,18 @@ fn fits(turn: &Value, answer: Option<&str>) -> bool {
     }
 }
 
-/// Whether the turn's reply is the agent's answer; of a long one the screen may have kept the end only, and then says so.
+/// Whether the turn's reply is the agent's answer. Of a long one the screen may have kept the end only, and after a resize
+/// it may show rows twice; the reply then says that it is not complete, but holds the number of its answer.
 fn is_reply(turn: &Value, answer: &str) -> bool {
     let answer = squeeze(without_marker(answer));
     let Some(text) = turn["reply"]["text"].as_str().map(squeeze) else {
         return false;
     };
-    match turn["reply"]["complete"].as_bool() {
-        Some(true) => text == answer,
-        _ => answer.ends_with(&text),
+    if turn["reply"]["complete"] == true {
+        return text == answer;
     }
+    let number = answer.split_inclusive(')').next().unwrap_or_default();
+    answer.ends_with(&text) || text.contains(number)
 }
 
 fn without_marker(answer: &str) -> &str {
