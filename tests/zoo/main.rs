@@ -106,10 +106,11 @@ fn visit(
     let history = lab.path(format!("history-{name}"));
     let cwd = lab.path(format!("work/{name}"));
     fs::create_dir(&cwd).unwrap();
-    let mut flags = format!("{} --number", animal.flags);
-    if evidence == Evidence::Screen {
-        flags.push_str(&format!(" --history {}", history.display()));
-    }
+    let hidden = match evidence {
+        Evidence::Transcript => String::new(),
+        Evidence::Screen => format!("--history {}", history.display()),
+    };
+    let flags = format!("{} --number {hidden}", animal.flags);
     let cwd = cwd.to_str().unwrap();
     lab.llmux([
         "session", "start", "demo", "--name", name, "--cwd", cwd, "--flags", &flags,

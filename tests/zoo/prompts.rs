@@ -30,7 +30,7 @@ pub fn shortest(sender: usize) -> String {
 
 /// A prompt that begins with `word` and is not answered soon, or never.
 pub fn long(dice: &mut Dice, word: &str) -> String {
-    let directives = ["[[hang]]", "[[lines=300]] [[delay=20]] [[chunks=300]]"];
+    let directives = ["[[hang]]", "[[lines=100]] [[delay=20]] [[chunks=100]]"];
     let size = 1 << dice.below(12);
     let filler = "and so on, ".repeat(size / 8);
     format!("{word} {filler}{}", directives[dice.below(2) as usize])

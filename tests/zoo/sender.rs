@@ -39,9 +39,10 @@ impl<'a> Sender<'a> {
                 continue;
             }
             let word = self.word();
-            let prompt = match self.dice.one_in(8) {
-                true => prompts::shortest(self.number),
-                false => prompts::make(&mut self.dice, self.animal, &word),
+            let prompt = if self.dice.one_in(8) {
+                prompts::shortest(self.number)
+            } else {
+                prompts::make(&mut self.dice, self.animal, &word)
             };
             let times = if self.dice.one_in(6) {
                 2 + self.dice.below(2)
@@ -161,7 +162,10 @@ impl<'a> Sender<'a> {
             let a_while = json!({ "timeoutMs": self.dice.below(150) });
             self.of_turn(&first, "wait", &a_while);
         }
-        self.asked[place].turn = self.of_turn(&first, "cancel", &json!({}));
+        // What nobody interrupts comes to its end, before the next prompt.
+        let ends_alone = !prompt.contains("[[hang]]") && !prompt.contains("[[ask]]");
+        let how = json!({ "leaveRunning": ends_alone && self.dice.one_in(2) });
+        self.asked[place].turn = self.of_turn(&first, "cancel", &how);
     }
 
     /// Kills the agent in the middle of a turn, and starts it again.

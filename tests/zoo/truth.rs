@@ -158,9 +158,10 @@ impl Tally {
 
     fn count(&mut self, turn: &Value) {
         let last = turn["evidence"].as_array().and_then(|all| all.last());
-        let end = match is_answered(turn) {
-            true => last.and_then(|last| last["source"].as_str()),
-            false => turn["state"].as_str(),
+        let end = if is_answered(turn) {
+            last.and_then(|last| last["source"].as_str())
+        } else {
+            turn["state"].as_str()
         };
         *self.ends.entry(end.unwrap_or("?").to_owned()).or_default() += 1;
     }

@@ -52,9 +52,12 @@ impl Seat {
         if !waits {
             return pending().await;
         }
-        let look = |picture: &Arc<Picture>| match is_free(picture) {
-            true => Look::Found(()),
-            false => Look::Wait,
+        let look = |picture: &Arc<Picture>| {
+            if is_free(picture) {
+                Look::Found(())
+            } else {
+                Look::Wait
+            }
         };
         watch_for(&mut self.oracle.pictures(), None, look).await;
     }
