@@ -76,7 +76,7 @@ impl<'a> Sender<'a> {
 
     fn body(&self, prompt: &str, wait: &str) -> Value {
         json!({ "prompt": prompt, "wait": wait, "key": format!("{}-{}", self.number, self.asked.len()),
-            "timeoutMs": 120_000, "draft": self.animal.draft })
+            "timeoutMs": 60_000, "draft": self.animal.draft })
     }
 
     /// Posts a prompt; once more if the agent was being started again.
