@@ -158,7 +158,9 @@ fn an_agent_that_dies_ends_its_turn_and_the_queue() {
             .len()
             == 2
     });
-    lab.sh("pkill -KILL -f '[d]emo-agent.*history-d'").ok();
+    // By this lab's own directory: other tests have agents of the same name.
+    let history = lab.path("history-d").display().to_string();
+    lab.sh(&format!("pkill -KILL -f '[d]emo-agent.*{history}'")).ok();
     let _ = Run::from(waiting.wait_with_output().unwrap()).fails(13);
     let turns = lab.llmux(["session", "turns", "d", "--json"]).json();
     assert!(
