@@ -13,35 +13,42 @@ use super::{
 pub struct History(BTreeMap<String, Vec<Option<String>>>);
 
 impl History {
-    /// Reads all conversations below a directory.
+    /// Reads all conversations below a directory, the oldest first: who was started again has several.
     pub fn read(dir: &Path) -> Self {
+        let mut conversations = conversations(dir);
+        conversations.sort_by_key(|records| records.first().and_then(|first| first["at_unix_ns"].as_u64()));
         let mut answers: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
-        let mut dirs = vec![dir.to_owned()];
-        while let Some(dir) = dirs.pop() {
-            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    dirs.push(path);
-                    continue;
-                }
-                let mut prompt = String::new();
-                // Whoever is killed may leave half a line.
-                let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
-                for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-                    let record: Value = serde_json::from_str(line).unwrap();
-                    let text = record["text"].as_str().unwrap().to_owned();
-                    if record["type"] == "user" {
-                        text.trim_end().clone_into(&mut prompt);
-                        answers.entry(prompt.clone()).or_default().push(None);
-                    } else if let Some(last) = answers.get_mut(&prompt).and_then(|answers| answers.last_mut())
-                    {
-                        *last = Some(text);
-                    }
+        for records in conversations {
+            let mut prompt = String::new();
+            for record in records {
+                let text = record["text"].as_str().unwrap().to_owned();
+                if record["type"] == "user" {
+                    text.trim_end().clone_into(&mut prompt);
+                    answers.entry(prompt.clone()).or_default().push(None);
+                } else if let Some(last) = answers.get_mut(&prompt).and_then(|answers| answers.last_mut()) {
+                    *last = Some(text);
                 }
             }
         }
         Self(answers)
     }
+}
+
+/// The records of each conversation below a directory.
+fn conversations(dir: &Path) -> Vec<Vec<Value>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.append(&mut conversations(&path));
+            continue;
+        }
+        // Whoever is killed may leave half a line.
+        let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        found.push(lines.map(|line| serde_json::from_str(line).unwrap()).collect());
+    }
+    found
 }
 
 /// The counts of one animal.
