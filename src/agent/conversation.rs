@@ -33,6 +33,12 @@ impl Rules {
         self.error.is_some()
     }
 
+    /// Whether a working agent can be told by its screen.
+    #[must_use]
+    pub fn knows_busy(&self) -> bool {
+        self.busy.is_some()
+    }
+
     /// What the agent says of a failed turn, if it does so in these rows.
     #[must_use]
     pub fn error<S: AsRef<str>>(&self, rows: &[S]) -> Option<String> {

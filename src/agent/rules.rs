@@ -35,7 +35,7 @@ pub struct Rules {
     trust: Option<Rule>,
     approval: Option<Rule>,
     question: Option<Rule>,
-    busy: Option<Rule>,
+    pub(super) busy: Option<Rule>,
     ready: Option<Rule>,
     title_blocked: Option<Pattern>,
     title_busy: Option<Pattern>,

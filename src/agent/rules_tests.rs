@@ -51,6 +51,15 @@ fn the_demo_agent_is_ready_at_its_composer_and_not_while_busy_or_asking() {
             format!("✻ Working… (esc to interrupt)\n{BOX}"),
             Some(ActivityState::Busy),
         ),
+        // What a resize left of an older frame says nothing.
+        (
+            format!("✻ Working… (esc to interrupt)\n\n{BOX}"),
+            Some(ActivityState::Ready),
+        ),
+        (
+            format!("✻ Working… (esc to interrupt)\n{BOX}● Done\n{BOX}"),
+            Some(ActivityState::Ready),
+        ),
         ("❯ an old prompt\n".to_owned(), None),
         (
             " Do you want to proceed?\n ❯ 1. Yes\n   2. No\n".to_owned(),

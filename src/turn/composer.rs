@@ -129,6 +129,7 @@ mod tests {
     fn holds(prompt: &str, composer: &str) -> Holds {
         Wanted::new(prompt.as_bytes()).in_composer(&Composer {
             top: 0,
+            rows: 1,
             text: composer.to_owned(),
             collapsed: false,
         })
@@ -183,6 +184,7 @@ mod tests {
         let is_followed = |text: &str| {
             Wanted::new(b"say hello\nto all").is_followed(&Composer {
                 top: 0,
+                rows: 1,
                 text: text.to_owned(),
                 collapsed: false,
             })

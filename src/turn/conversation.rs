@@ -1,5 +1,7 @@
 //! The conversation on a screen: the rows above the composer, whose prompt begins where, and the reply below it.
 
+use std::cell::LazyCell;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_width::UnicodeWidthStr;
 
@@ -77,22 +79,23 @@ impl Conversation {
     /// Where an agent begins replies as it does echoes, it is the first one behind the rows of `before`: what
     /// follows may quote it.
     pub(super) fn anchor(&self, rules: &Rules, wanted: &Wanted, before: &Self) -> Option<Anchor> {
-        let is_new = match self.end_of(rules, before) {
+        // Looked for only if it matters: this is asked at each look.
+        let is_new = LazyCell::new(|| match self.end_of(rules, before) {
             Some(row) => row,
             None if before.rows.is_empty() => 0,
             None => self.rows.len(),
-        };
+        });
         let mut ours = None;
         for (at, row) in self.rows.iter().enumerate().rev() {
             let Some(echo) = rules.echo(row) else { continue };
-            if ours.is_some() && at < is_new {
+            if ours.is_some() && at < *is_new {
                 break;
             }
             let is_ambiguous = rules.is_ambiguous(row);
             let echo = rest_of(wanted, echo).map(|rest| self.after_echo(at + 1, wanted, rest));
             // An old reply may be how this prompt begins.
             if let Some((row, rest)) = echo
-                && (!is_ambiguous || at >= is_new || rest.is_empty())
+                && (!is_ambiguous || at >= *is_new || rest.is_empty())
             {
                 ours = Some(row);
             }

@@ -24,12 +24,16 @@ use crate::{agent::Rules, screen::Size};
 const HOLD: Duration = Duration::from_millis(400);
 /// How long, where nothing shows that it worked.
 const HOLD_IDLE: Duration = Duration::from_millis(1500);
+/// How long, where the prompt stands on the screen with nothing behind it: a machine may be that slow.
+const HOLD_UNANSWERED: Duration = Duration::from_secs(10);
 /// How long, where the agent usually tells ends by better means.
 const HOLD_TELLING: Duration = Duration::from_secs(3);
 /// How long the screen must also have been silent, unless it never is.
 const SILENT: Duration = Duration::from_millis(150);
 /// After so long a ready screen counts, however much it prints: some never stand still.
 const RESTLESS: Duration = Duration::from_secs(5);
+/// How long an agent may paint for the old size: tmux tells it of a new one up to 250 ms later.
+const RESIZE_SHOWS: Duration = Duration::from_secs(1);
 /// How long a dialog must stand before it counts.
 const DIALOG_STANDS: Duration = Duration::from_millis(100);
 
@@ -150,6 +154,13 @@ impl<'a> Ending<'a> {
         self.blocked = false;
     }
 
+    /// Whether the screen got another size while this turn was painted.
+    pub(super) fn is_resized(&self, picture: &Picture) -> bool {
+        picture
+            .resized_at
+            .is_some_and(|at| at + RESIZE_SHOWS > self.accepted_at)
+    }
+
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
     }
@@ -168,7 +179,10 @@ impl<'a> Ending<'a> {
         }
         let since = picture.belief.since.max(self.accepted_at);
         let worked = self.worked || self.first_output.is_some();
+        // It has the prompt, and will show that it works.
+        let is_unanswered = !worked && self.rules.knows_busy() && anchor.is_some_and(Anchor::is_visible);
         let hold = match (picture.reports.tells_ends(), worked) {
+            _ if is_unanswered => HOLD_UNANSWERED,
             (true, _) => HOLD_TELLING,
             (false, true) => HOLD,
             (false, false) => HOLD_IDLE,

@@ -244,6 +244,11 @@ impl Task {
         } else {
             (Instant::now(), time::now())
         };
+        let resized_at = if size == before.size {
+            before.resized_at
+        } else {
+            Some(Instant::now())
+        };
         let top = composer.as_ref().map(|composer| composer.top);
         let conversation = Conversation::new(page, top, size.cols.into());
         Picture {
@@ -252,6 +257,7 @@ impl Task {
             seq,
             life,
             size,
+            resized_at,
             screen,
             title,
             composer,
@@ -279,6 +285,7 @@ impl Picture {
             seq: 0,
             life: Life::Starting,
             size: pane.size(),
+            resized_at: None,
             screen: None,
             title: None,
             composer: None,

@@ -197,7 +197,7 @@ mod tests {
     fn each_change_of_state_comes_once_with_its_time() {
         let busy = format!(
             "\x1b[2J\x1b[5H{}",
-            "· Working… (esc to interrupt)\r\n\r\n────────\r\n❯ \r\n────────\r\n"
+            "· Working… (esc to interrupt)\r\n────────\r\n❯ \r\n────────\r\n"
         );
         let chunks = [
             (0.0, "hello\r\n"),

@@ -1,19 +1,22 @@
 //! The seat of one program: its queue of turns, and the one that is being taken.
 
+mod first;
+mod interrupt;
+
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
-use llmux_protocol::api::{ActivityState, Origin, Reply, Source, Step, TurnError, TurnState};
+use llmux_protocol::api::{ActivityState, Reply, Source, Step, TurnError, TurnState};
 use tokio::{
     sync::{Notify, RwLock, watch},
     time::Instant,
 };
 
+use self::first::is_init;
 use super::{
-    composer::{Holds, Wanted},
     conversation::Anchor,
     ending::{End, Ending, How, Progress},
     live::{Live, Stop, evidence},
@@ -27,7 +30,7 @@ use super::{
 };
 use crate::{
     agent::{Rules, Submit},
-    session::{Program, Typist},
+    session::Program,
 };
 
 /// The most turns that wait for one session.
@@ -38,15 +41,6 @@ const WRITTEN: Duration = Duration::from_secs(3);
 const SHOWN: Duration = Duration::from_millis(700);
 /// How long a screen must be silent to be taken for whole.
 const SETTLED: Duration = Duration::from_millis(30);
-/// How far apart the keys are that interrupt an agent: two Esc at once are another key to some.
-const APART: Duration = Duration::from_millis(150);
-/// How long an interrupted agent may take to rest.
-const INTERRUPTED: Duration = Duration::from_secs(3);
-/// How long it may then take to put the prompt back into its composer.
-const PUT_BACK: Duration = Duration::from_millis(200);
-/// How long keys that clear the composer may take to show, and how often they are typed.
-const CLEARED: Duration = Duration::from_secs(1);
-const CLEARS: usize = 4;
 
 /// What all seats share.
 pub(crate) struct Setting {
@@ -74,6 +68,8 @@ pub(crate) struct Seat {
     arrived: Notify,
     /// How many init prompts have not been taken to their end.
     init: watch::Sender<usize>,
+    /// Whether the init prompts wait until somebody's half-typed text is gone.
+    put_off: AtomicBool,
 }
 
 impl Seat {
@@ -96,6 +92,7 @@ impl Seat {
             current: Mutex::default(),
             arrived: Notify::new(),
             init: watch::Sender::new(0),
+            put_off: AtomicBool::new(false),
         })
     }
 
@@ -160,7 +157,7 @@ impl Seat {
             .as_ref()
             .is_some_and(|current| !current.state().is_final());
         let ahead = queue.len() + usize::from(works);
-        if live.now().origin == Origin::Init {
+        if is_init(&live) {
             self.init.send_modify(|pending| *pending += 1);
         }
         live.place((ahead > 0).then(|| u32::try_from(ahead).unwrap_or(u32::MAX)));
@@ -175,7 +172,7 @@ impl Seat {
         let mut queue = lock(&self.queue);
         let place = queue.iter().position(|waiting| Arc::ptr_eq(waiting, live));
         let was_there = place.and_then(|place| queue.remove(place)).is_some();
-        if was_there && live.now().origin == Origin::Init {
+        if was_there && is_init(live) {
             self.init
                 .send_modify(|pending| *pending = pending.saturating_sub(1));
         }
@@ -190,11 +187,12 @@ impl Seat {
             let Some(live) = next else {
                 tokio::select! {
                     () = self.arrived.notified() => continue,
+                    () = self.freed() => continue,
                     _ = life.wait_for(|life| matches!(life, crate::pane::Life::Ended(_))) => break,
                 }
             };
             self.take(&live).await;
-            if live.now().origin == Origin::Init {
+            if is_init(&live) {
                 self.init
                     .send_modify(|pending| *pending = pending.saturating_sub(1));
             }
@@ -206,8 +204,10 @@ impl Seat {
     }
 
     fn next(&self) -> Option<Arc<Live>> {
+        let passes_init = self.passes_init();
         let mut queue = lock(&self.queue);
-        let live = queue.pop_front()?;
+        let place = queue.iter().position(|live| !(passes_init && is_init(live)))?;
+        let live = queue.remove(place)?;
         for (index, waiting) in queue.iter().enumerate() {
             waiting.place(Some(u32::try_from(index + 1).unwrap_or(u32::MAX)));
         }
@@ -229,8 +229,10 @@ impl Seat {
         let attention = self.oracle.attend();
         let over = self.try_take(live).await;
         drop(attention);
-        if let Err(over) = over {
-            finish(live, over).await;
+        match over {
+            Err(over) if over.is_draft() && is_init(live) => self.put_off(live, &over).await,
+            Err(over) => finish(live, over).await,
+            Ok(()) => {}
         }
     }
 
@@ -414,7 +416,7 @@ impl Seat {
             picture
         };
         let anchor = ending.anchor(&picture);
-        let reply = self.reply(&picture, anchor, told, &end);
+        let reply = self.reply(&picture, anchor, told, &end, ending.is_resized(&picture));
         live.note(|turn| {
             turn.stages.first_output = ending.first_output.map(|at| live.since_queued(at));
             turn.stages.ended = Some(live.since_queued(end.at));
@@ -464,6 +466,7 @@ impl Seat {
         anchor: Option<Anchor>,
         told: Option<String>,
         end: &End,
+        resized: bool,
     ) -> Option<Reply> {
         if let Some(told) = told {
             let text = self
@@ -485,71 +488,9 @@ impl Seat {
         Some(Reply {
             text: picture.conversation.reply(self.rules(), anchor, self.marker()),
             source: Source::Screen,
-            complete: anchor.is_visible(),
+            // A resize leaves and takes rows as it likes.
+            complete: anchor.is_visible() && !resized,
         })
-    }
-
-    /// Stops a turn that runs.
-    async fn stop(&self, live: &Live, stop: Stop) -> Over {
-        if stop == Stop::Cancelled && !live.leaves_running() {
-            self.interrupt(live).await;
-        }
-        Over::stopped(stop)
-    }
-
-    /// Interrupts the agent, and takes a prompt that it puts back into its composer out of there.
-    async fn interrupt(&self, live: &Live) {
-        let Some(agent) = &self.program.agent else { return };
-        let typist = self.program.input.claim().await;
-        for (count, keys) in agent.interrupt_keys.iter().enumerate() {
-            if count > 0 {
-                tokio::time::sleep(APART).await;
-            }
-            if typist.keys(keys).await.is_err() {
-                return;
-            }
-        }
-        let mut pictures = self.oracle.pictures();
-        let rests = |picture: &Arc<Picture>| {
-            if picture.is(ActivityState::Ready) || picture.has_ended() {
-                Look::Found(())
-            } else {
-                Look::Wait
-            }
-        };
-        watch_for(&mut pictures, Some(Instant::now() + INTERRUPTED), rests).await;
-        self.take_back(live, &typist, &mut pictures).await;
-    }
-
-    /// Takes the prompt out of the composer, if it comes to stand there again.
-    async fn take_back(&self, live: &Live, typist: &Typist, pictures: &mut watch::Receiver<Arc<Picture>>) {
-        let wanted = Wanted::new(&live.text);
-        let holds = |picture: &Picture| {
-            let composer = picture.composer.as_ref()?;
-            Some((wanted.in_composer(composer), composer.text.clone()))
-        };
-        let is_back = |picture: &Arc<Picture>| match holds(picture) {
-            Some((Holds::Prompt, text)) => Look::Found(text),
-            _ => Look::Wait,
-        };
-        let Some(mut text) = watch_for(pictures, Some(Instant::now() + PUT_BACK), is_back).await else {
-            return;
-        };
-        // Keys can be lost while it settles, and some only delete a line.
-        for _ in 0..CLEARS {
-            for keys in self.clear_keys() {
-                let _ = typist.keys(keys).await;
-            }
-            let is_other = |picture: &Arc<Picture>| match holds(picture) {
-                Some((_, now)) if now == text => Look::Wait,
-                holds => Look::Found(holds),
-            };
-            match watch_for(pictures, Some(Instant::now() + CLEARED), is_other).await {
-                Some(Some((Holds::Prompt | Holds::Part, now))) => text = now,
-                Some(_) => return,
-                None => {}
-            }
-        }
     }
 }
 
