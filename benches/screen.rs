@@ -73,6 +73,13 @@ fn reading(criterion: &mut Criterion) {
         group.bench_function(format!("rows of {name}"), |bencher| {
             bencher.iter(|| screen.rows());
         });
+        // As the oracle reads it: a line more at each look.
+        group.bench_function(format!("page of {name}"), |bencher| {
+            bencher.iter(|| {
+                screen.feed(b"\r\n");
+                screen.page()
+            });
+        });
     }
     group.finish();
 }

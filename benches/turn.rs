@@ -2,7 +2,7 @@
 //!
 //! The demo agent stamps when it took a prompt and when the last byte of its reply was written, with the clock of this
 //! bench. The end is told by the marker on the screen: the agent's history is where the daemon does not look.
-//! `LLMUX_BENCH_SAMPLES` sets how many turns each way gets (100), `LLMUX_BENCH_SESSIONS` how many busy sessions are
+//! `LLMUX_BENCH_SAMPLES` sets how many turns each way gets (100; 0: only the load is measured), `LLMUX_BENCH_SESSIONS` how many busy sessions are
 //! beside it, and how many take the load (100), `LLMUX_BENCH_RATE` how many turns a second are offered to them (1000)
 //! and `LLMUX_BENCH_SECONDS` for how long (20).
 
@@ -35,10 +35,12 @@ const POLLED: usize = 8;
 const BUSY: &str = "[[lines=20000]] [[chunks=20000]] [[delay=100]]";
 
 fn main() {
-    let samples = setting("LLMUX_BENCH_SAMPLES", 100).max(1);
+    let samples = setting("LLMUX_BENCH_SAMPLES", 100);
     let sessions = setting("LLMUX_BENCH_SESSIONS", 100).max(1);
-    one_agent(samples, 0);
-    one_agent(samples, sessions);
+    if samples > 0 {
+        one_agent(samples, 0);
+        one_agent(samples, sessions);
+    }
     many_agents(
         sessions,
         setting("LLMUX_BENCH_RATE", 1000).max(1),

@@ -6,7 +6,8 @@ use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
 use super::{
-    BadKeys, BadRule, CommandLineError, ProgramSearch, Rules, data,
+    BadRule, CommandLineError, Overrides, ProgramSearch, Rules,
+    data::{self, Row, SubmitRow},
     history::Store,
     split,
     transcript::{Format, chooses_conversation},
@@ -20,12 +21,10 @@ use crate::{
 const DEFAULT_SETTLE_MS: u64 = 150;
 
 /// The end marker that an agent is asked for, where the catalog does not say.
-pub(super) const DEFAULT_MARKER: &str = "<<LLMUX_DONE_{}>>";
+const DEFAULT_MARKER: &str = "<<LLMUX_DONE_{}>>";
 
 /// What empties a composer, where the catalog does not say: C-u.
-pub(super) fn default_clear_keys() -> Vec<Vec<u8>> {
-    vec![vec![0x15]]
-}
+const DEFAULT_CLEAR_KEYS: &[u8] = &[0x15];
 
 /// The agents that can be started, in the order they are shown.
 #[derive(Debug, Clone)]
@@ -88,8 +87,7 @@ pub enum Builtin {
 }
 
 /// How a prompt is handed in.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submit {
     /// How long at most to wait for the echo of the paste before Enter, in milliseconds.
     pub settle_ms: u64,
@@ -124,36 +122,40 @@ pub enum CatalogError {
         /// What is wrong.
         source: BadRule,
     },
-    /// A key is unknown.
-    #[error("the keys of the agent {key}")]
-    Keys {
-        /// The agent.
-        key: String,
-        /// What is wrong.
-        source: BadKeys,
-    },
 }
 
 impl Catalog {
-    /// Builds the catalog. A change to an unknown agent makes a new one if it names a `cmd`, else a warning.
-    pub fn new(changes: &BTreeMap<String, AgentConfig>) -> Result<Self, CatalogError> {
-        let rows = data::rows()?;
-        let agents = rows.into_iter().map(Agent::try_from).collect::<Result<_, _>>()?;
+    /// Builds the catalog: the built-in rows, the operator's files over them, and over both the configuration.
+    ///
+    /// A row for an unknown agent makes a new one if it names a `cmd`, else a warning.
+    ///
+    /// # Errors
+    ///
+    /// The built-in table is broken, or a `readyPrompt` of the configuration is no regular expression.
+    pub fn new(files: Overrides, config: &BTreeMap<String, AgentConfig>) -> Result<Self, CatalogError> {
         let mut catalog = Self {
-            agents,
-            warnings: Vec::new(),
+            agents: Vec::new(),
+            warnings: files.warnings,
         };
-        for (key, change) in changes {
-            catalog.apply(key, change)?;
+        for row in data::rows()?.into_iter().chain(files.rows) {
+            catalog.apply(row);
+        }
+        for (key, change) in config {
+            let row = Row::of_config(key, change).map_err(|source| CatalogError::Rule {
+                key: key.clone(),
+                source,
+            })?;
+            catalog.apply(row);
         }
         Ok(catalog)
     }
 
-    fn apply(&mut self, key: &str, change: &AgentConfig) -> Result<(), CatalogError> {
-        if let Some(agent) = self.agents.iter_mut().find(|agent| agent.key == key) {
-            return agent.change(change);
+    fn apply(&mut self, row: Row) {
+        if let Some(agent) = self.agents.iter_mut().find(|agent| agent.key == row.key) {
+            return agent.apply(row);
         }
-        if change.cmd.is_none() {
+        if row.cmd.is_none() && row.builtin.is_none() {
+            let key = &row.key;
             let near = self
                 .near(key)
                 .first()
@@ -161,12 +163,11 @@ impl Catalog {
             self.warnings.push(format!(
                 "agents.{key} is no known agent and names no cmd; it is left out{near}"
             ));
-            return Ok(());
+            return;
         }
-        let mut agent = Agent::custom(key);
-        agent.change(change)?;
+        let mut agent = Agent::custom(&row.key);
+        agent.apply(row);
         self.agents.push(agent);
-        Ok(())
     }
 
     /// All agents, installed or not.
@@ -205,7 +206,7 @@ impl Agent {
             submit: Submit::default(),
             exit_keys: Vec::new(),
             interrupt_keys: Vec::new(),
-            clear_keys: default_clear_keys(),
+            clear_keys: vec![DEFAULT_CLEAR_KEYS.to_vec()],
             insert_keys: Vec::new(),
             marker: DEFAULT_MARKER.to_owned(),
             transcript: None,
@@ -218,34 +219,36 @@ impl Agent {
         }
     }
 
-    fn change(&mut self, change: &AgentConfig) -> Result<(), CatalogError> {
-        if let Some(name) = &change.display_name {
-            self.display_name.clone_from(name);
-        }
-        if let Some(cmd) = &change.cmd {
-            if self.builtin.is_some() || program_name(cmd) != program_name(&self.cmd) {
+    /// Takes over what a row says.
+    fn apply(&mut self, row: Row) {
+        if let Some(cmd) = row.cmd {
+            if self.builtin.is_some() || program_name(&cmd) != program_name(&self.cmd) {
                 // Another program may refuse the flag.
                 self.session_id_flag = None;
             }
-            self.cmd.clone_from(cmd);
+            self.cmd = cmd;
             self.builtin = None;
         }
-        if let Some(flags) = &change.flags {
-            self.flags.clone_from(flags);
+        if let Some(builtin) = row.builtin {
+            builtin.name().clone_into(&mut self.cmd);
+            self.builtin = Some(builtin);
         }
-        if let Some(pattern) = &change.ready_prompt {
-            self.rules
-                .set_ready(pattern)
-                .map_err(|source| CatalogError::Rule {
-                    key: self.key.clone(),
-                    source,
-                })?;
-        }
-        if !change.models.is_empty() {
-            self.models.clone_from(&change.models);
-        }
-        self.env.extend(change.env.clone());
-        Ok(())
+        set(&mut self.display_name, row.display_name);
+        set(&mut self.flags, row.flags);
+        self.env.extend(row.env);
+        self.rules.overlay(row.rules);
+        self.submit.overlay(row.submit);
+        set(&mut self.exit_keys, row.exit_keys.map(|keys| keys.0));
+        set(&mut self.interrupt_keys, row.interrupt_keys.map(|keys| keys.0));
+        set(&mut self.clear_keys, row.clear_keys.map(|keys| keys.0));
+        set(&mut self.insert_keys, row.insert_keys.map(|keys| keys.0));
+        set(&mut self.marker, row.marker);
+        self.transcript = row.transcript.or(self.transcript);
+        self.history = row.history.or(self.history);
+        self.session_id_flag = row.session_id_flag.or(self.session_id_flag.take());
+        set(&mut self.models, row.models);
+        set(&mut self.install_hint, row.install_hint);
+        set(&mut self.docs_url, row.docs_url);
     }
 
     /// The words to execute: the command's, then those of `flags`, or of the agent's own flags if none are given.
@@ -309,6 +312,30 @@ impl Agent {
             install_hint: self.install_hint.clone(),
             docs_url: self.docs_url.clone(),
         }
+    }
+}
+
+impl Builtin {
+    /// What is shown for its command.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Demo => "llmux demo-agent",
+            Self::Shell => "$SHELL",
+        }
+    }
+}
+
+impl Submit {
+    fn overlay(&mut self, row: SubmitRow) {
+        set(&mut self.settle_ms, row.settle_ms);
+        set(&mut self.gap_ms, row.gap_ms);
+        set(&mut self.enter, row.enter);
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::agent::Sight;
 
 fn catalog() -> Catalog {
-    Catalog::new(&BTreeMap::new()).unwrap()
+    Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap()
 }
 
 fn environment() -> Environment {
@@ -18,7 +18,7 @@ fn environment() -> Environment {
 }
 
 fn changed(key: &str, change: AgentConfig) -> Result<Catalog, CatalogError> {
-    Catalog::new(&BTreeMap::from([(key.to_owned(), change)]))
+    Catalog::new(Overrides::default(), &BTreeMap::from([(key.to_owned(), change)]))
 }
 
 #[test]
@@ -186,4 +186,60 @@ fn another_program_is_not_given_a_flag_it_may_not_know() {
     };
     assert!(pinned("claude", "/opt/bin/claude --verbose"));
     assert!(!pinned("claude", "sh wrapper") && !pinned("claude", "") && !pinned("demo", "llmux demo-agent"));
+}
+
+#[test]
+fn the_operators_files_stand_between_the_built_in_rows_and_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = r"
+[[agent]]
+key = 'goose'
+flags = '--from-file'
+submit = { gap-ms = 7 }
+exit-keys = 'C-c C-c'
+[agent.rules]
+busy = { pattern = '^WORKING' }
+
+[[agent]]
+key = 'mine'
+cmd = 'mine --fast'
+";
+    std::fs::write(dir.path().join("a.toml"), file).unwrap();
+    let config = AgentConfig {
+        flags: Some("--from-config".to_owned()),
+        ..AgentConfig::default()
+    };
+    let config = BTreeMap::from([("mine".to_owned(), config)]);
+    let catalog = Catalog::new(Overrides::read(dir.path()), &config).unwrap();
+    let goose = catalog.find("goose").unwrap();
+    assert_eq!(
+        (goose.cmd.as_str(), goose.flags.as_str()),
+        ("goose", "--from-file")
+    );
+    assert_eq!(
+        (goose.submit.gap_ms, goose.submit.settle_ms),
+        (7, DEFAULT_SETTLE_MS)
+    );
+    assert_eq!(goose.exit_keys, [b"\x03", b"\x03"]);
+    let seen = |row: &str| {
+        let rows = [row.to_owned()];
+        let sight = Sight {
+            rows: &rows,
+            bright: &rows,
+            title: "",
+        };
+        goose.rules.screen(&sight).map(|seen| seen.state)
+    };
+    assert_eq!(seen("WORKING"), Some(ActivityState::Busy));
+    // A rule that the file does not name is still there.
+    assert_eq!(
+        seen("> Enter to send · Ctrl+J newline"),
+        Some(ActivityState::Ready)
+    );
+    let mine = catalog.find("mine").unwrap();
+    assert_eq!(
+        mine.argv(None, &environment()).unwrap(),
+        ["mine", "--fast", "--from-config"]
+    );
+    assert!(catalog.warnings().is_empty());
 }

@@ -19,6 +19,8 @@ pub struct Composer {
     pub top: usize,
     /// What it holds, its rows joined by line ends; empty if that is only a placeholder or a suggestion.
     pub text: String,
+    /// How many rows it takes: blank ones at its end are not in the text.
+    pub rows: usize,
     /// Whether the text contains a stand-in for a long paste.
     pub collapsed: bool,
 }
@@ -30,7 +32,7 @@ impl Rules {
         let screen = Text::new(sight.rows);
         let found = self.composer.as_ref()?.find(&screen)?;
         let rows = sight.rows.get(found.rows.clone())?;
-        let bright = sight.bright.get(found.rows)?;
+        let bright = sight.bright.get(found.rows.clone())?;
         let is_suggestion = self
             .suggestion
             .as_ref()
@@ -42,6 +44,7 @@ impl Rules {
         };
         Some(Composer {
             top: self.above(sight, found.top),
+            rows: found.rows.len(),
             collapsed: is_match(&COLLAPSED, &text),
             text,
         })
@@ -94,7 +97,7 @@ impl Rules {
             }
             let is_dim = sight.bright.get(row).is_some_and(|row| row.trim().is_empty());
             // How a turn ended belongs to it, though it is no reply.
-            let tells = self.error(text).is_some() || self.interrupted(text);
+            let tells = self.error(&[text]).is_some() || self.interrupted(text);
             if tells || !is_dim && !self.is_chrome(text) {
                 break;
             }

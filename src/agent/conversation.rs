@@ -6,7 +6,7 @@ impl Rules {
     /// The text of a row that begins the echo of a user's prompt.
     #[must_use]
     pub fn echo<'a>(&self, row: &'a str) -> Option<&'a str> {
-        let found = self.echo.as_ref()?.find(row)?;
+        let found = self.echo.as_ref()?.find(without_scrollbar(row))?;
         Some(found.as_str().trim_end())
     }
 
@@ -21,11 +21,30 @@ impl Rules {
         Some(lead.map_or(row, |lead| &row[lead.end()..]))
     }
 
-    /// What the agent says of a failed turn, if this row does.
+    /// Whether a row that looks like the echo of a prompt may as well begin a part of the reply.
     #[must_use]
-    pub fn error(&self, row: &str) -> Option<String> {
-        let row = without_scrollbar(row);
-        let found = self.error.as_ref()?.find(row)?;
+    pub fn is_ambiguous(&self, row: &str) -> bool {
+        is_match(self.bullet.as_ref(), row)
+    }
+
+    /// Whether a failed turn can be told by its rows.
+    #[must_use]
+    pub fn knows_errors(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// Whether a working agent can be told by its screen.
+    #[must_use]
+    pub fn knows_busy(&self) -> bool {
+        self.busy.is_some()
+    }
+
+    /// What the agent says of a failed turn, if it does so in these rows.
+    #[must_use]
+    pub fn error<S: AsRef<str>>(&self, rows: &[S]) -> Option<String> {
+        let rows: Vec<&str> = rows.iter().map(|row| without_scrollbar(row.as_ref())).collect();
+        let rows = rows.join("\n");
+        let found = self.error.as_ref()?.find(&rows)?;
         Some(found.as_str().trim().to_owned())
     }
 

@@ -1,97 +1,178 @@
-//! The built-in table `assets/agents.toml`, as it is written there.
+//! Rows of the catalog, as `assets/agents.toml` and the operator's `agents.d/*.toml` have them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
-use super::{
-    Agent, BadKeys, Builtin, CatalogError, Rules, Submit, catalog, history::Store, keys, transcript::Format,
-};
+use super::{Builtin, Rules, history::Store, keys::Keys, rule::Rule, transcript::Format};
+use crate::config::AgentConfig;
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
+/// The longest file of an operator that is read.
+const MAX_FILE: u64 = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     agent: Vec<Row>,
 }
 
-#[derive(Deserialize)]
+/// What one row says of an agent. What it does not say stays as it is.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Row {
-    key: String,
-    display_name: String,
+    pub(super) key: String,
+    pub(super) display_name: Option<String>,
+    pub(super) cmd: Option<String>,
+    pub(super) builtin: Option<Builtin>,
+    pub(super) flags: Option<String>,
     #[serde(default)]
-    cmd: String,
-    builtin: Option<Builtin>,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) exit_keys: Option<Keys>,
     #[serde(default)]
-    flags: String,
+    pub(super) submit: SubmitRow,
+    pub(super) interrupt_keys: Option<Keys>,
+    pub(super) clear_keys: Option<Keys>,
+    pub(super) insert_keys: Option<Keys>,
+    pub(super) marker: Option<String>,
     #[serde(default)]
-    env: BTreeMap<String, String>,
-    #[serde(default)]
-    exit_keys: String,
-    #[serde(default)]
-    submit: Submit,
-    #[serde(default)]
-    interrupt_keys: String,
-    clear_keys: Option<String>,
-    #[serde(default)]
-    insert_keys: String,
-    marker: Option<String>,
-    #[serde(default)]
-    rules: Rules,
-    transcript: Option<Format>,
-    history: Option<Store>,
-    session_id_flag: Option<String>,
-    install_hint: String,
-    docs_url: String,
+    pub(super) rules: Rules,
+    pub(super) transcript: Option<Format>,
+    pub(super) history: Option<Store>,
+    pub(super) session_id_flag: Option<String>,
+    pub(super) models: Option<Vec<String>>,
+    pub(super) install_hint: Option<String>,
+    pub(super) docs_url: Option<String>,
 }
 
-/// Reads the table.
-pub(super) fn rows() -> Result<Vec<Row>, toml::de::Error> {
-    toml::from_str(BUILT_IN).map(|file: File| file.agent)
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct SubmitRow {
+    pub(super) settle_ms: Option<u64>,
+    pub(super) gap_ms: Option<u64>,
+    pub(super) enter: Option<String>,
 }
 
-impl TryFrom<Row> for Agent {
-    type Error = CatalogError;
-
-    fn try_from(row: Row) -> Result<Self, CatalogError> {
-        let key = row.key;
-        let keys = |names: &str| keys::parse(names).map_err(|source| bad_keys(&key, source));
-        let builtin_name = row.builtin.map(|builtin| match builtin {
-            Builtin::Demo => "llmux demo-agent",
-            Builtin::Shell => "$SHELL",
-        });
+impl Row {
+    /// What the configuration says of one agent.
+    pub(super) fn of_config(key: &str, config: &AgentConfig) -> Result<Self, super::BadRule> {
+        let ready = config.ready_prompt.as_deref().map(Rule::new).transpose()?;
         Ok(Self {
-            display_name: row.display_name,
-            cmd: builtin_name.map_or(row.cmd, str::to_owned),
-            flags: row.flags,
-            env: row.env,
-            rules: row.rules,
-            submit: row.submit,
-            exit_keys: keys(&row.exit_keys)?,
-            interrupt_keys: keys(&row.interrupt_keys)?,
-            clear_keys: match row.clear_keys {
-                Some(names) => keys(&names)?,
-                None => catalog::default_clear_keys(),
-            },
-            insert_keys: keys(&row.insert_keys)?,
-            marker: row.marker.unwrap_or_else(|| catalog::DEFAULT_MARKER.to_owned()),
-            transcript: row.transcript,
-            history: row.history,
-            session_id_flag: row.session_id_flag,
-            models: Vec::new(),
-            install_hint: row.install_hint,
-            docs_url: row.docs_url,
-            builtin: row.builtin,
-            key,
+            key: key.to_owned(),
+            display_name: config.display_name.clone(),
+            cmd: config.cmd.clone(),
+            flags: config.flags.clone(),
+            env: config.env.clone(),
+            rules: Rules::of_ready(ready),
+            models: (!config.models.is_empty()).then(|| config.models.clone()),
+            ..Self::default()
         })
     }
 }
 
-fn bad_keys(key: &str, source: BadKeys) -> CatalogError {
-    CatalogError::Keys {
-        key: key.to_owned(),
-        source,
+/// Reads the built-in table.
+pub(super) fn rows() -> Result<Vec<Row>, toml::de::Error> {
+    toml::from_str(BUILT_IN).map(|file: File| file.agent)
+}
+
+/// The rows of the operator's files, in the order of their names, and a warning for each that is left out.
+#[derive(Debug, Default)]
+pub struct Overrides {
+    pub(super) rows: Vec<Row>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Overrides {
+    /// Reads all `*.toml` of a directory. One that is not there has none; a bad file is left out as a whole.
+    #[must_use]
+    pub fn read(dir: &Path) -> Self {
+        let mut read = Self::default();
+        let paths = match toml_files(dir) {
+            Ok(paths) => paths,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return read,
+            Err(error) => {
+                read.warn(dir, &error.to_string());
+                return read;
+            }
+        };
+        for path in paths {
+            match read_file(&path) {
+                Ok(rows) => read.rows.extend(rows),
+                Err(why) => read.warn(&path, &why),
+            }
+        }
+        read
+    }
+
+    fn warn(&mut self, path: &Path, why: &str) {
+        let why = why.trim_end().replace('\n', "\n  ");
+        self.warnings
+            .push(format!("{} is left out: {why}", path.display()));
+    }
+}
+
+fn toml_files(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_file(path: &Path) -> Result<Vec<Row>, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_FILE {
+        return Err(format!("it has {size} bytes; at most {MAX_FILE} are read"));
+    }
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let file: File = toml::from_str(&text).map_err(|error| error.to_string())?;
+    Ok(file.agent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_file_is_left_out_and_its_line_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("b.toml", "[[agent]]\nkey = 'claude'\nflags = '--x'\n");
+        write(
+            "a.toml",
+            "[[agent]]\nkey = 'mine'\ncmd = 'mine'\nexit-keys = 'C-d'\n",
+        );
+        write(
+            "1-pattern.toml",
+            "[[agent]]\nkey = 'x'\n[agent.rules]\nbusy = { pattern = '(' }\n",
+        );
+        write("2-keys.toml", "[[agent]]\nkey = 'x'\nexit-keys = 'C-5'\n");
+        write("3-field.toml", "[[agent]]\nkey = 'x'\nflag = ''\n");
+        write("4-syntax.toml", "[[agent]\n");
+        write("no.txt", "[[agent]\n");
+        fs::create_dir(dir.path().join("5-dir.toml")).unwrap();
+        let read = Overrides::read(dir.path());
+        let keys: Vec<&str> = read.rows.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys, ["mine", "claude"]);
+        let named = ["line 4", "line 3", "line 3", "line 1", "directory"];
+        assert_eq!(read.warnings.len(), named.len(), "{:#?}", read.warnings);
+        for (warning, line) in read.warnings.iter().zip(named) {
+            assert!(warning.contains(line), "{warning}");
+        }
+    }
+
+    #[test]
+    fn no_directory_is_no_fault() {
+        let read = Overrides::read(Path::new("/nowhere/agents.d"));
+        assert!(read.rows.is_empty() && read.warnings.is_empty());
     }
 }

@@ -1,5 +1,20 @@
 //! Key names such as `C-d`, as the bytes a terminal sends.
 
+use serde::Deserialize;
+
+/// Key presses, written as names separated by blanks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Keys(pub(super) Vec<Vec<u8>>);
+
+impl TryFrom<String> for Keys {
+    type Error = BadKeys;
+
+    fn try_from(names: String) -> Result<Self, BadKeys> {
+        parse(&names).map(Self)
+    }
+}
+
 /// Says which key name is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -18,6 +18,7 @@ pub mod transcript;
 pub use catalog::{Agent, Builtin, Catalog, CatalogError, Submit};
 pub use command_line::{CommandLineError, split};
 pub use composer::Composer;
+pub use data::Overrides;
 pub use detect::ProgramSearch;
 pub use keys::{BadKeys, parse as parse_keys};
 pub use rule::BadRule;

@@ -14,17 +14,17 @@ const DEFAULT_ROWS: usize = 22;
 
 /// A regular expression of the `regex` crate, where `^` and `$` match at each row.
 ///
-/// It is compiled when it is first used: the catalog knows many agents, a daemon runs few.
+/// It is checked when it is read and compiled when it is first used: the catalog knows many agents, a daemon runs few.
 #[derive(Clone, Deserialize)]
-#[serde(from = "String")]
+#[serde(try_from = "String")]
 pub(super) struct Pattern(Arc<(String, OnceLock<Option<Regex>>)>);
 
 /// Says that a pattern is no regular expression.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the pattern {pattern:?} is no regular expression")]
+#[error("the pattern {pattern:?} is no regular expression: {why}")]
 pub struct BadRule {
     pattern: String,
-    source: regex::Error,
+    why: String,
 }
 
 /// A pattern over the bottom rows of a screen, and one that must not match there.
@@ -59,9 +59,22 @@ fn default_rows() -> usize {
     DEFAULT_ROWS
 }
 
-impl From<String> for Pattern {
-    fn from(text: String) -> Self {
-        Self(Arc::new((text, OnceLock::new())))
+impl TryFrom<String> for Pattern {
+    type Error = BadRule;
+
+    fn try_from(text: String) -> Result<Self, BadRule> {
+        match regex_syntax::ParserBuilder::new()
+            .multi_line(true)
+            .build()
+            .parse(&text)
+        {
+            Ok(_) => Ok(Self(Arc::new((text, OnceLock::new())))),
+            // The rest of the message shows the pattern once more.
+            Err(error) => Err(BadRule {
+                why: error.to_string().lines().last().unwrap_or_default().to_owned(),
+                pattern: text,
+            }),
+        }
     }
 }
 
@@ -72,16 +85,7 @@ impl fmt::Debug for Pattern {
 }
 
 impl Pattern {
-    /// Makes a pattern of somebody else's text.
-    pub(super) fn checked(text: &str) -> Result<Self, BadRule> {
-        let regex = compile(text).map_err(|source| BadRule {
-            pattern: text.to_owned(),
-            source,
-        })?;
-        Ok(Self(Arc::new((text.to_owned(), OnceLock::from(Some(regex))))))
-    }
-
-    /// The compiled pattern. A broken one of the built-in catalog never matches; a test keeps them whole.
+    /// The compiled pattern. One that is too large to be compiled never matches; a test compiles the built-in ones.
     pub(super) fn regex(&self) -> Option<&Regex> {
         let (text, regex) = &*self.0;
         regex.get_or_init(|| compile(text).ok()).as_ref()
@@ -107,7 +111,7 @@ impl Rule {
     pub(super) fn new(pattern: &str) -> Result<Self, BadRule> {
         Ok(Self {
             rows: DEFAULT_ROWS,
-            pattern: Pattern::checked(pattern)?,
+            pattern: Pattern::try_from(pattern.to_owned())?,
             unless: None,
         })
     }
@@ -217,7 +221,7 @@ mod tests {
     fn a_broken_pattern_is_an_error_that_shows_it() {
         assert_eq!(
             Rule::new("(").unwrap_err().to_string(),
-            "the pattern \"(\" is no regular expression"
+            "the pattern \"(\" is no regular expression: error: unclosed group"
         );
     }
 }

@@ -3,10 +3,7 @@
 use llmux_protocol::api::{ActivityState, DialogKind};
 use serde::Deserialize;
 
-use super::{
-    BadRule,
-    rule::{Found, Pattern, Rule, Text},
-};
+use super::rule::{Found, Pattern, Rule, Text};
 
 /// What is seen of an agent's terminal.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +35,7 @@ pub struct Rules {
     trust: Option<Rule>,
     approval: Option<Rule>,
     question: Option<Rule>,
-    busy: Option<Rule>,
+    pub(super) busy: Option<Rule>,
     ready: Option<Rule>,
     title_blocked: Option<Pattern>,
     title_busy: Option<Pattern>,
@@ -61,10 +58,25 @@ impl Rules {
         self.ready_rule().is_some()
     }
 
-    /// Recognises a ready screen by the operator's pattern.
-    pub(super) fn set_ready(&mut self, pattern: &str) -> Result<(), BadRule> {
-        self.ready = Some(Rule::new(pattern)?);
-        Ok(())
+    /// Rules that only know a ready screen.
+    pub(super) fn of_ready(ready: Option<Rule>) -> Self {
+        Self {
+            ready,
+            ..Self::default()
+        }
+    }
+
+    /// Takes over each rule that `other` has.
+    pub(super) fn overlay(&mut self, other: Self) {
+        macro_rules! overlay {
+            ($($field:ident)*) => {$(
+                if other.$field.is_some() {
+                    self.$field = other.$field;
+                }
+            )*};
+        }
+        overlay!(login trust approval question busy ready title_blocked title_busy title_ready);
+        overlay!(composer placeholder suggestion normal echo bullet chrome error interrupted);
     }
 
     /// What the screen shows. A question comes before busy, and busy before ready: both can be seen at once.

@@ -1,14 +1,15 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use super::*;
-use crate::agent::{Catalog, Composer};
+use crate::agent::{Catalog, Composer, Overrides};
 
 fn rows(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
 /// One for all tests, so that each pattern is compiled once.
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::new(&BTreeMap::new()).unwrap());
+static CATALOG: LazyLock<Catalog> =
+    LazyLock::new(|| Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap());
 
 fn rules(agent: &str) -> Rules {
     CATALOG.find(agent).unwrap().rules.clone()
@@ -49,6 +50,15 @@ fn the_demo_agent_is_ready_at_its_composer_and_not_while_busy_or_asking() {
         (
             format!("✻ Working… (esc to interrupt)\n{BOX}"),
             Some(ActivityState::Busy),
+        ),
+        // What a resize left of an older frame says nothing.
+        (
+            format!("✻ Working… (esc to interrupt)\n\n{BOX}"),
+            Some(ActivityState::Ready),
+        ),
+        (
+            format!("✻ Working… (esc to interrupt)\n{BOX}● Done\n{BOX}"),
+            Some(ActivityState::Ready),
         ),
         ("❯ an old prompt\n".to_owned(), None),
         (
@@ -96,12 +106,26 @@ fn words_of_a_busy_row_in_a_reply_are_no_work() {
 }
 
 #[test]
+fn goose_is_ready_without_its_placeholder_and_not_while_it_holds_a_draft() {
+    let state = |composer: &str| state(&rules("goose"), &format!("  ╌╌╌ 0% 18/128k\n{composer}"));
+    assert_eq!(
+        state("> Enter to send · Ctrl+J newline"),
+        Some(ActivityState::Ready)
+    );
+    assert_eq!(state(">"), Some(ActivityState::Ready));
+    assert_eq!(state("> hello"), None);
+}
+
+#[test]
 fn an_agent_without_rules_tells_nothing() {
     let none = Rules::default();
     assert!(!none.knows_ready() && rules("demo").knows_ready() && rules("aider").knows_ready());
     assert_eq!(state(&none, BOX), None);
     assert_eq!((none.echo("❯ a"), none.reply_row("● a")), (None, Some("● a")));
-    assert_eq!((none.error("● API Error"), none.interrupted("x")), (None, false));
+    assert_eq!(
+        (none.error(&["● API Error"]), none.interrupted("x")),
+        (None, false)
+    );
 }
 
 #[test]
@@ -120,6 +144,10 @@ fn a_draft_is_read_without_pointers_and_borders() {
         ("claude", "────────\n❯\u{a0}hello\n\n    there\n────────\n  foot"),
         ("codex", "• old\n\n› hello\n\n    there\n\n  model · ~/a\n"),
         ("gemini", "────────\n YOLO\n\n * hello\n\n     there\n\n a\n b"),
+        (
+            "gemini",
+            "────────\n YOLO\n▄▄▄▄▄▄▄▄\n * hello\n\n     there\n▀▀▀▀▀▀▀▀\n a\n b",
+        ),
         ("qwen", "────────\n* hello\n\n    there\u{200b}\n────────\n  foot"),
         (
             "opencode",
@@ -227,7 +255,7 @@ fn rows_of_a_conversation_are_told_apart() {
     }
     assert!(claude.interrupted("  ⎿ \u{a0}Interrupted · What should Claude do instead?"));
     assert_eq!(
-        claude.error("● API Error: 400 mock error 400").as_deref(),
+        claude.error(&["● API Error: 400 mock error 400"]).as_deref(),
         Some("API Error: 400 mock error 400")
     );
     assert_eq!(
@@ -238,6 +266,27 @@ fn rows_of_a_conversation_are_told_apart() {
         rules("grok").echo("     ❯ hello           2:34 AM"),
         Some("hello")
     );
+}
+
+#[test]
+fn an_error_is_told_by_its_rows_and_its_end_belongs_to_the_conversation() {
+    let opencode = rules("opencode");
+    let failed = "  ┃\n  ┃  no such model\n  ┃\n\n     ▣  Build · Lab\n\n";
+    let screen = format!("{failed}  ┃\n  ┃  hello\n  ┃\n  ┃  Build · Model\n  ╹▀▀▀▀▀▀▀▀▀▀");
+    let told = |text: &str| opencode.error(&rows(text));
+    assert_eq!(told(failed).as_deref(), Some("no such model"));
+    assert_eq!(
+        told("  ┃  $ ls\n  ┃\n\n     ok\n\n     ▣  Build · Lab · 2.3s"),
+        None
+    );
+    assert_eq!(composer("opencode", &screen).top, 6);
+    let qwen = rules("qwen");
+    assert_eq!(
+        qwen.error(&["", "  ✕ [API Error]     █"]).as_deref(),
+        Some("[API Error]")
+    );
+    assert!(qwen.interrupted("  ●\u{fe0e} Request cancelled."));
+    assert_eq!(qwen.echo("  > hello      █"), Some("hello"));
 }
 
 #[test]
@@ -264,7 +313,7 @@ proptest::proptest! {
                 assert!(composer.top < shown.len());
             }
             for row in &shown {
-                let _ = (rules.echo(row), rules.reply_row(row), rules.error(row), rules.interrupted(row));
+                let _ = (rules.echo(row), rules.reply_row(row), rules.error(&[row]), rules.interrupted(row));
             }
         }
     }

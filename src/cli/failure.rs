@@ -9,6 +9,7 @@ use llmux_protocol::api::ErrorCode;
 
 use super::table::plain;
 use crate::{
+    agent::CatalogError,
     client::{ClientError, LaunchError},
     config::ConfigError,
     daemon::DaemonError,
@@ -205,6 +206,7 @@ impl From<ClientError> for Failure {
                 ErrorCode::Tmux => Exit::Unavailable,
                 ErrorCode::Internal => Exit::Internal,
                 ErrorCode::SessionNotRunning => Exit::Gone,
+                ErrorCode::Blocked => Exit::Blocked,
                 ErrorCode::DialogChanged | ErrorCode::NoDialog => Exit::Refused,
                 _ => Exit::Failed,
             },
@@ -229,6 +231,17 @@ impl From<ConfigError> for Failure {
             error: error.into(),
             notes: Vec::new(),
             hints: vec![hint],
+        }
+    }
+}
+
+impl From<CatalogError> for Failure {
+    fn from(error: CatalogError) -> Self {
+        Self {
+            kind: Exit::Failed,
+            error: error.into(),
+            notes: Vec::new(),
+            hints: vec!["correct the configuration file".into()],
         }
     }
 }

@@ -41,6 +41,12 @@ impl Environment {
         }
     }
 
+    /// Where the operator's own rows of the agent catalog are: `$XDG_CONFIG_HOME/llmux/agents.d`, else below `~/.config`.
+    #[must_use]
+    pub fn agents_dir(&self) -> PathBuf {
+        self.xdg("XDG_CONFIG_HOME", ".config").join("llmux/agents.d")
+    }
+
     /// Adds the variables of `$XDG_CONFIG_HOME/llmux/.env`, else `~/.config/llmux/.env`; the process's own win.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ use self::{
     takeover::{LOOK_AGAIN, Other, settle, take_over},
 };
 use crate::{
-    agent::Catalog,
+    agent::{Catalog, Overrides},
     config::{Config, Environment},
     server::{self, Order, Shared, listen},
     session::{self, Sessions},
@@ -125,7 +125,7 @@ impl Built {
         let sockets = state.sockets(&environment, options.socket.as_deref())?;
         let tmux_version = tmux::installed().await?;
         let config = Config::load(options.config.as_deref(), &environment)?;
-        let catalog = Catalog::new(&config.agents)?;
+        let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
         let mut warnings = config.warnings.clone();
         warnings.extend(catalog.warnings().iter().cloned());
         Ok(Self {

@@ -15,6 +15,10 @@ pub struct DemoArgs {
     #[arg(long, value_name = "BYTES")]
     pub(crate) chunk: Option<usize>,
 
+    /// Begin each reply with its number, so that equal prompts have unequal replies
+    #[arg(long)]
+    pub(crate) number: bool,
+
     /// Directory of the transcripts [default: llmux-demo in the XDG state directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) history: Option<PathBuf>,

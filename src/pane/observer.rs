@@ -26,8 +26,6 @@ pub(crate) struct Observation {
     pub(crate) size: Size,
     pub(crate) title: String,
     pub(crate) page: Page,
-    /// The visible rows without what is dim.
-    pub(crate) bright: Vec<String>,
     /// What was said since the observation before, oldest first.
     pub(crate) said: Vec<Said>,
 }
@@ -37,32 +35,40 @@ pub(crate) struct Observation {
 pub(crate) struct Observer {
     pane: Pane,
     changes: watch::Receiver<u64>,
+    /// Whether something has changed that was not looked at.
+    due: bool,
     /// The number of the last thing that was said to it.
     heard: u64,
 }
 
 impl Observer {
     pub(super) fn new(pane: Pane) -> Self {
-        let mut changes = pane.changes.clone();
-        // The first look is due at once.
-        changes.mark_changed();
         Self {
+            changes: pane.changes.clone(),
             pane,
-            changes,
+            // The first look.
+            due: true,
             heard: 0,
         }
     }
 
     /// Waits until something happened since the last observation; `None` when nothing more can. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Observation> {
-        self.changes.changed().await.ok()?;
+        if !self.due {
+            self.changes.changed().await.ok()?;
+            self.due = true;
+        }
         self.look().await
     }
 
-    /// Looks without waiting for a change.
+    /// Looks without waiting for a change. Cancel safe.
     pub(crate) async fn look(&mut self) -> Option<Observation> {
         let heard = self.heard;
+        // What happens from here on may be missed by this look.
+        self.changes.mark_unchanged();
+        self.due = true;
         let observation = self.pane.ask(|reply| Request::Observe(heard, reply)).await.ok()?;
+        self.due = false;
         self.heard = observation.said.last().map_or(heard, |said| said.number);
         Some(observation)
     }

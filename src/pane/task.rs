@@ -252,7 +252,7 @@ impl Task {
         }
     }
 
-    fn observe(&self, heard: u64) -> Observation {
+    fn observe(&mut self, heard: u64) -> Observation {
         Observation {
             printed_at: self.last_output,
             seq: self.ring.end(),
@@ -260,7 +260,6 @@ impl Task {
             size: self.screen.size(),
             title: self.screen.title().to_owned(),
             page: self.screen.page(),
-            bright: self.screen.bright_rows(),
             said: self
                 .said
                 .iter()

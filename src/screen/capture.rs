@@ -108,7 +108,7 @@ pub(super) fn terminal(capture: &Capture, before: &Terminal) -> Terminal {
     }
     place_cursor(&mut terminal, state.cursor);
     terminal.set_title(Some(state.title.clone()));
-    terminal.trim();
+    terminal.settle();
     terminal
 }
 

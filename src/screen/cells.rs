@@ -67,6 +67,12 @@ pub(super) fn text(row: &Row<Cell>) -> String {
     without_trailing_blanks(text)
 }
 
+/// Whether anything in a row is dim.
+pub(super) fn is_dim_anywhere(row: &Row<Cell>) -> bool {
+    let end = row.line_length();
+    row[..end].iter().any(|cell| cell.flags.contains(Flags::DIM))
+}
+
 /// A row as text in which dim cells are blanks, as is an inverse cell before a dim one.
 pub(super) fn bright_text(row: &Row<Cell>) -> String {
     let mut text = String::with_capacity(row.line_length().0);

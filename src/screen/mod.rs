@@ -9,6 +9,7 @@ mod cells;
 mod colors;
 mod dispatch;
 mod filter;
+mod history;
 mod judge;
 mod modes;
 mod sgr;
@@ -24,7 +25,7 @@ pub use self::{
     filter::{Filter, Signal},
     modes::{Cursor, CursorShape, Modes, Mouse},
 };
-use self::{dispatch::Dispatch, terminal::Terminal};
+use self::{dispatch::Dispatch, history::History, terminal::Terminal};
 
 /// How many rows of history a screen keeps. Deep history is tmux's.
 pub const SCROLLBACK_LINES: usize = 100;
@@ -54,7 +55,7 @@ impl Size {
     }
 }
 
-/// All rows a screen keeps, as text.
+/// All rows a screen keeps, as text: what has left it, and what is visible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// The rows, oldest first, without trailing blanks.
@@ -63,6 +64,9 @@ pub struct Page {
     pub continued: Vec<bool>,
     /// Where the visible rows begin.
     pub first_visible: usize,
+    /// The visible rows again, but with a blank for each cell that is dim: what a program shows without meaning it. The
+    /// cursor that a program draws on the first dim cell counts as dim too.
+    pub bright: Vec<String>,
 }
 
 /// A terminal's screen, as tmux would show it.
@@ -76,6 +80,7 @@ pub struct Screen {
     last: Option<char>,
     /// The bytes of a character that was cut at the end of the last feed.
     cut: Vec<u8>,
+    history: History,
 }
 
 impl Screen {
@@ -91,6 +96,7 @@ impl Screen {
             terminal,
             last: None,
             cut: Vec::new(),
+            history: History::default(),
         }
     }
 
@@ -113,7 +119,7 @@ impl Screen {
         };
         self.parser.advance(&mut dispatch, whole);
         self.cut.extend_from_slice(cut);
-        self.terminal.trim();
+        self.terminal.settle();
     }
 
     /// Takes a new size. The primary screen reflows, the alternate is cut or padded.
@@ -151,15 +157,6 @@ impl Screen {
         (0..self.size().rows).map(|row| self.row(row)).collect()
     }
 
-    /// The visible rows as [`Screen::rows`] gives them, but with a blank for each cell that is dim: what a program
-    /// shows without meaning it. The cursor that a program draws on the first dim cell counts as dim too.
-    #[must_use]
-    pub fn bright_rows(&self) -> Vec<String> {
-        (0..i32::from(self.size().rows))
-            .map(|row| cells::bright_text(&self.terminal.grid()[Line(row)]))
-            .collect()
-    }
-
     /// The rows that have left the primary screen, oldest first; [`SCROLLBACK_LINES`] at most.
     #[must_use]
     pub fn scrollback(&self) -> Vec<String> {
@@ -169,17 +166,33 @@ impl Screen {
             .collect()
     }
 
-    /// The rows that are kept, oldest first: what has left the screen, then what is visible. Trailing blank rows come too.
-    #[must_use]
-    pub fn page(&self) -> Page {
+    /// The rows that are kept. Trailing blank rows come too.
+    ///
+    /// What has left the screen is read once and kept as text: only what is visible costs something each time.
+    pub fn page(&mut self) -> Page {
+        let growth = self.terminal.growth();
+        self.history.read(self.terminal.primary(), growth);
         let grid = self.terminal.grid();
-        let top = grid.topmost_line().0;
-        let lines = (top..i32::from(self.size().rows)).map(|line| &grid[Line(line)]);
-        Page {
-            rows: lines.clone().map(cells::text).collect(),
-            continued: lines.map(cells::is_continued).collect(),
-            first_visible: top.unsigned_abs() as usize,
+        let mut page = Page::default();
+        if !self.terminal.alternate() {
+            for row in self.history.rows() {
+                page.rows.push(row.text.clone());
+                page.continued.push(row.continued);
+            }
         }
+        page.first_visible = page.rows.len();
+        for line in 0..i32::from(self.size().rows) {
+            let row = &grid[Line(line)];
+            let text = cells::text(row);
+            page.bright.push(if cells::is_dim_anywhere(row) {
+                cells::bright_text(row)
+            } else {
+                text.clone()
+            });
+            page.rows.push(text);
+            page.continued.push(cells::is_continued(row));
+        }
+        page
     }
 
     /// The cursor.

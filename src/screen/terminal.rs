@@ -20,7 +20,11 @@ use alacritty_terminal::{
     vte::ansi::{CharsetIndex, CursorStyle, Rgb},
 };
 
-use super::{SCROLLBACK_LINES, Size, tabs::Tabs};
+use super::{
+    Size,
+    history::{Growth, ROOM},
+    tabs::Tabs,
+};
 
 /// A cell that blinks. Alacritty has no such attribute, but carries the bit along with the others.
 pub(super) const BLINK: Flags = Flags::from_bits_retain(1 << 15);
@@ -62,12 +66,15 @@ pub(super) struct Terminal {
     pub(super) titles: Vec<Option<String>>,
     /// Whether the history already has the room it may grow to; see [`Terminal::trim`].
     history_has_room: bool,
+    /// How many rows of history there were after the last feed, and how many have come since they were read.
+    history: usize,
+    growth: Growth,
 }
 
 impl Terminal {
     pub(super) fn new(size: Size) -> Self {
         let config = Config {
-            scrolling_history: SCROLLBACK_LINES,
+            scrolling_history: ROOM,
             ..Config::default()
         };
         let mut terminal = Self {
@@ -83,6 +90,8 @@ impl Terminal {
             title: None,
             titles: Vec::new(),
             history_has_room: false,
+            history: 0,
+            growth: Growth::Unknown,
         };
         terminal.trim_spare();
         terminal
@@ -183,13 +192,30 @@ impl Terminal {
         self.region = (0, size.rows - 1);
         self.trim_spare();
         self.history_has_room = false;
+        self.growth = Growth::Unknown;
+        self.settle();
+    }
+
+    /// How many rows have left the primary screen since this was last asked.
+    pub(super) fn growth(&mut self) -> Growth {
+        mem::replace(&mut self.growth, Growth::By(0))
+    }
+
+    /// To be called when the terminal was written: counts what has left the screen, and keeps the memory within bounds.
+    pub(super) fn settle(&mut self) {
         self.trim();
+        let grid = self
+            .primary
+            .as_mut()
+            .map_or(self.term.grid_mut(), |primary| &mut primary.grid);
+        self.growth.count(self.history, grid);
+        self.history = grid.history_size();
     }
 
     /// Gives back rows that alacritty allocates ahead: at least 1000 at a time whenever the history grows.
     ///
     /// The history gets exactly the rows it may use, once, so that it never has to grow again.
-    pub(super) fn trim(&mut self) {
+    fn trim(&mut self) {
         if let Some(primary) = &mut self.primary {
             self.term.grid_mut().truncate();
             if !self.history_has_room && primary.grid.history_size() > 0 {
@@ -294,7 +320,7 @@ fn give_room(grid: &mut Grid<Cell>) {
     grid.initialize_all();
     grid.truncate();
     grid.update_history(history);
-    grid.update_history(SCROLLBACK_LINES);
+    grid.update_history(ROOM);
 }
 
 impl Dimensions for Size {

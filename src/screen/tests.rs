@@ -331,6 +331,7 @@ proptest! {
             screen.resize(Size::new(cols, rows));
             screen.feed(&output);
             replayed(&screen);
+            assert_whole(&mut screen);
             prop_assert!(screen.scrollback().len() <= SCROLLBACK_LINES);
         }
     }
@@ -342,6 +343,33 @@ fn bright_rows_leave_out_what_is_dim_and_keep_the_columns() {
     screen.feed("> a\x1b[2mb漢c\x1b[22md\r\n".as_bytes());
     // A cursor drawn on the first cell of a placeholder, and one on the blank behind a draft.
     screen.feed(b"> \x1b[7mA\x1b[27m\x1b[2msk me\x1b[m\r\n> go\x1b[7m \x1b[m");
-    assert_eq!(screen.bright_rows(), ["> a    d", ">", "> go"]);
+    assert_eq!(screen.page().bright, ["> a    d", ">", "> go"]);
     assert_eq!(screen.rows(), ["> ab漢cd", "> Ask me", "> go"]);
+}
+
+#[test]
+fn a_page_holds_what_has_left_the_screen_once() {
+    let mut screen = Screen::new(Size::new(20, 3));
+    let mut fed = 0;
+    // Few rows a look, more than are counted, and more than are kept.
+    for rows in [1, 5, 5, 30, 1, 119, 120, 121, 500, 2] {
+        for _ in 0..rows {
+            screen.feed(format!("{fed}\r\n").as_bytes());
+            fed += 1;
+        }
+        assert_whole(&mut screen);
+    }
+    // Cleared, and filled again in one feed.
+    screen.feed(b"\x1b[3Ja\r\nb\r\nc\r\nd\r\ne\r\n");
+    assert_whole(&mut screen);
+}
+
+fn assert_whole(screen: &mut Screen) {
+    let page = screen.page();
+    let (above, visible) = page.rows.split_at(page.first_visible);
+    assert_eq!(visible, screen.rows());
+    if !screen.modes().alternate {
+        assert_eq!(above, screen.scrollback());
+    }
+    assert_eq!(page.continued.len(), page.rows.len());
 }

@@ -67,7 +67,8 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::NotSubmitted
         | ErrorCode::TurnConflict
         | ErrorCode::NoDialog
-        | ErrorCode::DialogChanged => StatusCode::CONFLICT,
+        | ErrorCode::DialogChanged
+        | ErrorCode::Blocked => StatusCode::CONFLICT,
         ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::Tmux => StatusCode::BAD_GATEWAY,

@@ -19,16 +19,61 @@ pub(super) enum Holds {
     Other,
 }
 
-/// A prompt, to be looked for in composers.
-pub(super) struct Wanted(String);
+/// How many rows must show the end of a prompt where its composer can't be seen.
+const ROWS_OF_END: usize = 5;
+
+/// A prompt, to be looked for in composers, in echoes and in transcripts.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    key: String,
+    /// Whether it is compared without emoji: it has such that are joined of several characters, and terminals and
+    /// agents that disagree on their width leave only pieces of them.
+    is_joined: bool,
+}
 
 impl Wanted {
     pub(super) fn new(prompt: &[u8]) -> Self {
-        Self(squeeze(&String::from_utf8_lossy(prompt)))
+        let prompt = String::from_utf8_lossy(prompt);
+        let key = squeeze(&prompt);
+        let rest = without_emoji(&key);
+        let is_joined = prompt.contains(joins) && !rest.is_empty();
+        Self {
+            key: if is_joined { rest } else { key },
+            is_joined,
+        }
     }
 
-    pub(super) fn squeezed(&self) -> &str {
-        &self.0
+    /// The prompt, as [`Wanted::squeeze`] makes it.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// A text in the form in which it can be compared with this prompt.
+    pub(super) fn squeeze(&self, text: &str) -> String {
+        let text = squeeze(text);
+        if self.is_joined {
+            without_emoji(&text)
+        } else {
+            text
+        }
+    }
+
+    /// Whether a text contains the prompt.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.squeeze(text).contains(&self.key)
+    }
+
+    /// Whether the last of these rows show the end of the prompt.
+    pub(super) fn ends(&self, rows: &[String]) -> bool {
+        let last = &rows[rows.len().saturating_sub(ROWS_OF_END)..];
+        is_cut_short(&self.key, &self.squeeze(&last.concat()))
+    }
+
+    /// Whether a composer shows the prompt and further rows below it.
+    pub(super) fn is_followed(&self, composer: &Composer) -> bool {
+        let text = composer.text.as_str();
+        let mut ends = text.match_indices('\n').map(|(end, _)| text.split_at(end));
+        ends.any(|(above, below)| !below.trim().is_empty() && self.squeeze(above) == self.key)
     }
 
     pub(super) fn in_composer(&self, composer: &Composer) -> Holds {
@@ -36,16 +81,28 @@ impl Wanted {
             return Holds::Nothing;
         }
         let (shown, pastes) = without_stand_ins(&composer.text);
+        let shown = self.squeeze(&shown);
         match (pastes, shown.as_str()) {
-            (0, shown) if self.0 == shown => Holds::Prompt,
-            // A prompt that is all blanks to `squeeze`, such as a zero-width one.
-            (0, "") if self.0.is_empty() => Holds::Prompt,
+            (0, shown) if self.key == shown => Holds::Prompt,
             (1, "") => Holds::Prompt,
-            (0 | 1, shown) if is_cut_short(&self.0, shown) => Holds::Prompt,
-            (0 | 1, shown) if !shown.is_empty() && self.0.contains(shown) => Holds::Part,
+            (0 | 1, shown) if is_cut_short(&self.key, shown) => Holds::Prompt,
+            (0 | 1, shown) if !shown.is_empty() && self.key.contains(shown) => Holds::Part,
             _ => Holds::Other,
         }
     }
+}
+
+/// Whether a character makes one emoji of several: a joiner, a variation, a skin tone or a half of a flag.
+fn joins(c: char) -> bool {
+    matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{1f1e6}'..='\u{1f1ff}')
+}
+
+fn without_emoji(text: &str) -> String {
+    let is_emoji = |c: char| {
+        matches!(c, '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{fffd}' | '\u{1f000}'..='\u{1faff}' | '\u{e0020}'..='\u{e007f}')
+    };
+    text.chars().filter(|c| !is_emoji(*c)).collect()
 }
 
 /// Whether a composer that shows `shown` shows the last rows of a longer text.
@@ -55,14 +112,14 @@ fn is_cut_short(prompt: &str, shown: &str) -> bool {
     shown.len() >= TELLING && prompt.ends_with(shown)
 }
 
-/// The text around the stand-ins for collapsed pastes, squeezed, and how many of these there are.
+/// The text around the stand-ins for collapsed pastes, and how many of these there are.
 fn without_stand_ins(text: &str) -> (String, usize) {
     static STAND_IN: LazyLock<Regex> = LazyLock::new(|| {
         #[expect(clippy::unwrap_used, reason = "a constant pattern, tested below")]
         Regex::new(r"\[Past(?:e|ed)\b[^\]\n]*\](?: #\d+)?").unwrap()
     });
     let count = STAND_IN.find_iter(text).count();
-    (squeeze(&STAND_IN.replace_all(text, "")), count)
+    (STAND_IN.replace_all(text, "").into_owned(), count)
 }
 
 #[cfg(test)]
@@ -72,6 +129,7 @@ mod tests {
     fn holds(prompt: &str, composer: &str) -> Holds {
         Wanted::new(prompt.as_bytes()).in_composer(&Composer {
             top: 0,
+            rows: 1,
             text: composer.to_owned(),
             collapsed: false,
         })
@@ -81,6 +139,7 @@ mod tests {
     fn the_prompt_is_known_however_it_is_wrapped() {
         assert_eq!(holds("say hello\nto all", "say\nhello to\n  all"), Holds::Prompt);
         assert_eq!(holds("日本 🦀", "日本 🦀\u{200b}"), Holds::Prompt);
+        assert_eq!(holds("cafe\u{301}", "caf\u{e9}"), Holds::Prompt);
         assert_eq!(holds("a\nb\nc\nd", "[Pasted text #1 +3 lines]"), Holds::Prompt);
         assert_eq!(
             holds("a\nb\nc\nd", "[Pasted Content 4044 chars] #2"),
@@ -88,6 +147,50 @@ mod tests {
         );
         let long = "one two three four five six seven eight nine ten ".repeat(9);
         assert_eq!(holds(&long, &long[200..]), Holds::Prompt);
+    }
+
+    #[test]
+    fn a_joined_emoji_is_known_by_what_the_terminal_leaves_of_it() {
+        for shown in [
+            "A family 👩\u{200d} for x",
+            "A family 👩👩👧 for x",
+            "A family  for x",
+        ] {
+            assert_eq!(
+                holds("A family 👩\u{200d}👩\u{200d}👧 for x", shown),
+                Holds::Prompt,
+                "{shown}"
+            );
+        }
+        assert_eq!(
+            holds("A family 👩\u{200d}👧 for x", "A family 👩 for y"),
+            Holds::Other
+        );
+        // Others are whole everywhere.
+        assert_eq!(holds("a crab 🦀", "a crab"), Holds::Part);
+        assert_eq!(holds("👩\u{200d}👧", "👧"), Holds::Part);
+    }
+
+    #[test]
+    fn the_end_of_a_prompt_fills_a_screen() {
+        let rows: Vec<String> = (0..30).map(|n| format!("  line number {n}")).collect();
+        let wanted = Wanted::new(rows.join("\n").as_bytes());
+        assert!(wanted.ends(&rows[9..]));
+        assert!(!wanted.ends(&rows[..29]) && !wanted.ends(&rows[29..]));
+    }
+
+    #[test]
+    fn rows_below_a_prompt_follow_it() {
+        let is_followed = |text: &str| {
+            Wanted::new(b"say hello\nto all").is_followed(&Composer {
+                top: 0,
+                rows: 1,
+                text: text.to_owned(),
+                collapsed: false,
+            })
+        };
+        assert!(is_followed("say hello\nto all\nHello."));
+        assert!(!is_followed("say hello\nto all\n ") && !is_followed("say hello\nto all. Hello."));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The conversation on a screen: the rows above the composer, whose prompt begins where, and the reply below it.
 
+use std::cell::LazyCell;
+
+use unicode_normalization::UnicodeNormalization;
 use unicode_width::UnicodeWidthStr;
 
-use super::marker::Marker;
+use super::{composer::Wanted, marker::Marker};
 use crate::{agent::Rules, screen::Page};
 
 /// The rows of the conversation that are kept, oldest first, without the blank ones at the end.
@@ -37,6 +40,7 @@ impl Conversation {
             mut rows,
             mut continued,
             mut first_visible,
+            bright: _,
         } = page;
         // Who paints the whole screen anew leaves old frames in the history, composers and all.
         let is_left = |top: usize| {
@@ -71,47 +75,60 @@ impl Conversation {
     }
 
     /// Finds the echo of a prompt: the last prompt on the screen, if it is this one.
-    pub(super) fn anchor(&self, rules: &Rules, prompt: &str) -> Option<Anchor> {
-        let prompt = squeeze(prompt);
-        let (at, echo) = self
-            .rows
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(at, row)| Some((at, rules.echo(row)?)))?;
-        let echo = squeeze(echo);
-        // A row of the prompt may end with what elsewhere says that more follows.
-        let cut = echo.strip_suffix('…').filter(|_| !prompt.starts_with(&echo));
-        let shown = cut.unwrap_or(&echo);
-        let is_ours = !shown.is_empty() && prompt.starts_with(shown) || is_stand_in(&echo);
-        is_ours.then(|| Anchor {
-            row: self.after_echo(at + 1, prompt.strip_prefix(shown).unwrap_or_default()),
-            visible: true,
-        })
+    ///
+    /// Where an agent begins replies as it does echoes, it is the first one behind the rows of `before`: what
+    /// follows may quote it.
+    pub(super) fn anchor(&self, rules: &Rules, wanted: &Wanted, before: &Self) -> Option<Anchor> {
+        // Looked for only if it matters: this is asked at each look.
+        let is_new = LazyCell::new(|| match self.end_of(rules, before) {
+            Some(row) => row,
+            None if before.rows.is_empty() => 0,
+            None => self.rows.len(),
+        });
+        let mut ours = None;
+        for (at, row) in self.rows.iter().enumerate().rev() {
+            let Some(echo) = rules.echo(row) else { continue };
+            if ours.is_some() && at < *is_new {
+                break;
+            }
+            let is_ambiguous = rules.is_ambiguous(row);
+            let echo = rest_of(wanted, echo).map(|rest| self.after_echo(at + 1, wanted, rest));
+            // An old reply may be how this prompt begins.
+            if let Some((row, rest)) = echo
+                && (!is_ambiguous || at >= *is_new || rest.is_empty())
+            {
+                ours = Some(row);
+            }
+            if !is_ambiguous {
+                break;
+            }
+        }
+        ours.map(|row| Anchor { row, visible: true })
     }
 
-    /// Where what is new begins, if the rows of `before` still stand here: for prompts whose echo does not fit. Rows
-    /// that only repeat the squeezed `prompt` are passed over.
-    pub(super) fn behind(&self, before: &Self, prompt: &str) -> Option<Anchor> {
-        const TELLING: usize = 6;
-        let old: Vec<&String> = before.rows.iter().filter(|row| !row.trim().is_empty()).collect();
-        let old = &old[old.len().saturating_sub(TELLING)..];
-        let new: Vec<(usize, &String)> = self
-            .rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| !row.trim().is_empty())
-            .collect();
-        let stands = |window: &[(usize, &String)]| window.iter().map(|(_, row)| row).eq(old);
-        let (row, least) = match old {
-            [] => (0, 1),
-            _ => match new.windows(old.len()).rposition(stands) {
-                Some(at) => (new[at + old.len() - 1].0 + 1, 1),
-                // Pushed out by what is new: then the screen begins with the middle of a long echo.
-                None => (0, ROWS_OF_ECHO),
-            },
+    /// Where what is new begins, for prompts whose echo does not fit or can't be told: behind the rows of `before`, if
+    /// they still stand here, and behind rows that only repeat the prompt. That it was `echoed` is known otherwise.
+    pub(super) fn behind(
+        &self,
+        rules: &Rules,
+        before: &Self,
+        wanted: &Wanted,
+        echoed: bool,
+    ) -> Option<Anchor> {
+        let stands = self.end_of(rules, before);
+        if stands.is_none()
+            && let Some(&row) = self.spelled(wanted).get(before.spelled(wanted).len())
+        {
+            return Some(Anchor { row, visible: true });
+        }
+        let row = stands.unwrap_or(0);
+        let echo = self.echo_rows(row, wanted);
+        // Where all else was pushed out, the screen begins with the middle of a long echo.
+        let least = match stands {
+            Some(_) => usize::from(!echoed),
+            None if before.rows.is_empty() => 1,
+            None => ROWS_OF_ECHO,
         };
-        let echo = self.echo_rows(row, prompt);
         if echo >= least {
             return (row + echo < self.rows.len()).then_some(Anchor {
                 row: row + echo,
@@ -119,7 +136,36 @@ impl Conversation {
             });
         }
         // A long answer has pushed everything else out.
-        (row == 0 && self.rows.len() >= ROWS_OF_ANSWER).then(|| self.gone_by(prompt))
+        (row == 0 && (echoed || self.rows.len() >= ROWS_OF_ANSWER)).then_some(Anchor {
+            row: 0,
+            visible: false,
+        })
+    }
+
+    /// The row behind the last rows of `before`, if they still stand here.
+    fn end_of(&self, rules: &Rules, before: &Self) -> Option<usize> {
+        const TELLING: usize = 6;
+        // What is neither prompt nor reply comes and goes.
+        let told = |row: &str| !row.trim().is_empty() && rules.reply_row(row).is_some();
+        let old: Vec<&String> = before.rows.iter().filter(|row| told(row)).collect();
+        let old = &old[old.len().saturating_sub(TELLING)..];
+        let new: Vec<(usize, &String)> = self
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| told(row))
+            .collect();
+        let stands = |window: &[(usize, &String)]| window.iter().map(|(_, row)| row).eq(old);
+        let at = new.windows(old.len().max(1)).rposition(stands)?;
+        let mut row = new[at + old.len() - 1].0 + 1;
+        while self
+            .rows
+            .get(row)
+            .is_some_and(|row| !told(row) && rules.echo(row).is_none())
+        {
+            row += 1;
+        }
+        Some(row)
     }
 
     /// Whether a prompt was echoed since `before`, even one that equals the last there.
@@ -135,37 +181,40 @@ impl Conversation {
 
     /// What stands behind an anchor, to be compared.
     pub(super) fn tail(&self, anchor: Anchor) -> String {
-        self.rows[anchor.row.min(self.rows.len())..].join("\n")
+        self.rows_behind(Some(anchor)).join("\n")
     }
 
-    /// The anchor of a squeezed prompt whose echo was seen and has left the screen since, but perhaps for its end.
-    pub(super) fn gone_by(&self, prompt: &str) -> Anchor {
-        let echo = self.echo_rows(0, prompt);
-        Anchor {
-            row: if echo >= ROWS_OF_ECHO { echo } else { 0 },
-            visible: echo >= ROWS_OF_ECHO,
-        }
+    /// How many rows from `at` on only repeat a prompt.
+    fn echo_rows(&self, at: usize, wanted: &Wanted) -> usize {
+        let is_echo = |row: &&String| wanted.key().contains(&wanted.squeeze(without_lead(row)));
+        let rows = self.rows.get(at..).unwrap_or_default();
+        rows.iter().take_while(is_echo).count()
     }
 
-    /// How many rows from `at` on only repeat a squeezed prompt.
-    fn echo_rows(&self, at: usize, prompt: &str) -> usize {
-        let is_echo = |row: &&String| {
-            let text = row.trim_start_matches(['❯', '›', '>', '│', '┃', ' ']);
-            prompt.contains(squeeze(text).as_str())
+    /// The rows behind each place whose rows spell the whole prompt.
+    fn spelled(&self, wanted: &Wanted) -> Vec<usize> {
+        let behind = |at: usize| {
+            let (row, rest) = self.after_echo(at, wanted, wanted.key());
+            let is_whole = rest.is_empty() && row > at && !self.rows[at].trim().is_empty();
+            is_whole.then_some(row)
         };
-        self.rows[at..].iter().take_while(is_echo).count()
+        (0..self.rows.len()).filter_map(behind).collect()
     }
 
-    /// The first row from `at` on that is not the prompt's `rest`.
-    fn after_echo(&self, mut at: usize, mut rest: &str) -> usize {
+    /// The first row from `at` on that is not the prompt's `rest`, and what is left of that.
+    fn after_echo<'a>(&self, mut at: usize, wanted: &Wanted, mut rest: &'a str) -> (usize, &'a str) {
         while let Some(row) = self.rows.get(at).filter(|_| !rest.is_empty()) {
-            match rest.strip_prefix(squeeze(row).as_str()) {
+            let rows = [row.as_str(), without_lead(row)];
+            let left = rows
+                .iter()
+                .find_map(|row| rest.strip_prefix(wanted.squeeze(row).as_str()));
+            match left {
                 Some(left) => rest = left,
                 None => break,
             }
             at += 1;
         }
-        at
+        (at, rest)
     }
 
     /// Whether the agent has printed its marker behind the anchor, as the last thing of its reply.
@@ -212,11 +261,10 @@ impl Conversation {
         self.texts(rules, anchor).any(|(_, text)| !text.trim().is_empty())
     }
 
-    /// The first row of the reply that `find` takes for something.
-    pub(super) fn find<T>(&self, anchor: Anchor, find: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.rows[anchor.row.min(self.rows.len())..]
-            .iter()
-            .find_map(|row| find(row))
+    /// The rows behind an anchor, or all.
+    pub(super) fn rows_behind(&self, anchor: Option<Anchor>) -> &[String] {
+        let row = anchor.map_or(0, |anchor| anchor.row);
+        &self.rows[row.min(self.rows.len())..]
     }
 
     /// The rows of the reply: their place, and their text without decoration.
@@ -261,6 +309,21 @@ impl Conversation {
             ""
         }
     }
+}
+
+/// What follows of a prompt behind the first row of its echo, if it is its echo.
+fn rest_of<'a>(wanted: &'a Wanted, echo: &str) -> Option<&'a str> {
+    let (key, echo) = (wanted.key(), wanted.squeeze(echo));
+    // A row of the prompt may end with what elsewhere says that more follows.
+    let cut = echo.strip_suffix('…').filter(|_| !key.starts_with(&echo));
+    let shown = cut.unwrap_or(&echo);
+    let is_ours = !shown.is_empty() && key.starts_with(shown) || is_stand_in(&echo);
+    is_ours.then(|| key.strip_prefix(shown).unwrap_or_default())
+}
+
+/// A row of an echo without what agents draw before it.
+fn without_lead(row: &str) -> &str {
+    row.trim_start_matches(['❯', '›', '>', '│', '┃', ' '])
 }
 
 /// How many rows of a prompt must stand at the top to be known for it.
@@ -314,9 +377,10 @@ fn trim(text: &str) -> &str {
     &text[start..]
 }
 
-/// A text without blanks, line ends and what has no width, to compare what renderers wrap and indent.
+/// A text without blanks, line ends and what has no width, to compare what renderers wrap and indent. Letters are
+/// composed of their marks, as some agents do.
 pub(super) fn squeeze(text: &str) -> String {
-    text.chars()
+    text.nfc()
         .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{a0}'))
         .collect()
 }
@@ -331,15 +395,23 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::agent::Catalog;
+    use crate::agent::{Catalog, Overrides};
 
     fn rules() -> Rules {
-        Catalog::new(&BTreeMap::new())
+        rules_of("demo")
+    }
+
+    fn rules_of(agent: &str) -> Rules {
+        Catalog::new(Overrides::default(), &BTreeMap::new())
             .unwrap()
-            .find("demo")
+            .find(agent)
             .unwrap()
             .rules
             .clone()
+    }
+
+    fn wanted(prompt: &str) -> Wanted {
+        Wanted::new(prompt.as_bytes())
     }
 
     fn conversation(text: &str) -> Conversation {
@@ -347,7 +419,7 @@ mod tests {
         let page = Page {
             continued: vec![false; rows.len()],
             rows,
-            first_visible: 0,
+            ..Page::default()
         };
         Conversation::new(page, None, 40)
     }
@@ -355,7 +427,7 @@ mod tests {
     fn reply(text: &str, prompt: &str) -> Option<String> {
         let (conversation, rules) = (conversation(text), rules());
         let marker = Marker::read("LLMUX_DONE_0badf00d");
-        let anchor = conversation.anchor(&rules, prompt)?;
+        let anchor = conversation.anchor(&rules, &wanted(prompt), &Conversation::default())?;
         Some(conversation.reply(&rules, anchor, marker.as_ref()))
     }
 
@@ -378,6 +450,41 @@ mod tests {
     }
 
     #[test]
+    fn where_echoes_and_replies_look_alike_the_first_new_one_is_the_echo() {
+        let before = conversation("● Hello\n\n● Hi\n\nError: 400 no\n");
+        for (agent, screen, expected) in [
+            (
+                "continue",
+                "● Hello\n\n● Hi\n\n● Hi there\n\n● Hi\n\n● Hi there\n",
+                "Hi\n\nHi there",
+            ),
+            // Two prompts in a row are one message to it.
+            ("continue", "● Hello\n\n● Hi\n\n  Hi there\n\n● Yes\n", "Yes"),
+            (
+                "opencode",
+                "  ┃  Hi there\n  ┃\n\n  ┃  $ ls\n  ┃  a\n\n     Yes\n",
+                "Yes",
+            ),
+        ] {
+            let (rules, now) = (rules_of(agent), conversation(screen));
+            let wanted = wanted("Hi there");
+            let anchor = now
+                .anchor(&rules, &wanted, &before)
+                .or_else(|| now.behind(&rules, &before, &wanted, false));
+            assert_eq!(now.reply(&rules, anchor.unwrap(), None), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn where_rows_have_gone_a_prompt_is_known_by_all_of_its_text() {
+        let (rules, wanted) = (rules_of("continue"), wanted("Hi there\nall"));
+        let before = conversation("● Hi there\n  all\n\n● Hello\n\n● It is cut\n");
+        let now = conversation("● Hi there\n  all\n\n● Hello\n\n  Hi there\n  all\n\n● Yes\n");
+        let anchor = now.behind(&rules, &before, &wanted, false).unwrap();
+        assert_eq!(now.reply(&rules, anchor, None), "Yes");
+    }
+
+    #[test]
     fn the_echo_of_an_equal_prompt_is_new() {
         let once = conversation("❯ x\n\n● A\n");
         let is_new = |text: &str| conversation(text).has_new_echo(&rules(), &once);
@@ -391,7 +498,8 @@ mod tests {
         let (rules, marker) = (rules(), Marker::read("LLMUX_DONE_0badf00d").unwrap());
         let marked = |text: &str, prompt: &str| {
             let conversation = conversation(text);
-            let anchor = conversation.anchor(&rules, prompt).unwrap();
+            let nothing = Conversation::default();
+            let anchor = conversation.anchor(&rules, &wanted(prompt), &nothing).unwrap();
             conversation.is_marked(&rules, anchor, &marker)
         };
         let prompt = "end with\n<<LLMUX_DONE_0badf00d>>";
@@ -435,6 +543,7 @@ mod tests {
             continued: vec![false; rows.len()],
             rows,
             first_visible: 5,
+            ..Page::default()
         };
         assert_eq!(Conversation::new(page, Some(2), 40).rows, ["❯ x", "● A"]);
     }
@@ -446,18 +555,25 @@ mod tests {
         let before = conversation("❯ old\n● Old\n");
         let echo = lines[150..].join("\n");
         let now = conversation(&format!("{echo}\n\n● Yes\n"));
-        let anchor = now.behind(&before, &squeeze(&prompt)).unwrap();
-        assert_eq!(now.reply(&rules(), anchor, None), "Yes");
-        assert_eq!(before.behind(&before, &squeeze(&prompt)), None);
+        let (rules, wanted) = (rules(), wanted(&prompt));
+        let anchor = now.behind(&rules, &before, &wanted, false).unwrap();
+        assert_eq!(now.reply(&rules, anchor, None), "Yes");
+        assert_eq!(before.behind(&rules, &before, &wanted, false), None);
     }
 
     proptest::proptest! {
         #[test]
         fn no_screen_makes_it_panic(rows in proptest::collection::vec("[❯●│ <>a-z日─]{0,12}", 0..30), top in 0usize..40, prompt in "[a-z日 \n]{0,20}") {
-            let page = Page { continued: vec![false; rows.len()], first_visible: rows.len() / 2, rows };
+            let page = Page { continued: vec![false; rows.len()], first_visible: rows.len() / 2, rows, ..Page::default() };
             let (conversation, rules) = (Conversation::new(page, Some(top), 12), rules());
             let marker = Marker::read("LLMUX_DONE_0badf00d").unwrap();
-            let anchors = [conversation.anchor(&rules, &prompt), conversation.behind(&conversation, &squeeze(&prompt)), Some(conversation.gone_by(&squeeze(&prompt)))];
+            let wanted = wanted(&prompt);
+            let anchors = [
+                conversation.anchor(&rules, &wanted, &conversation),
+                conversation.anchor(&rules, &wanted, &Conversation::default()),
+                conversation.behind(&rules, &conversation, &wanted, false),
+                conversation.behind(&rules, &Conversation::default(), &wanted, true),
+            ];
             for anchor in anchors.into_iter().flatten() {
                 conversation.reply(&rules, anchor, Some(&marker));
                 conversation.is_marked(&rules, anchor, &marker);

@@ -10,7 +10,8 @@ use llmux_protocol::api::{ActivityState, Dialog, Source};
 use tokio::time::Instant;
 
 use super::{
-    conversation::{Anchor, Conversation, squeeze},
+    composer::Wanted,
+    conversation::{Anchor, Conversation},
     marker::Marker,
     picture::Picture,
     report::News,
@@ -23,12 +24,16 @@ use crate::{agent::Rules, screen::Size};
 const HOLD: Duration = Duration::from_millis(400);
 /// How long, where nothing shows that it worked.
 const HOLD_IDLE: Duration = Duration::from_millis(1500);
+/// How long, where the prompt stands on the screen with nothing behind it: a machine may be that slow.
+const HOLD_UNANSWERED: Duration = Duration::from_secs(10);
 /// How long, where the agent usually tells ends by better means.
 const HOLD_TELLING: Duration = Duration::from_secs(3);
 /// How long the screen must also have been silent, unless it never is.
 const SILENT: Duration = Duration::from_millis(150);
 /// After so long a ready screen counts, however much it prints: some never stand still.
 const RESTLESS: Duration = Duration::from_secs(5);
+/// How long an agent may paint for the old size: tmux tells it of a new one up to 250 ms later.
+const RESIZE_SHOWS: Duration = Duration::from_secs(1);
 /// How long a dialog must stand before it counts.
 const DIALOG_STANDS: Duration = Duration::from_millis(100);
 
@@ -62,8 +67,7 @@ pub(super) enum How {
 pub(super) struct Ending<'a> {
     rules: &'a Rules,
     marker: Option<&'a Marker>,
-    prompt: &'a str,
-    squeezed: String,
+    wanted: Wanted,
     heard: u64,
     /// The conversation before Enter.
     before: Arc<Conversation>,
@@ -83,19 +87,20 @@ impl<'a> Ending<'a> {
     pub(super) fn new(
         rules: &'a Rules,
         marker: Option<&'a Marker>,
-        prompt: &'a str,
+        prompt: &str,
         accepted: &Accepted,
         size: Size,
     ) -> Self {
-        let stale = accepted
-            .before
-            .anchor(rules, prompt)
-            .map(|anchor| accepted.before.tail(anchor));
+        let (wanted, before) = (Wanted::new(prompt.as_bytes()), &accepted.before);
+        let stale = before
+            .anchor(rules, &wanted, before)
+            .map(|anchor| before.tail(anchor))
+            // With nothing behind it, it is this one, in a composer that was too long to be seen.
+            .filter(|tail| !tail.is_empty());
         Self {
             rules,
             marker,
-            prompt,
-            squeezed: squeeze(prompt),
+            wanted,
             heard: accepted.heard,
             before: accepted.before.clone(),
             stale,
@@ -120,7 +125,7 @@ impl<'a> Ending<'a> {
             self.first_output = Some(picture.printed_at);
         }
         if let Some(end) = self.told(picture) {
-            return Look::Found(Progress::Ended(end));
+            return self.proven(end, picture, anchor);
         }
         if picture.has_ended() {
             return Look::Found(Progress::Gone);
@@ -149,6 +154,13 @@ impl<'a> Ending<'a> {
         self.blocked = false;
     }
 
+    /// Whether the screen got another size while this turn was painted.
+    pub(super) fn is_resized(&self, picture: &Picture) -> bool {
+        picture
+            .resized_at
+            .is_some_and(|at| at + RESIZE_SHOWS > self.accepted_at)
+    }
+
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
     }
@@ -167,7 +179,10 @@ impl<'a> Ending<'a> {
         }
         let since = picture.belief.since.max(self.accepted_at);
         let worked = self.worked || self.first_output.is_some();
+        // It has the prompt, and will show that it works.
+        let is_unanswered = !worked && self.rules.knows_busy() && anchor.is_some_and(Anchor::is_visible);
         let hold = match (picture.reports.tells_ends(), worked) {
+            _ if is_unanswered => HOLD_UNANSWERED,
             (true, _) => HOLD_TELLING,
             (false, true) => HOLD,
             (false, false) => HOLD_IDLE,
@@ -209,7 +224,7 @@ impl<'a> Ending<'a> {
                 }
                 // The end of the turn before, told late, stands before this one's beginning.
                 News::Accepted(Some(prompt)) if report.source == Source::Transcript => {
-                    if squeeze(prompt).contains(&self.squeezed) {
+                    if self.wanted.is_in(prompt) {
                         said = None;
                         working = true;
                     }
@@ -221,7 +236,9 @@ impl<'a> Ending<'a> {
                 News::Interrupted => How::Interrupted,
                 _ => continue,
             };
-            if said.is_some() || report.source == Source::Transcript && !working {
+            // Some say that it is over, and then that it went wrong.
+            let is_better = |said: &End| said.how != How::Done || said.told.is_some() || how == How::Done;
+            if said.as_ref().is_some_and(is_better) || report.source == Source::Transcript && !working {
                 continue;
             }
             let text = match &report.news {
@@ -239,6 +256,20 @@ impl<'a> Ending<'a> {
         said
     }
 
+    /// Looks for signs of failure where an agent says no more than that it is over.
+    fn proven(&self, end: End, picture: &Picture, anchor: Option<Anchor>) -> Look<Progress> {
+        if end.how != How::Done || end.told.is_some() || !self.rules.knows_errors() {
+            return Look::Found(Progress::Ended(end));
+        }
+        let how = self.how(picture, anchor);
+        let is_answered = anchor.is_some_and(|anchor| picture.conversation.has_reply(self.rules, anchor));
+        let due = end.at + HOLD;
+        if how == How::Done && !is_answered && Instant::now() < due {
+            return Look::Until(due);
+        }
+        Look::Found(Progress::Ended(End { how, ..end }))
+    }
+
     /// The last message of this turn, if the agent has told one.
     pub(super) fn reply_told(&self, picture: &Picture) -> Option<String> {
         let mut ours = false;
@@ -246,7 +277,7 @@ impl<'a> Ending<'a> {
         for report in picture.reports.since(self.heard) {
             match &report.news {
                 News::Accepted(Some(prompt)) if report.source == Source::Transcript => {
-                    ours = squeeze(prompt).contains(&self.squeezed);
+                    ours = self.wanted.is_in(prompt);
                 }
                 News::Reply(text) | News::Done(Some(text)) if ours || report.source == Source::Hook => {
                     reply = Some(text.clone());
@@ -261,27 +292,32 @@ impl<'a> Ending<'a> {
     pub(super) fn is_in_transcript(&self, picture: &Picture) -> bool {
         picture.reports.since(self.heard).any(|report| {
             report.source == Source::Transcript
-                && matches!(&report.news, News::Accepted(Some(prompt)) if squeeze(prompt).contains(&self.squeezed))
+                && matches!(&report.news, News::Accepted(Some(prompt)) if self.wanted.is_in(prompt))
         })
     }
 
-    /// Whether the agent says in its reply that it failed or was interrupted.
+    /// Whether the agent shows behind the prompt that it failed or was interrupted.
     fn how(&self, picture: &Picture, anchor: Option<Anchor>) -> How {
-        let Some(anchor) = anchor else { return How::Done };
-        if let Some(error) = picture.conversation.find(anchor, |row| self.rules.error(row)) {
+        let rows = picture.conversation.rows_behind(anchor);
+        // Without the echo, what an earlier turn has left may stand there, too.
+        let count = |rows: &[String], row: &String| rows.iter().filter(|other| *other == row).count();
+        let is_new = |row: &&String| {
+            anchor.is_some_and(Anchor::is_visible) || count(rows, row) > count(self.before.rows(), row)
+        };
+        let rows: Vec<&String> = rows.iter().filter(is_new).collect();
+        if let Some(error) = self.rules.error(&rows) {
             return How::Failed(error);
         }
-        let interrupted = |row: &str| self.rules.interrupted(row).then_some(());
-        match picture.conversation.find(anchor, interrupted) {
-            Some(()) => How::Interrupted,
-            None => How::Done,
+        if rows.iter().any(|row| self.rules.interrupted(row)) {
+            return How::Interrupted;
         }
+        How::Done
     }
 
     /// Where this turn's reply begins on the screen, if that is known.
     pub(super) fn anchor(&mut self, picture: &Picture) -> Option<Anchor> {
         let now = &picture.conversation;
-        if let Some(anchor) = now.anchor(self.rules, self.prompt) {
+        if let Some(anchor) = now.anchor(self.rules, &self.wanted, &self.before) {
             // An equal prompt from before: until its own echo comes, what stands there is the old reply.
             let is_stale = |stale: &String| now.tail(anchor).starts_with(stale.as_str());
             if !self.echoed
@@ -296,9 +332,6 @@ impl<'a> Ending<'a> {
         if picture.size != self.size {
             return None;
         }
-        if self.echoed {
-            return Some(now.gone_by(&self.squeezed));
-        }
-        now.behind(&self.before, &self.squeezed)
+        now.behind(self.rules, &self.before, &self.wanted, self.echoed)
     }
 }

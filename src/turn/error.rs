@@ -21,6 +21,8 @@ pub(crate) enum TurnFault {
     BadKey,
     #[error("turn {id} did not end within {ms} ms")]
     WaitTimeout { id: String, ms: u64 },
+    #[error("session {session:?} asks something: {}", .dialog.question)]
+    Blocked { session: String, dialog: Box<Dialog> },
     #[error("no dialog is open in session {0:?}")]
     NoDialog(String),
     #[error("another dialog is open by now: {}", .0.question)]
@@ -41,6 +43,7 @@ impl TurnFault {
             Self::QueueFull { .. } | Self::BadKey => ErrorCode::BadRequest,
             Self::Conflict { .. } => ErrorCode::TurnConflict,
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
+            Self::Blocked { .. } => ErrorCode::Blocked,
             Self::NoDialog(_) => ErrorCode::NoDialog,
             Self::DialogChanged(_) | Self::NotAnswered(_) => ErrorCode::DialogChanged,
             Self::BadChoice { .. } => ErrorCode::BadChoice,
@@ -61,6 +64,7 @@ impl TurnFault {
             Self::WaitTimeout { id, .. } => {
                 Some(format!("the turn goes on: `llmux turn wait {id}` waits again"))
             }
+            Self::Blocked { session, .. } => Some(format!("`llmux session answer {session}` answers it")),
             Self::NoDialog(name) => Some(format!(
                 "`llmux session explain {name}` shows what the agent does"
             )),

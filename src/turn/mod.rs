@@ -15,6 +15,7 @@ mod marker;
 mod oracle;
 mod over;
 mod picture;
+mod replay;
 mod report;
 mod seat;
 mod seats;
@@ -28,11 +29,12 @@ use llmux_protocol::api::{
     Activity, ActivityState, AnswerRequest, Answered, Explanation, HookRequest, Origin, Turn, TurnCancel,
     TurnRequest, TurnState, TurnWait, WaitFor,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub(crate) use self::{
     error::{TurnFault, TurnRefusal},
     live::Live,
+    replay::{Change, Recording, replay},
     seat::Setting,
     seats::Seats,
 };
@@ -46,6 +48,8 @@ use crate::session::{SessionError, Sessions, prompt_bytes};
 const MAX_KEY_BYTES: usize = 256;
 /// The most turns that a list shows.
 const MOST_LISTED: usize = 1000;
+/// How long a dialog must stand before a wait for a ready agent is given up.
+const STANDS: Duration = Duration::from_secs(1);
 /// How many turns a list shows if it is not said.
 const LISTED: usize = 50;
 
@@ -200,15 +204,39 @@ impl Turns {
     }
 
     /// Waits until a session is ready and its init prompts are done.
+    ///
+    /// # Errors
+    ///
+    /// It asks something that nobody has answered for [`STANDS`], or it is gone.
     pub(crate) async fn ready(&self, name: &str) -> Result<Activity, TurnFault> {
         let seat = self.seat(name).await?;
-        // The sender lives in `seat`.
-        let _ = seat.init().wait_for(|pending| *pending == 0).await;
-        let activity = self.reaches(name, ActivityState::Ready).await?;
-        if activity.state == ActivityState::Exited {
-            return Err(SessionError::not_running(name).into());
+        let mut pictures = seat.oracle.pictures();
+        let stands = watch_for(&mut pictures, None, |picture| {
+            let due = picture.belief.since + STANDS;
+            match picture.belief.state {
+                ActivityState::Blocked if due <= Instant::now() => Look::Found(()),
+                ActivityState::Blocked => Look::Until(due),
+                _ => Look::Wait,
+            }
+        });
+        let is_ready = async {
+            // The sender lives in `seat`.
+            let _ = seat.init().wait_for(|pending| *pending == 0).await;
+            self.reaches(name, ActivityState::Ready).await
+        };
+        tokio::select! {
+            _ = stands => {}
+            reached = is_ready => { reached?; }
         }
-        Ok(activity)
+        let belief = seat.oracle.last().belief.clone();
+        match (belief.state, belief.dialog.as_deref()) {
+            (ActivityState::Exited, _) => Err(SessionError::not_running(name).into()),
+            (ActivityState::Blocked, Some(dialog)) => Err(TurnFault::Blocked {
+                session: name.to_owned(),
+                dialog: Box::new(dialog.clone()),
+            }),
+            _ => Ok(belief.activity()),
+        }
     }
 
     /// Answers the dialog that is open in a session.

@@ -29,7 +29,7 @@ use crate::{
 /// How often a session is looked at while nobody works with it, however fast it prints.
 const PACE: Duration = Duration::from_millis(50);
 /// How long an agent without rules must have been silent to count as ready.
-const QUIET: Duration = Duration::from_secs(1);
+pub(super) const QUIET: Duration = Duration::from_secs(1);
 /// Questions and hooks that wait for an oracle.
 const QUEUE: usize = 64;
 
@@ -152,8 +152,8 @@ impl Task {
                     }
                     if self.look_again().await.is_none() { return }
                 }
-                // Looks itself: it may have cut a look short whose change counts as seen.
-                _ = self.workers.changed() => if self.look_again().await.is_none() { return },
+                // The next look is due earlier or later now.
+                _ = self.workers.changed() => {}
                 observation = paced_next(&mut self.observer, paced.filter(|_| !is_watched)) => match observation {
                     Some(observation) => { self.show(observation); }
                     None => return,
@@ -214,13 +214,12 @@ impl Task {
             size,
             title,
             page,
-            bright,
             said: _,
         } = observation;
         let visible = &page.rows[page.first_visible..];
         let sight = Sight {
             rows: visible,
-            bright: &bright,
+            bright: &page.bright,
             title: &title,
         };
         let screen = self.rules.screen(&sight);
@@ -245,6 +244,11 @@ impl Task {
         } else {
             (Instant::now(), time::now())
         };
+        let resized_at = if size == before.size {
+            before.resized_at
+        } else {
+            Some(Instant::now())
+        };
         let top = composer.as_ref().map(|composer| composer.top);
         let conversation = Conversation::new(page, top, size.cols.into());
         Picture {
@@ -253,6 +257,7 @@ impl Task {
             seq,
             life,
             size,
+            resized_at,
             screen,
             title,
             composer,
@@ -280,6 +285,7 @@ impl Picture {
             seq: 0,
             life: Life::Starting,
             size: pane.size(),
+            resized_at: None,
             screen: None,
             title: None,
             composer: None,

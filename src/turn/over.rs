@@ -4,6 +4,8 @@ use llmux_protocol::api::{Dialog, Evidence, TurnError, TurnState};
 
 use super::live::Stop;
 
+const DRAFT: &str = "draft";
+
 /// How a turn ends without an answer.
 pub(super) struct Over {
     pub(super) state: TurnState,
@@ -48,6 +50,17 @@ impl Over {
             Stop::TimedOut => Self::new(TurnState::Timeout, "timeout", "the turn did not end in time")
                 .hint("the agent may still work on it; `llmux session explain NAME` shows what it does"),
         }
+    }
+
+    /// Somebody's half-typed text is in the way.
+    pub(super) fn draft(why: &str, text: &str) -> Self {
+        let head: String = text.lines().next().unwrap_or_default().chars().take(60).collect();
+        Self::new(TurnState::Refused, DRAFT, format!("{why}: {head:?}"))
+            .hint("finish or delete it, or say what to do with it: --draft keep or --draft replace")
+    }
+
+    pub(super) fn is_draft(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.code == DRAFT)
     }
 
     pub(super) fn dialog(dialog: &Dialog) -> Self {

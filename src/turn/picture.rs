@@ -23,6 +23,8 @@ pub(super) struct Picture {
     pub(super) seq: u64,
     pub(super) life: Life,
     pub(super) size: Size,
+    /// When it got that size, if it had another one before.
+    pub(super) resized_at: Option<Instant>,
     /// What the screen shows.
     pub(super) screen: Option<Seen>,
     /// What the title says.

@@ -1,17 +1,21 @@
 //! The seat of one program: its queue of turns, and the one that is being taken.
 
+mod first;
+mod interrupt;
+
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
-use llmux_protocol::api::{ActivityState, Origin, Reply, Source, Step, TurnError, TurnState};
+use llmux_protocol::api::{ActivityState, Reply, Source, Step, TurnError, TurnState};
 use tokio::{
     sync::{Notify, RwLock, watch},
     time::Instant,
 };
 
+use self::first::is_init;
 use super::{
     conversation::Anchor,
     ending::{End, Ending, How, Progress},
@@ -31,12 +35,12 @@ use crate::{
 
 /// The most turns that wait for one session.
 const MOST_QUEUED: usize = 1024;
-/// How long an answer may take to stand in the transcript after the end was seen.
-const WRITTEN: Duration = Duration::from_millis(700);
+/// How long an answer may take to stand in the transcript after the end was seen: some write it seconds later.
+const WRITTEN: Duration = Duration::from_secs(3);
+/// How long the last words may take to come to the screen after the end was told.
+const SHOWN: Duration = Duration::from_millis(700);
 /// How long a screen must be silent to be taken for whole.
 const SETTLED: Duration = Duration::from_millis(30);
-/// How long an interrupted agent may take to rest.
-const INTERRUPTED: Duration = Duration::from_secs(3);
 
 /// What all seats share.
 pub(crate) struct Setting {
@@ -64,6 +68,8 @@ pub(crate) struct Seat {
     arrived: Notify,
     /// How many init prompts have not been taken to their end.
     init: watch::Sender<usize>,
+    /// Whether the init prompts wait until somebody's half-typed text is gone.
+    put_off: AtomicBool,
 }
 
 impl Seat {
@@ -86,6 +92,7 @@ impl Seat {
             current: Mutex::default(),
             arrived: Notify::new(),
             init: watch::Sender::new(0),
+            put_off: AtomicBool::new(false),
         })
     }
 
@@ -150,7 +157,7 @@ impl Seat {
             .as_ref()
             .is_some_and(|current| !current.state().is_final());
         let ahead = queue.len() + usize::from(works);
-        if live.now().origin == Origin::Init {
+        if is_init(&live) {
             self.init.send_modify(|pending| *pending += 1);
         }
         live.place((ahead > 0).then(|| u32::try_from(ahead).unwrap_or(u32::MAX)));
@@ -165,7 +172,7 @@ impl Seat {
         let mut queue = lock(&self.queue);
         let place = queue.iter().position(|waiting| Arc::ptr_eq(waiting, live));
         let was_there = place.and_then(|place| queue.remove(place)).is_some();
-        if was_there && live.now().origin == Origin::Init {
+        if was_there && is_init(live) {
             self.init
                 .send_modify(|pending| *pending = pending.saturating_sub(1));
         }
@@ -180,11 +187,12 @@ impl Seat {
             let Some(live) = next else {
                 tokio::select! {
                     () = self.arrived.notified() => continue,
+                    () = self.freed() => continue,
                     _ = life.wait_for(|life| matches!(life, crate::pane::Life::Ended(_))) => break,
                 }
             };
             self.take(&live).await;
-            if live.now().origin == Origin::Init {
+            if is_init(&live) {
                 self.init
                     .send_modify(|pending| *pending = pending.saturating_sub(1));
             }
@@ -196,8 +204,10 @@ impl Seat {
     }
 
     fn next(&self) -> Option<Arc<Live>> {
+        let passes_init = self.passes_init();
         let mut queue = lock(&self.queue);
-        let live = queue.pop_front()?;
+        let place = queue.iter().position(|live| !(passes_init && is_init(live)))?;
+        let live = queue.remove(place)?;
         for (index, waiting) in queue.iter().enumerate() {
             waiting.place(Some(u32::try_from(index + 1).unwrap_or(u32::MAX)));
         }
@@ -219,8 +229,10 @@ impl Seat {
         let attention = self.oracle.attend();
         let over = self.try_take(live).await;
         drop(attention);
-        if let Err(over) = over {
-            finish(live, over).await;
+        match over {
+            Err(over) if over.is_draft() && is_init(live) => self.put_off(live, &over).await,
+            Err(over) => finish(live, over).await,
+            Ok(()) => {}
         }
     }
 
@@ -390,10 +402,12 @@ impl Seat {
 
     /// Writes the end down, with the answer.
     async fn end(&self, live: &Arc<Live>, ending: &mut Ending<'_>, end: End, picture: Arc<Picture>) {
-        let told = match end.told.clone() {
-            Some(told) => Some(told),
-            None if ending.is_in_transcript(&picture) => self.written(ending).await,
-            None => None,
+        let (told, picture) = match end.told.clone() {
+            Some(told) => (Some(told), picture),
+            None if end.how == How::Done && ending.is_in_transcript(&picture) => {
+                (self.written(ending).await, self.oracle.last())
+            }
+            None => (None, picture),
         };
         // What an agent says of its end can come before its last words are on the screen.
         let picture = if told.is_none() && end.source < Source::Marker {
@@ -402,7 +416,7 @@ impl Seat {
             picture
         };
         let anchor = ending.anchor(&picture);
-        let reply = self.reply(&picture, anchor, told, &end);
+        let reply = self.reply(&picture, anchor, told, &end, ending.is_resized(&picture));
         live.note(|turn| {
             turn.stages.first_output = ending.first_output.map(|at| live.since_queued(at));
             turn.stages.ended = Some(live.since_queued(end.at));
@@ -433,7 +447,7 @@ impl Seat {
                 false => Look::Wait,
             }
         };
-        watch_for(&mut pictures, Some(Instant::now() + WRITTEN), look).await
+        watch_for(&mut pictures, Some(Instant::now() + SHOWN), look).await
     }
 
     /// Waits a little for the answer in the transcript.
@@ -452,6 +466,7 @@ impl Seat {
         anchor: Option<Anchor>,
         told: Option<String>,
         end: &End,
+        resized: bool,
     ) -> Option<Reply> {
         if let Some(told) = told {
             let text = self
@@ -473,56 +488,9 @@ impl Seat {
         Some(Reply {
             text: picture.conversation.reply(self.rules(), anchor, self.marker()),
             source: Source::Screen,
-            complete: anchor.is_visible(),
+            // A resize leaves and takes rows as it likes.
+            complete: anchor.is_visible() && !resized,
         })
-    }
-
-    /// Stops a turn that runs.
-    async fn stop(&self, live: &Live, stop: Stop) -> Over {
-        if stop == Stop::Cancelled && !live.leaves_running() {
-            self.interrupt(live).await;
-        }
-        Over::stopped(stop)
-    }
-
-    /// Interrupts the agent, and takes a prompt that it puts back into its composer out of there.
-    async fn interrupt(&self, live: &Live) {
-        let Some(agent) = &self.program.agent else { return };
-        let typist = self.program.input.claim().await;
-        for keys in &agent.interrupt_keys {
-            if typist.keys(keys).await.is_err() {
-                return;
-            }
-        }
-        let mut pictures = self.oracle.pictures();
-        let rests = |picture: &Arc<Picture>| {
-            if picture.is(ActivityState::Ready) || picture.has_ended() {
-                Look::Found(())
-            } else {
-                Look::Wait
-            }
-        };
-        watch_for(&mut pictures, Some(Instant::now() + INTERRUPTED), rests).await;
-        let wanted = super::composer::Wanted::new(&live.text);
-        let put_back = |picture: &Picture| {
-            picture
-                .composer
-                .as_ref()
-                .is_some_and(|composer| wanted.in_composer(composer) == super::composer::Holds::Prompt)
-        };
-        let restored = |picture: &Arc<Picture>| {
-            if put_back(picture) {
-                Look::Found(())
-            } else {
-                Look::Wait
-            }
-        };
-        let soon = Some(Instant::now() + Duration::from_millis(200));
-        if watch_for(&mut pictures, soon, restored).await.is_some() {
-            for keys in self.clear_keys() {
-                let _ = typist.keys(keys).await;
-            }
-        }
     }
 }
 

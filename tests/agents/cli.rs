@@ -17,6 +17,8 @@ pub struct Cli {
     pub flags: Option<&'static str>,
     env: &'static [(&'static str, &'static str)],
     files: &'static [(&'static str, &'static str)],
+    /// What it can't do: the word of a prompt, and why.
+    pub cannot: &'static [(&'static str, &'static str)],
 }
 
 pub const ALL: &[Cli] = &[CODEX, GEMINI, CONTINUE, QWEN, OPENCODE, GOOSE, CLAUDE];
@@ -53,6 +55,7 @@ enabled = false
 trust_level = "trusted"
 "#,
     )],
+    cannot: &[],
 };
 
 const GEMINI: Cli = Cli {
@@ -74,6 +77,7 @@ const GEMINI: Cli = Cli {
         ),
         (".gemini/trustedFolders.json", r#"{"$CWD": "TRUST_FOLDER"}"#),
     ],
+    cannot: &[],
 };
 
 const CONTINUE: Cli = Cli {
@@ -90,6 +94,7 @@ const CONTINUE: Cli = Cli {
         "name: lab\nversion: 1.0.0\nschema: v1\nmodels:\n  - {name: Lab, provider: openai, model: lab, \
          apiBase: \"$URL/v1\", apiKey: lab, roles: [chat]}\n",
     )],
+    cannot: &[],
 };
 
 const QWEN: Cli = Cli {
@@ -108,6 +113,7 @@ const QWEN: Cli = Cli {
             "model": {"name": "lab"}, "general": {"enableAutoUpdate": false, "disableAutoUpdate": true},
             "privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}}"#,
     )],
+    cannot: &[],
 };
 
 const OPENCODE: Cli = Cli {
@@ -129,6 +135,10 @@ const OPENCODE: Cli = Cli {
                 "options": {"baseURL": "$URL/v1", "apiKey": "lab"},
                 "models": {"lab": {"name": "Lab", "limit": {"context": 128000, "output": 8192}}}}}}"#,
     )],
+    cannot: &[(
+        "joined",
+        "it takes a joined emoji for two columns wide, so a piece of it stays in its composer, where it is somebody's draft",
+    )],
 };
 
 const GOOSE: Cli = Cli {
@@ -145,6 +155,7 @@ const GOOSE: Cli = Cli {
         ("GOOSE_TELEMETRY_ENABLED", "false"),
     ],
     files: &[],
+    cannot: &[],
 };
 
 const CLAUDE: Cli = Cli {
@@ -172,6 +183,7 @@ const CLAUDE: Cli = Cli {
             r#"{"skipDangerousModePermissionPrompt": true}"#,
         ),
     ],
+    cannot: &[],
 };
 
 impl Cli {

@@ -68,7 +68,7 @@ fn row(cli: &Cli, version: String, findings: &Findings) -> [String; 8] {
     [
         cli.key.to_owned(),
         version,
-        format!("{} of {}", findings.good, prompts::ALL.len()),
+        format!("{} of {}", findings.good, findings.tried),
         findings.accepted.to_string(),
         findings.ended.to_string(),
         findings.replies.to_string(),

@@ -51,6 +51,6 @@ pub const ALL: &[Prompt] = &[
     Prompt::new(Way::Tool, |token| format!("Make the file of {token}.")),
     Prompt::new(Way::Long, |token| format!("At length, please: {token}.")),
     // Terminals do not agree on how wide a joined emoji is.
-    Prompt::new(Way::Plain, |token| format!("A family 👩‍👩‍👧 for {token}.")),
+    Prompt::new(Way::Joined, |token| format!("A family 👩‍👩‍👧 for {token}.")),
     Prompt::new(Way::Plain, |token| format!("And now in short {token}.")),
 ];

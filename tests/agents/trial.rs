@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// What came out of a trial.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Turns that went as they should.
+    /// Turns that were tried, and those that went as they should.
+    pub tried: usize,
     pub good: usize,
     /// What showed that prompts were accepted, that turns were over, and where replies were read: how often each.
     pub accepted: Tally,
@@ -78,7 +79,13 @@ pub fn run(cli: &Cli) -> Findings {
         return trial.findings;
     }
     for (number, prompt) in prompts::ALL.iter().enumerate() {
-        let token = format!("lab-{number}-{}", prompt.way.word());
+        let word = prompt.way.word();
+        if let Some((_, why)) = cli.cannot.iter().find(|(cannot, _)| *cannot == word) {
+            eprintln!("left out: {} and {word}: {why}", cli.key);
+            continue;
+        }
+        trial.findings.tried += 1;
+        let token = format!("lab-{number}-{word}");
         match trial.turn(prompt, &token) {
             Ok(()) => {
                 trial.findings.good += 1;

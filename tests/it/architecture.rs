@@ -33,11 +33,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "agent", "client", "config", "server", "session", "store", "tmux", "turn",
         ],
     ),
-    // `tmux` for attach and the small processes, `daemon` to run it: never `server`.
+    // `tmux` for attach and the small processes, `daemon` to run it, `turn` to replay a recording: never `server`.
     (
         "cli",
         &[
-            "agent", "client", "config", "daemon", "demo", "nearest", "store", "tmux",
+            "agent", "client", "config", "daemon", "demo", "nearest", "store", "tmux", "turn",
         ],
     ),
 ];

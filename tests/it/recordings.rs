@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use bytes::Bytes;
 use llmux::{
-    agent::{Agent, Catalog, Rules, Seen, Sight, dialog},
+    agent::{Agent, Catalog, Overrides, Rules, Seen, Sight, dialog},
     screen::{Filter, Screen, Size},
 };
 use llmux_protocol::api::{ActivityState, DialogKind};
@@ -24,7 +24,7 @@ struct Sidecar {
 #[test]
 fn the_states_of_recorded_agents_are_recognised() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recordings");
-    let catalog = Catalog::new(&BTreeMap::new()).unwrap();
+    let catalog = Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap();
     let mut seen = 0;
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -53,7 +53,7 @@ fn states(agent: &Agent, sidecar: &Sidecar, raw: &[u8]) -> String {
     for (&(time, start), end) in sidecar.chunks_time_offset.iter().zip(ends.chain([raw.len()])) {
         let chunk = Bytes::copy_from_slice(&raw[start..end]);
         screen.feed(&filter.push(chunk, &mut Vec::new()));
-        let look = look(&agent.rules, &sidecar.prompt, &screen);
+        let look = look(&agent.rules, &sidecar.prompt, &mut screen);
         if look != last {
             writeln!(out, "{time:6.3}  {look}").unwrap();
             last = look;
@@ -62,11 +62,12 @@ fn states(agent: &Agent, sidecar: &Sidecar, raw: &[u8]) -> String {
     out
 }
 
-fn look(rules: &Rules, prompt: &str, screen: &Screen) -> String {
-    let (rows, bright) = (screen.rows(), screen.bright_rows());
+fn look(rules: &Rules, prompt: &str, screen: &mut Screen) -> String {
+    let page = screen.page();
+    let rows = &page.rows[page.first_visible..];
     let sight = Sight {
-        rows: &rows,
-        bright: &bright,
+        rows,
+        bright: &page.bright,
         title: screen.title(),
     };
     let seen = rules.screen(&sight);
@@ -79,7 +80,7 @@ fn look(rules: &Rules, prompt: &str, screen: &Screen) -> String {
         ..
     }) = &seen
     {
-        write!(out, ", {} by {detail:?}{}", kind.as_str(), asked(*kind, &rows)).unwrap();
+        write!(out, ", {} by {detail:?}{}", kind.as_str(), asked(*kind, rows)).unwrap();
     }
     if let Some(composer) = rules.composer(&sight) {
         let collapsed = if composer.collapsed { ", collapsed" } else { "" };

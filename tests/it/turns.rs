@@ -158,7 +158,9 @@ fn an_agent_that_dies_ends_its_turn_and_the_queue() {
             .len()
             == 2
     });
-    lab.sh("pkill -KILL -f '[d]emo-agent.*history-d'").ok();
+    // By this lab's own directory: other tests have agents of the same name.
+    let history = lab.path("history-d").display().to_string();
+    lab.sh(&format!("pkill -KILL -f '[d]emo-agent.*{history}'")).ok();
     let _ = Run::from(waiting.wait_with_output().unwrap()).fails(13);
     let turns = lab.llmux(["session", "turns", "d", "--json"]).json();
     assert!(
@@ -263,4 +265,42 @@ fn turnq_keeps_the_lock_file_of_the_other_program_while_a_turn_runs() {
     until("the lock is gone", || !lock.exists());
     // The marker that the agent was asked for is no part of the reply.
     assert_eq!(ask(&lab, "d", "hello").ok(), "Echo: hello\n");
+}
+
+/// Whoever has begun to type is not disturbed, and the session's first prompts are not lost.
+#[test]
+fn an_init_prompt_waits_until_a_draft_is_gone() {
+    let lab = Lab::new();
+    lab.config("initPrompts: [first, next]\n");
+    demo(&lab, "d", "--draft half");
+    until("it is told why", || {
+        let turns = lab.llmux(["session", "turns", "d", "--json"]).json();
+        let first = turns.as_array().unwrap().last().cloned().unwrap_or_default();
+        first["state"] == "queued" && first["evidence"].to_string().contains("half")
+    });
+    assert!(lab.screen("d").contains("❯ half"));
+    let other = ["session", "prompt", "d", "other", "--draft", "replace", "--wait"];
+    assert_eq!(lab.llmux(other).ok(), "Echo: other\n");
+    until("the init prompts are typed", || {
+        lab.prompts_in("history-d") == ["other", "first", "next"]
+    });
+}
+
+#[test]
+fn an_enter_that_became_a_newline_is_noticed_at_once() {
+    let lab = Lab::new();
+    let enters_after = |name: &str, flags: &str| {
+        demo(&lab, name, flags);
+        let turn = lab
+            .llmux(["session", "prompt", name, "hi", "--wait", "--json"])
+            .json();
+        let stage = |stage: &str| turn["stages"][stage].as_u64().unwrap();
+        stage("submitted") - stage("started")
+    };
+    // An Enter that is swallowed shows nothing: that takes its time.
+    let (seen, unseen) = (
+        enters_after("newline", "--paste-guard 120"),
+        enters_after("swallowed", "--swallow-enter 1"),
+    );
+    assert!(seen * 2 < unseen, "{seen} ns, {unseen} ns");
 }

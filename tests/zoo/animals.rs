@@ -8,8 +8,19 @@ pub struct Animal {
     pub draft: &'static str,
     /// A directive that some prompts carry.
     pub directive: Option<&'static str>,
-    /// Whether its window is resized while it works.
-    pub resized: bool,
+    /// What happens to it while it works.
+    pub trouble: Option<Trouble>,
+}
+
+/// What happens to an agent while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its window gets another size.
+    Resize,
+    /// Its turn is cancelled, or one that waits.
+    Cancel,
+    /// It is killed, and started again.
+    Kill,
 }
 
 const fn animal(name: &'static str, flags: &'static str) -> Animal {
@@ -18,7 +29,7 @@ const fn animal(name: &'static str, flags: &'static str) -> Animal {
         flags,
         draft: "fail",
         directive: None,
-        resized: false,
+        trouble: None,
     }
 }
 
@@ -39,8 +50,24 @@ pub const ANIMALS: &[Animal] = &[
     animal("full-repaint", "--full-repaint"),
     animal("alt-screen", "--alt-screen"),
     Animal {
-        resized: true,
+        trouble: Some(Trouble::Resize),
         ..animal("old-repaint", "--repaint-old-on-resize")
+    },
+    Animal {
+        trouble: Some(Trouble::Kill),
+        ..animal("killed", "")
+    },
+    Animal {
+        trouble: Some(Trouble::Cancel),
+        ..animal("cancelled", "")
+    },
+    Animal {
+        trouble: Some(Trouble::Resize),
+        ..animal("resized", "")
+    },
+    Animal {
+        trouble: Some(Trouble::Cancel),
+        ..animal("restored-draft", "--restore-draft")
     },
     animal("bullet-marker", "--marker-style bullet"),
     animal("wrapped-marker", "--marker-style wrapped"),

@@ -14,17 +14,17 @@ mod client;
 #[path = "../it/lab.rs"]
 mod lab;
 mod prompts;
+mod sender;
 mod truth;
 
-use std::{sync::Arc, thread};
+use std::{fs, sync::Arc, thread};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::{
     animals::{ANIMALS, Animal},
-    client::Client,
     lab::Lab,
-    prompts::Dice,
+    sender::Sender,
     truth::{History, Tally},
 };
 
@@ -41,6 +41,7 @@ pub enum Evidence {
 }
 
 /// One turn that was asked for, and what became of it.
+#[derive(Debug, Clone)]
 pub struct Asked {
     prompt: String,
     turn: Value,
@@ -103,82 +104,36 @@ fn visit(
 ) -> (String, Vec<String>) {
     let name = animal.name;
     let history = lab.path(format!("history-{name}"));
-    let hidden = format!("{} --history {}", animal.flags, history.display());
-    let flags = match evidence {
-        Evidence::Transcript => animal.flags,
-        Evidence::Screen => hidden.as_str(),
+    let cwd = lab.path(format!("work/{name}"));
+    fs::create_dir(&cwd).unwrap();
+    let hidden = match evidence {
+        Evidence::Transcript => String::new(),
+        Evidence::Screen => format!("--history {}", history.display()),
     };
-    lab.llmux(["session", "start", "demo", "--name", name, "--flags", flags])
-        .ok();
+    let flags = format!("{} --number {hidden}", animal.flags);
+    let cwd = cwd.to_str().unwrap();
+    lab.llmux([
+        "session", "start", "demo", "--name", name, "--cwd", cwd, "--flags", &flags,
+    ])
+    .ok();
     let senders = SENDERS[index % SENDERS.len()];
-    let mut asked = Vec::new();
-    thread::scope(|scope| {
+    let share = (turns as usize).div_ceil(senders);
+    let asked: Vec<Vec<Asked>> = thread::scope(|scope| {
         let sending: Vec<_> = (0..senders)
-            .map(|sender| {
-                let share = turns.div_ceil(senders as u64);
-                scope.spawn(move || send(lab, animal, sender, share, seed ^ (index as u64) << 8))
+            .map(|number| {
+                let sender = Sender::new(lab, animal, number, seed ^ (index as u64) << 8);
+                scope.spawn(move || sender.send(share))
             })
             .collect();
-        if animal.resized {
-            resize(lab, name);
-        }
-        for sender in sending {
-            asked.append(&mut sender.join().unwrap());
-        }
+        sending.into_iter().map(|sender| sender.join().unwrap()).collect()
     });
-    let histories = match evidence {
-        Evidence::Transcript => lab.path("state/llmux-demo"),
+    let history = match evidence {
+        Evidence::Transcript => lab
+            .path("state/llmux-demo")
+            .join(cwd.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
         Evidence::Screen => history,
     };
-    let history = History::read(&histories);
     let mut tally = Tally::new(animal, evidence, senders);
-    let mut faults = Vec::new();
-    for asked in &asked {
-        tally.add(asked, &history, &mut faults);
-    }
+    let faults = tally.judge(&asked.concat(), &History::read(&history));
     (tally.row(), faults)
-}
-
-fn send(lab: &Lab, animal: &Animal, sender: usize, turns: u64, seed: u64) -> Vec<Asked> {
-    let mut dice = Dice::new(seed ^ sender as u64);
-    let mut client = Client::connect(&lab.path("run/llmux"));
-    let path = format!("/api/sessions/{}/turns", animal.name);
-    (0..turns)
-        .map(|turn| {
-            let prompt = prompts::make(&mut dice, animal, &format!("{}-{sender}-{turn}", animal.name));
-            // Each prompt has a key and some are sent again under it: that must be the same turn.
-            let body = json!({ "prompt": prompt, "wait": "ended", "key": format!("{sender}-{turn}"), 
-                "timeoutMs": 120_000, "draft": animal.draft });
-            let mut turn = client.post(&path, &body);
-            while turn["state"] == "blocked" {
-                let yes = json!({ "choice": "1", "dialog": turn["dialog"]["id"] });
-                client.post(&format!("/api/sessions/{}/answer", animal.name), &yes);
-                let wait = json!({ "throughDialogs": false });
-                let id = turn["id"].as_str().unwrap().to_owned();
-                // The dialog leaves the screen a moment after it was answered.
-                turn = client.post(&format!("/api/turns/{id}/wait"), &wait);
-            }
-            if dice.one_in(10) {
-                let again = client.post(&path, &body);
-                assert_eq!(again["id"], turn["id"], "a key stands for two turns");
-            }
-            Asked { prompt, turn }
-        })
-        .collect()
-}
-
-/// Changes the size of a session's window while it works.
-fn resize(lab: &Lab, name: &str) {
-    for cols in ["100", "80", "120", "90"] {
-        lab.tmux([
-            "resize-window",
-            "-t",
-            &format!("={name}:"),
-            "-x",
-            cols,
-            "-y",
-            "40",
-        ])
-        .ok();
-    }
 }

@@ -23,6 +23,19 @@ impl Dice {
     }
 }
 
+/// A prompt of one byte, a sender's own.
+pub fn shortest(sender: usize) -> String {
+    char::from(b'a' + sender as u8).to_string()
+}
+
+/// A prompt that begins with `word` and is not answered soon, or never.
+pub fn long(dice: &mut Dice, word: &str) -> String {
+    let directives = ["[[hang]]", "[[lines=100]] [[delay=20]] [[chunks=100]]"];
+    let size = 1 << dice.below(12);
+    let filler = "and so on, ".repeat(size / 8);
+    format!("{word} {filler}{}", directives[dice.below(2) as usize])
+}
+
 /// Makes a prompt that begins with `word`: from a few bytes to some kilobytes, seldom to 1 MiB.
 pub fn make(dice: &mut Dice, animal: &Animal, word: &str) -> String {
     let size = match dice.below(200) {

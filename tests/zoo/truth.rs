@@ -1,37 +1,32 @@
 //! What really happened, by the agent's own history, and how often llmux says otherwise.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
 
-use super::{Asked, Evidence, animals::Animal};
+use super::{
+    Asked, Evidence,
+    animals::{Animal, Trouble},
+};
 
-/// All prompts the agents got, each with what they answered.
-pub struct History(HashMap<String, Vec<Option<String>>>);
+/// All prompts an agent got, each with what it answered, in order.
+pub struct History(BTreeMap<String, Vec<Option<String>>>);
 
 impl History {
-    /// Reads all conversations below a directory.
+    /// Reads all conversations below a directory, the oldest first: who was started again has several.
     pub fn read(dir: &Path) -> Self {
-        let mut answers: HashMap<String, Vec<Option<String>>> = HashMap::new();
-        let mut dirs = vec![dir.to_owned()];
-        while let Some(dir) = dirs.pop() {
-            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    dirs.push(path);
-                    continue;
-                }
-                let mut prompt = String::new();
-                for line in fs::read_to_string(path).unwrap().lines() {
-                    let record: Value = serde_json::from_str(line).unwrap();
-                    let text = record["text"].as_str().unwrap().to_owned();
-                    if record["type"] == "user" {
-                        text.trim_end().clone_into(&mut prompt);
-                        answers.entry(prompt.clone()).or_default().push(None);
-                    } else if let Some(last) = answers.get_mut(&prompt).and_then(|answers| answers.last_mut())
-                    {
-                        *last = Some(text);
-                    }
+        let mut conversations = conversations(dir);
+        conversations.sort_by_key(|records| records.first().and_then(|first| first["at_unix_ns"].as_u64()));
+        let mut answers: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
+        for records in conversations {
+            let mut prompt = String::new();
+            for record in records {
+                let text = record["text"].as_str().unwrap().to_owned();
+                if record["type"] == "user" {
+                    text.trim_end().clone_into(&mut prompt);
+                    answers.entry(prompt.clone()).or_default().push(None);
+                } else if let Some(last) = answers.get_mut(&prompt).and_then(|answers| answers.last_mut()) {
+                    *last = Some(text);
                 }
             }
         }
@@ -39,24 +34,41 @@ impl History {
     }
 }
 
+/// The records of each conversation below a directory.
+fn conversations(dir: &Path) -> Vec<Vec<Value>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.append(&mut conversations(&path));
+            continue;
+        }
+        // Whoever is killed may leave half a line.
+        let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        found.push(lines.map(|line| serde_json::from_str(line).unwrap()).collect());
+    }
+    found
+}
+
 /// The counts of one animal.
 pub struct Tally {
     label: String,
-    states: HashMap<String, u32>,
-    sources: HashMap<String, u32>,
-    lost: u32,
-    doubled: u32,
-    wrong: u32,
-    odd: u32,
-    turns: u32,
+    trouble: Option<Trouble>,
+    ends: BTreeMap<String, u32>,
+    lost: usize,
+    doubled: usize,
+    wrong: usize,
+    odd: usize,
+    turns: usize,
 }
 
 impl Tally {
     pub fn new(animal: &Animal, evidence: Evidence, senders: usize) -> Self {
         Self {
             label: format!("{:<16} {:<10} {senders:>7}", animal.name, format!("{evidence:?}")),
-            states: HashMap::new(),
-            sources: HashMap::new(),
+            trouble: animal.trouble,
+            ends: BTreeMap::new(),
             lost: 0,
             doubled: 0,
             wrong: 0,
@@ -73,12 +85,11 @@ impl Tally {
     }
 
     pub fn row(&self) -> String {
-        let mut sources: Vec<String> = self
-            .sources
+        let ends: Vec<String> = self
+            .ends
             .iter()
             .map(|(name, count)| format!("{name} {count}"))
             .collect();
-        sources.sort();
         format!(
             "{} {:>6} {:>6} {:>7} {:>6} {:>5}  {}",
             self.label,
@@ -87,70 +98,121 @@ impl Tally {
             self.doubled,
             self.wrong,
             self.odd,
-            sources.join(", ")
+            ends.join(", ")
         )
     }
 
-    /// Compares what llmux says of a turn with what the agent knows of it.
-    pub fn add(&mut self, Asked { prompt, turn }: &Asked, history: &History, faults: &mut Vec<String>) {
-        self.turns += 1;
-        let state = turn["state"].as_str().unwrap_or("no turn");
-        *self.states.entry(state.to_owned()).or_default() += 1;
-        let answers = history.0.get(prompt).map_or(&[][..], Vec::as_slice);
-        let mut fault = |what: &str| {
+    /// Compares what llmux says of the turns with what the agent knows of them; gives what does not agree. Equal prompts
+    /// must come in the order in which they were sent.
+    pub fn judge(&mut self, asked: &[Asked], history: &History) -> Vec<String> {
+        let mut by_prompt: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+        for Asked { prompt, turn } in asked {
+            by_prompt.entry(prompt).or_default().push(turn);
+        }
+        let mut faults = Vec::new();
+        for (prompt, turns) in by_prompt {
+            let answers = history.0.get(prompt).map_or(&[][..], Vec::as_slice);
             let head: String = prompt.chars().take(60).collect();
-            faults.push(format!(
-                "{}: {what}: {head:?} ({} bytes): {turn}",
-                self.label,
-                prompt.len()
+            for (what, turn) in self.judge_equal(&turns, answers) {
+                faults.push(format!(
+                    "{}: {what}: {head:?} ({} bytes): {turn}",
+                    self.label,
+                    prompt.len()
+                ));
+            }
+        }
+        faults
+    }
+
+    /// Compares the turns of one prompt with its answers.
+    fn judge_equal<'a>(
+        &mut self,
+        turns: &[&'a Value],
+        answers: &[Option<String>],
+    ) -> Vec<(String, &'a Value)> {
+        let mut faults = Vec::new();
+        self.turns += turns.len();
+        let typed = turns.iter().filter(|turn| may_be_typed(turn)).count();
+        if answers.len() > typed {
+            self.doubled += answers.len() - typed;
+            faults.push((format!("typed {} times, not {typed}", answers.len()), turns[0]));
+        }
+        let ended = turns.iter().filter(|turn| is_answered(turn)).count();
+        if answers.len() < ended {
+            self.lost += ended - answers.len();
+            faults.push((
+                "said to be answered, but the agent never got it".to_owned(),
+                turns[0],
             ));
-        };
-        if answers.len() > 1 {
-            self.doubled += 1;
-            fault("typed more than once");
         }
-        match state {
-            "ended" | "failed" => {
-                let source = turn["evidence"]
-                    .as_array()
-                    .and_then(|all| all.last())
-                    .map(|last| &last["source"]);
-                *self
-                    .sources
-                    .entry(source.and_then(Value::as_str).unwrap_or("?").to_owned())
-                    .or_default() += 1;
-                match answers.first() {
-                    None => {
-                        self.lost += 1;
-                        fault("said to be answered, but the agent never got it");
-                    }
-                    // A turn that failed has no answer in the history.
-                    Some(None) if state == "failed" || prompt.contains("[[error]]") => {}
-                    Some(answer) if is_reply(turn, answer.as_deref().unwrap_or_default()) => {}
-                    Some(answer) => {
-                        self.wrong += 1;
-                        fault(&format!("the answer was {answer:?}"));
-                    }
-                }
-            }
-            _ => {
+        let mut left = answers.iter();
+        for turn in turns {
+            self.count(turn);
+            if !self.may_end_so(turn) {
                 self.odd += 1;
-                fault("did not end");
+                faults.push(("did not end well".to_owned(), turn));
+            } else if is_answered(turn)
+                && answers.len() >= ended
+                && !left.any(|answer| fits(turn, answer.as_deref()))
+            {
+                self.wrong += 1;
+                faults.push((format!("the answers were {answers:?}"), turn));
+                left = answers.iter();
             }
         }
+        faults
+    }
+
+    fn count(&mut self, turn: &Value) {
+        let last = turn["evidence"].as_array().and_then(|all| all.last());
+        let end = if is_answered(turn) {
+            last.and_then(|last| last["source"].as_str())
+        } else {
+            turn["state"].as_str()
+        };
+        *self.ends.entry(end.unwrap_or("?").to_owned()).or_default() += 1;
+    }
+
+    fn may_end_so(&self, turn: &Value) -> bool {
+        is_answered(turn)
+            || match self.trouble {
+                Some(Trouble::Cancel) => turn["state"] == "cancelled",
+                Some(Trouble::Kill) => turn["state"] == "session_gone",
+                _ => false,
+            }
     }
 }
 
-/// Whether the turn's reply is the agent's answer; of a long one the screen may have kept the end only, and then says so.
+/// Whether llmux says that the agent has dealt with it.
+fn is_answered(turn: &Value) -> bool {
+    turn["state"] == "ended" || turn["state"] == "failed"
+}
+
+/// Whether llmux says that the agent may have got it.
+fn may_be_typed(turn: &Value) -> bool {
+    !turn["stages"]["started"].is_null()
+}
+
+/// Whether what llmux says of a turn agrees with the agent's answer; a turn that failed has none.
+fn fits(turn: &Value, answer: Option<&str>) -> bool {
+    match answer {
+        Some(answer) => turn["state"] == "ended" && is_reply(turn, answer),
+        None => turn["state"] == "failed",
+    }
+}
+
+/// Whether the turn's reply is the agent's answer. Of a long one the screen may have kept the end only, and after a resize
+/// it may show rows twice; the reply then says that it is not complete, but holds the number of its answer.
 fn is_reply(turn: &Value, answer: &str) -> bool {
     let answer = squeeze(without_marker(answer));
     let Some(text) = turn["reply"]["text"].as_str().map(squeeze) else {
         return false;
     };
-    match turn["reply"]["complete"].as_bool() {
-        Some(true) => text == answer,
-        _ => answer.ends_with(&text),
+    if turn["reply"]["complete"] == true {
+        return text == answer;
     }
+    let number = answer.split_inclusive(')').next().unwrap_or_default();
+    answer.ends_with(&text) || text.contains(number)
 }
 
 fn without_marker(answer: &str) -> &str {

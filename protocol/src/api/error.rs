@@ -68,6 +68,8 @@ pub enum ErrorCode {
     TurnConflict,
     /// Another dialog is open than the one that was meant.
     DialogChanged,
+    /// The agent asks something and takes no prompt before it is answered.
+    Blocked,
     /// No dialog is open.
     NoDialog,
     /// The prompt was not submitted, and is not on its way.

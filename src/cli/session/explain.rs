@@ -36,12 +36,13 @@ pub(super) async fn run(args: &Explain, context: &Context) -> Result<(), Failure
     if args.json {
         out.json(&explanation)?;
     } else {
-        out.text(&text(&explanation))?;
+        out.text(&explained(&explanation))?;
     }
     out.finish()
 }
 
-fn text(explanation: &Explanation) -> String {
+/// All that is known of a session, for a person.
+pub(in crate::cli) fn explained(explanation: &Explanation) -> String {
     let mut text = plain(&headline(explanation)) + "\n";
     if !explanation.votes.is_empty() {
         let rows = explanation.votes.iter().map(|vote| {
@@ -126,7 +127,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(
-            text(&explanation),
+            explained(&explanation),
             "planner is busy (status: state=working, since 14:00)\n\
              \n\
              SOURCE  SAYS   BECAUSE\n\
@@ -147,7 +148,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(
-            text(&explanation),
+            explained(&explanation),
             "planner is blocked (screen: a dialog, since 14:00)\n\
              \n\
              composer  can't be seen\n\

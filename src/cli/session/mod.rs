@@ -20,9 +20,10 @@ use clap::Subcommand;
 
 pub(super) use self::{
     attach::Attach,
+    explain::explained,
     list::List,
     prompt::Prompt,
-    start::Start,
+    start::{Start, cwd_text},
     stop::{Restart, Stop},
 };
 use super::{context::Context, failure::Failure};

@@ -174,7 +174,7 @@ pub(super) fn report(
 }
 
 /// A directory as it is sent: absolute, because the daemon works somewhere else.
-pub(super) fn cwd_text(cwd: &Path, env: &Environment) -> Result<String, Failure> {
+pub(in crate::cli) fn cwd_text(cwd: &Path, env: &Environment) -> Result<String, Failure> {
     let path = env.resolve(cwd);
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| Failure::failed(format!("the directory {} is not UTF-8", path.display())))

@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use clap::Args;
 use llmux_protocol::api::{RestartRequest, SessionReply, SessionView, StopRequest, Stopped};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::{Mutex, mpsc};
 
 use super::start::report;
 use crate::{
@@ -11,6 +15,9 @@ use crate::{
     },
     client::{Client, session_path},
 };
+
+/// How many sessions are asked at a time.
+const LANES: usize = 8;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  llmux session stop main --cascade")]
@@ -38,32 +45,25 @@ pub(super) async fn stop(args: &Stop, context: &Context) -> Result<(), Failure> 
     if args.cascade && (args.names.len() > 1 || args.names[0] == "all") {
         return Err(Failure::usage("--cascade takes one session").hint("stop them one by one"));
     }
-    let mut client = context.client().await?;
-    let names = expand(&args.names, &mut client).await?;
     let request = StopRequest {
         cascade: args.cascade,
     };
-    each("kill", &names, &mut client, async |client, name, out| {
-        let stopped: Stopped = client.post(&session_path(name, "kill"), &request).await?;
+    let report = |stopped: Stopped, out: &mut Out| {
         stopped
             .names
             .iter()
             .try_for_each(|name| out.line(&plain(&format!("killed {name}"))))
-    })
-    .await
+    };
+    each("kill", &args.names, context, request, report).await
 }
 
 pub(super) async fn restart(args: &Restart, context: &Context) -> Result<(), Failure> {
-    let mut client = context.client().await?;
-    let names = expand(&args.names, &mut client).await?;
     let request = RestartRequest {
         skip_init: args.skip_init,
     };
-    each("respawn", &names, &mut client, async |client, name, out| {
-        let SessionReply { session, .. } = client.post(&session_path(name, "respawn"), &request).await?;
-        report("respawned", &session, args.skip_init, out)
-    })
-    .await
+    let report =
+        |reply: SessionReply, out: &mut Out| report("respawned", &reply.session, args.skip_init, out);
+    each("respawn", &args.names, context, request, report).await
 }
 
 async fn expand(names: &[String], client: &mut Client) -> Result<Vec<String>, Failure> {
@@ -74,22 +74,26 @@ async fn expand(names: &[String], client: &mut Client) -> Result<Vec<String>, Fa
     Ok(sessions.into_iter().map(|session| session.name).collect())
 }
 
-/// Does one thing to each session in turn, going on after a failure.
-async fn each(
-    verb: &str,
+/// Asks one thing of each session, some at a time: an agent may take seconds to leave. Goes on after a failure.
+async fn each<T: DeserializeOwned + Send + 'static>(
+    verb: &'static str,
     names: &[String],
-    client: &mut Client,
-    act: impl AsyncFn(&mut Client, &str, &mut Out) -> Result<(), Failure>,
+    context: &Context,
+    request: impl Serialize + Send + Sync + 'static,
+    report: impl Fn(T, &mut Out) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let mut client = context.client().await?;
+    let names = expand(names, &mut client).await?;
     let mut out = Out::new();
     if names.is_empty() {
         return out.line(&format!("no sessions to {verb}"));
     }
-    let mut failed = 0;
-    for name in names {
-        match act(client, name, &mut out).await {
+    let (count, mut failed) = (names.len(), 0);
+    let mut replies = post_each(verb, names, client, context, Arc::new(request)).await?;
+    while let Some((name, reply)) = replies.recv().await {
+        match reply.and_then(|reply| report(reply, &mut out)) {
             Ok(()) => {}
-            Err(failure) if names.len() == 1 || failure.is_pipe() => return Err(failure),
+            Err(failure) if count == 1 || failure.is_pipe() => return Err(failure),
             Err(failure) => {
                 say(&plain(&format!("{verb} {name} failed: {}", failure.message())));
                 failed += 1;
@@ -99,8 +103,38 @@ async fn each(
     match failed {
         0 => out.finish(),
         _ => Err(Failure::failed(format!(
-            "{failed} of {} {verb} calls failed",
-            names.len()
+            "{failed} of {count} {verb} calls failed"
         ))),
     }
+}
+
+/// Posts to each session in a few lanes, each with a connection of its own; the answers come as they are given.
+async fn post_each<T: DeserializeOwned + Send + 'static>(
+    verb: &'static str,
+    names: Vec<String>,
+    first: Client,
+    context: &Context,
+    request: Arc<impl Serialize + Send + Sync + 'static>,
+) -> Result<mpsc::Receiver<(String, Result<T, Failure>)>, Failure> {
+    let (replies, received) = mpsc::channel(LANES);
+    let mut clients = vec![first];
+    for _ in 1..LANES.min(names.len()) {
+        clients.push(context.client().await?);
+    }
+    let names = Arc::new(Mutex::new(names.into_iter()));
+    for mut client in clients {
+        let (names, replies, request) = (names.clone(), replies.clone(), request.clone());
+        tokio::spawn(async move {
+            loop {
+                let Some(name) = names.lock().await.next() else {
+                    return;
+                };
+                let reply = client.post(&session_path(&name, verb), &*request).await;
+                if replies.send((name, reply.map_err(Failure::from))).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(received)
 }

@@ -28,7 +28,11 @@ impl App {
         self.echo(&prompt);
         self.ghost = false;
         self.spin_due = Instant::now() + SPIN;
-        let script = Script::read(&prompt, self.args.chunk, self.args.delay);
+        let mut script = Script::read(&prompt, self.args.chunk, self.args.delay);
+        self.prompts += 1;
+        if self.args.number {
+            script.reply.insert_str(0, &format!("({}) ", self.prompts));
+        }
         self.state = State::Busy(Turn::new(prompt, script, self.reply_width()));
     }
 

@@ -45,6 +45,8 @@ pub(super) struct App {
     teller: Teller,
     state: State,
     queue: VecDeque<String>,
+    /// How many prompts it has got.
+    prompts: usize,
     marker: Option<String>,
     finished: Option<Finished>,
     spin: usize,
@@ -84,6 +86,7 @@ impl App {
                 State::Ready
             },
             queue: VecDeque::new(),
+            prompts: 0,
             marker: None,
             finished: None,
             spin: 0,

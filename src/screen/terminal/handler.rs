@@ -14,7 +14,7 @@ use alacritty_terminal::{
     },
 };
 
-use super::{BLINK, TITLE_LIMIT, TITLE_STACK, Tabs, Terminal, URI_LIMIT};
+use super::{BLINK, Growth, TITLE_LIMIT, TITLE_STACK, Tabs, Terminal, URI_LIMIT};
 
 /// Hands methods to alacritty unchanged.
 macro_rules! as_alacritty {
@@ -166,6 +166,7 @@ impl Handler for Terminal {
             }
             // All of the screen, however it is said, scrolls into the history.
             ClearMode::Below if self.point() == (0, 0) => return self.term.clear_screen(ClearMode::All),
+            ClearMode::Saved => self.growth = Growth::Unknown,
             _ => {}
         }
         self.term.clear_screen(mode);

@@ -11,7 +11,7 @@ use crate::{
     session::Typist,
     turn::{
         composer::{Holds, Wanted},
-        conversation::{Conversation, squeeze},
+        conversation::Conversation,
         live::evidence,
         over::Over,
         picture::Picture,
@@ -23,8 +23,8 @@ use crate::{
 /// How long the agent may take to accept after each Enter.
 const ACCEPT: Duration = Duration::from_secs(1);
 /// How often Enter is typed at most.
-const ENTERS: usize = 3;
-/// How long the pane must be silent before an Enter that follows a lost one.
+const ENTERS: usize = 4;
+/// How long the pane must be silent before an Enter that follows a lost one; twice as long before each further one.
 const GAP: Duration = Duration::from_millis(150);
 
 /// What came of an Enter.
@@ -42,14 +42,20 @@ impl Submission<'_> {
         let mut gap = Duration::from_millis(self.seat.submit().gap_ms);
         let picture = self.pictures.borrow().clone();
         let (heard, before) = (picture.reports.last(), picture.conversation.clone());
-        for _ in 0..ENTERS {
+        let mut at = Instant::now();
+        for tries in 0..ENTERS {
             self.silent(gap).await;
             let seq = self.seat.program.pane.seq();
-            let at = Instant::now();
-            self.type_keys(typist, self.seat.submit().enter.as_bytes())
-                .await?;
+            // One that seemed lost may have been taken meanwhile.
+            let is_wanted = tries == 0 || self.still_holds().await;
+            let typed = shape(&self.pictures.borrow());
+            if is_wanted {
+                at = Instant::now();
+                self.type_keys(typist, self.seat.submit().enter.as_bytes())
+                    .await?;
+            }
             let entered = if sees_composer {
-                self.entered(heard, seq, &before).await
+                self.entered(heard, seq, &before, typed).await
             } else if self.live.request.now {
                 Entered::Accepted(Source::Caller, "typed as a person would".into())
             } else {
@@ -68,7 +74,7 @@ impl Submission<'_> {
                         .await;
                     return Ok(Accepted { heard, before, at });
                 }
-                Entered::Lost => gap = gap.max(GAP),
+                Entered::Lost => gap = (gap * 2).max(GAP),
                 Entered::Gone => return Err(Over::gone()),
                 Entered::Unclear => {
                     return Err(Over::new(
@@ -98,10 +104,22 @@ impl Submission<'_> {
         ))
     }
 
-    async fn entered(&mut self, heard: u64, seq: u64, before: &Conversation) -> Entered {
+    /// Whether the composer shows the prompt, or a part of it, now.
+    async fn still_holds(&self) -> bool {
+        let picture = self.seat.oracle.look().await;
+        let holds = picture.and_then(|picture| holds(&self.wanted, &picture));
+        matches!(holds, Some(Holds::Prompt | Holds::Part))
+    }
+
+    async fn entered(
+        &mut self,
+        heard: u64,
+        seq: u64,
+        before: &Conversation,
+        typed: Option<(String, usize)>,
+    ) -> Entered {
         let deadline = Instant::now() + ACCEPT;
         let wanted = &self.wanted;
-        let typed = self.pictures.borrow().composer.clone();
         let mut emptied_at: Option<Instant> = None;
         let look = |picture: &Arc<Picture>| {
             if let Some((source, detail)) = told(picture, heard, wanted) {
@@ -131,7 +149,7 @@ impl Submission<'_> {
                     Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
                 }
                 // It got a line end: the next Enter must come later.
-                Some(Holds::Prompt) if picture.composer != typed => Look::Found(Entered::Lost),
+                Some(Holds::Prompt) if shape(picture) != typed => Look::Found(Entered::Lost),
                 None if picture.is(ActivityState::Blocked) => Look::Found(Entered::Accepted(
                     Source::Screen,
                     "a dialog took the composer's place".into(),
@@ -143,8 +161,18 @@ impl Submission<'_> {
             }
         };
         let entered = watch_for(&mut self.pictures, Some(deadline), look).await;
-        entered.unwrap_or_else(|| match holds(&self.wanted, &self.pictures.borrow()) {
+        let picture = self.pictures.borrow();
+        entered.unwrap_or_else(|| match holds(&self.wanted, &picture) {
             Some(Holds::Prompt | Holds::Part) => Entered::Lost,
+            // Without a sign of work, a first word looks like more of the draft.
+            Some(Holds::Other)
+                if picture
+                    .composer
+                    .as_ref()
+                    .is_some_and(|it| self.wanted.is_followed(it)) =>
+            {
+                Entered::Accepted(Source::Screen, "it prints below the prompt".into())
+            }
             _ => Entered::Unclear,
         })
     }
@@ -188,10 +216,16 @@ fn holds(wanted: &Wanted, picture: &Picture) -> Option<Holds> {
         .map(|composer| wanted.in_composer(composer))
 }
 
+/// What a line end changes in a composer: its text, or, at its end, only how many rows it takes.
+fn shape(picture: &Picture) -> Option<(String, usize)> {
+    let composer = picture.composer.as_ref()?;
+    Some((composer.text.clone(), composer.rows))
+}
+
 /// Whether the agent itself says that it took the prompt.
 fn told(picture: &Picture, heard: u64, wanted: &Wanted) -> Option<(Source, String)> {
     let report = picture.reports.since(heard).find(|report| match &report.news {
-        News::Accepted(Some(prompt)) => squeeze(prompt).contains(wanted.squeezed()),
+        News::Accepted(Some(prompt)) => wanted.is_in(prompt),
         News::Accepted(None) | News::Working => true,
         _ => false,
     })?;

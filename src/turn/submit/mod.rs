@@ -42,13 +42,15 @@ const BYTES_A_SECOND: u64 = 100_000;
 const STILL: Duration = Duration::from_millis(300);
 /// How long something strange in the composer may stand there before it counts as somebody's.
 const STRANGE: Duration = Duration::from_millis(700);
-/// How long clearing the composer may take to show.
-const CLEARED: Duration = Duration::from_secs(1);
+/// How long clearing the composer may take to show: some stand still for seconds now and then.
+const CLEARED: Duration = Duration::from_secs(3);
 /// How long a dialog must last before it refuses a prompt: the turn before may have told its end before its screen
 /// came through.
 const DIALOG_LASTS: Duration = Duration::from_millis(300);
 /// How long a dialog must stand before it counts: screens are painted in pieces.
 const DIALOG_STANDS: Duration = Duration::from_millis(50);
+
+const DRAFT: &str = "somebody's half-typed text is in the composer";
 
 /// How handing in ended.
 pub(super) enum Submitted {
@@ -91,14 +93,10 @@ struct Standing(Option<(String, Instant)>);
 impl Standing {
     /// When the composer's text will have stood for long enough; none if it has, or if there is none.
     fn until(&mut self, picture: &Picture, begun: Instant) -> Option<Instant> {
-        let text = picture
-            .composer
-            .as_ref()
-            .map_or("", |composer| composer.text.trim());
-        if text.is_empty() {
+        let Some(text) = draft(picture) else {
             self.0 = None;
             return None;
-        }
+        };
         let since = match &self.0 {
             Some((seen, since)) if seen == text => *since,
             _ => picture.printed_at.max(begun),
@@ -107,6 +105,12 @@ impl Standing {
         let due = since + STRANGE;
         (Instant::now() < due).then_some(due)
     }
+}
+
+/// What somebody has typed into the composer.
+fn draft(picture: &Picture) -> Option<&str> {
+    let composer = picture.composer.as_ref()?;
+    Some(composer.text.trim()).filter(|text| !text.is_empty())
 }
 
 impl<'a> Submission<'a> {
@@ -159,7 +163,10 @@ impl<'a> Submission<'a> {
                 // The turn before may have told its end before its screen came through: only a text that stands is a draft.
                 ActivityState::Ready => match standing.until(picture, begun) {
                     Some(due) => Look::Until(due),
-                    None => found(Ok(picture.clone())),
+                    None => found(match draft(picture).filter(|_| is_init) {
+                        Some(text) => Err(Over::draft(DRAFT, text)),
+                        None => Ok(picture.clone()),
+                    }),
                 },
                 // A person types without waiting for anything.
                 _ if live.request.now => found(Ok(picture.clone())),
@@ -262,20 +269,9 @@ impl<'a> Submission<'a> {
         else {
             return Ok(None);
         };
-        let refuse = |why: &str| {
-            let head: String = composer
-                .text
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .take(60)
-                .collect();
-            Over::new(TurnState::Refused, "draft", format!("{why}: {head:?}"))
-                .hint("finish or delete it, or say what to do with it: --draft keep or --draft replace")
-        };
+        let refuse = |why: &str| Over::draft(why, &composer.text);
         match self.live.request.draft {
-            DraftPolicy::Fail => return Err(refuse("somebody's half-typed text is in the composer")),
+            DraftPolicy::Fail => return Err(refuse(DRAFT)),
             DraftPolicy::Keep if composer.collapsed || composer.text.trim().contains('\n') => {
                 return Err(refuse(
                     "the half-typed text in the composer can't be put back as it is",
@@ -368,6 +364,8 @@ impl<'a> Submission<'a> {
             let Some(composer) = &picture.composer else {
                 return match &picture.belief.dialog {
                     Some(dialog) => Look::Found(Shown::Dialog(dialog.clone())),
+                    // A long prompt pushes the composer's edge out of the screen.
+                    None if wanted.ends(picture.conversation.rows()) => Look::Found(Shown::Prompt),
                     None => Look::Wait,
                 };
             };

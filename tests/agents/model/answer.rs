@@ -77,7 +77,7 @@ impl Answer {
 pub fn reply(token: &str, way: Way) -> String {
     let first = format!("Answer to {token}.");
     let more: Vec<String> = match way {
-        Way::Plain => vec!["It has 汉字, an emoji 🦀 and a second paragraph.".to_owned()],
+        Way::Plain | Way::Joined => vec!["It has 汉字, an emoji 🦀 and a second paragraph.".to_owned()],
         Way::Long => (1..=90).map(|n| format!("Paragraph {n} of {token}.")).collect(),
         Way::Slow => (1..=8)
             .map(|n| format!("Slow paragraph {n} of {token} comes a word at a time."))

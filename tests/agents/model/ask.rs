@@ -10,6 +10,8 @@ use serde_json::Value;
 pub enum Way {
     /// A short answer at once.
     Plain,
+    /// The same, to a prompt with an emoji that is made of several.
+    Joined,
     /// An answer of more rows than a screen has.
     Long,
     /// An answer that takes a while.
@@ -25,8 +27,9 @@ pub enum Way {
 }
 
 impl Way {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("plain", Self::Plain),
+        ("joined", Self::Joined),
         ("long", Self::Long),
         ("slow", Self::Slow),
         ("tool", Self::Tool),
@@ -146,10 +149,16 @@ fn is_result(message: &Value) -> bool {
     message["role"] == "tool" || kind.ends_with("_output") || parts(message).iter().any(part)
 }
 
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"lab-\d+-[a-z]+").expect("a pattern"));
+
 /// The first token in a text.
 pub fn token(text: &str) -> Option<&str> {
-    static TOKEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"lab-\d+-[a-z]+").expect("a pattern"));
     TOKEN.find(text).map(|found| found.as_str())
+}
+
+/// The last one: some agents send prompts that got no answer once more, in front of the next.
+fn last_token(text: &str) -> Option<&str> {
+    TOKEN.find_iter(text).last().map(|found| found.as_str())
 }
 
 fn prompt(message: &Value) -> Option<Prompt> {
@@ -158,7 +167,9 @@ fn prompt(message: &Value) -> Option<Prompt> {
     }
     let texts = parts(message).iter().map(|part| &part["text"]);
     let texts = texts.chain([&message["content"]]).filter_map(Value::as_str);
-    let (token, text) = texts.filter_map(|text| Some((token(text)?, text))).next_back()?;
+    let (token, text) = texts
+        .filter_map(|text| Some((last_token(text)?, text)))
+        .next_back()?;
     Some(Prompt {
         token: token.to_owned(),
         way: Way::of(token),

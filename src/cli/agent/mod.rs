@@ -1,11 +1,14 @@
 //! `llmux agent`: the agent CLIs that can be started.
 
+mod catalog;
+mod check;
+mod test_rules;
+
 use clap::{Args, Subcommand};
 use llmux_protocol::api::AgentView;
 use serde_json::{Value, json};
 
 use super::{context::Context, failure::Failure, out::Out, table::plain};
-use crate::nearest::near;
 
 /// Why an agent that was just configured may be unknown.
 const READ_AT_START: &str = "a running daemon has read its configuration when it started; llmux server stop makes the next command read it anew";
@@ -16,6 +19,10 @@ pub(super) enum Verb {
     List(List),
     /// Show one agent
     Show(Show),
+    /// Start an agent, say what is recognised of it, and stop it
+    Check(check::Check),
+    /// Try an agent's rules on a recording of its terminal
+    TestRules(test_rules::TestRules),
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +54,8 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
     match verb {
         Verb::List(args) => list(&args, &context).await,
         Verb::Show(args) => show(&args, &context).await,
+        Verb::Check(args) => check::run(&args, &context).await,
+        Verb::TestRules(args) => test_rules::run(&args, &context),
     }
 }
 
@@ -89,7 +98,9 @@ fn row(agent: &AgentView) -> String {
 async fn show(args: &Show, context: &Context) -> Result<(), Failure> {
     let agents: Vec<AgentView> = context.client().await?.get("/api/agents/all").await?;
     let Some(agent) = agents.iter().find(|agent| agent.key == args.agent) else {
-        return Err(unknown(&args.agent, &agents));
+        return Err(
+            catalog::unknown(&args.agent, agents.iter().map(|agent| agent.key.as_str())).hint(READ_AT_START),
+        );
     };
     let mut out = Out::new();
     if args.json {
@@ -100,15 +111,6 @@ async fn show(args: &Show, context: &Context) -> Result<(), Failure> {
             .try_for_each(|line| out.line(&plain(line)))?;
     }
     out.finish()
-}
-
-fn unknown(key: &str, agents: &[AgentView]) -> Failure {
-    let failure = Failure::failed(format!("unknown agent \"{key}\""));
-    match &near(key, agents.iter().map(|agent| agent.key.as_str()))[..] {
-        [] => failure.hint("see them with: llmux agent list --all"),
-        near => failure.hint(format!("did you mean {}?", near.join(", "))),
-    }
-    .hint(READ_AT_START)
 }
 
 fn details(agent: &AgentView) -> Vec<String> {
