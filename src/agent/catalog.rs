@@ -64,6 +64,12 @@ pub struct Agent {
     pub transcript: Option<Format>,
     /// Where it keeps its conversations, if that is known.
     pub history: Option<Store>,
+    /// The words that start it in a stored conversation, `{}` being its id.
+    pub resume: Option<String>,
+    /// Whether it does not show what was said when it resumes a conversation.
+    pub resumes_silently: bool,
+    /// What begins a new conversation, typed as a prompt.
+    pub new_chat: Option<String>,
     /// The flag that gives a new conversation its id.
     pub session_id_flag: Option<String>,
     /// Models to choose from.
@@ -211,6 +217,9 @@ impl Agent {
             marker: DEFAULT_MARKER.to_owned(),
             transcript: None,
             history: None,
+            resume: None,
+            resumes_silently: false,
+            new_chat: None,
             session_id_flag: None,
             models: Vec::new(),
             install_hint: format!("put the program of agents.{key}.cmd on PATH"),
@@ -245,6 +254,9 @@ impl Agent {
         set(&mut self.marker, row.marker);
         self.transcript = row.transcript.or(self.transcript);
         self.history = row.history.or(self.history);
+        self.resume = row.resume.or(self.resume.take());
+        set(&mut self.resumes_silently, row.resumes_silently);
+        self.new_chat = row.new_chat.or(self.new_chat.take());
         self.session_id_flag = row.session_id_flag.or(self.session_id_flag.take());
         set(&mut self.models, row.models);
         set(&mut self.install_hint, row.install_hint);
@@ -265,6 +277,13 @@ impl Agent {
     pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {
         let flag = self.session_id_flag.as_deref()?;
         (!chooses_conversation(argv, flag)).then_some(flag)
+    }
+
+    /// The words that start it in a stored conversation; none if it can't be told to, or the data is no command line.
+    #[must_use]
+    pub fn resume_words(&self, id: &str) -> Option<Vec<String>> {
+        let words = split(self.resume.as_deref()?).ok()?;
+        Some(words.iter().map(|word| word.replace("{}", id)).collect())
     }
 
     fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{agent, bench, hidden::Hidden, server, session, turn};
+use super::{agent, bench, hidden::Hidden, history, server, session, turn};
 use crate::tmux::Socket;
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
@@ -75,6 +75,11 @@ pub(super) enum Noun {
         #[command(subcommand)]
         verb: Option<agent::Verb>,
     },
+    /// What was said in the conversations that agents have stored
+    History {
+        #[command(subcommand)]
+        verb: Option<history::Verb>,
+    },
     /// The daemon
     Server {
         #[command(subcommand)]
@@ -112,6 +117,7 @@ pub(super) enum Verb {
     Session(session::Verb),
     Turn(turn::Verb),
     Agent(agent::Verb),
+    History(history::Verb),
     Server(server::Verb),
     Bench(bench::Verb),
     Serve(server::Start),
@@ -125,6 +131,7 @@ impl Noun {
             Self::Session { verb: Some(verb) } => Verb::Session(verb),
             Self::Turn { verb: Some(verb) } => Verb::Turn(verb),
             Self::Agent { verb: Some(verb) } => Verb::Agent(verb),
+            Self::History { verb: Some(verb) } => Verb::History(verb),
             Self::Server {
                 verb: Some(server::Verb::Start(start)),
             }
@@ -134,6 +141,7 @@ impl Noun {
             Self::Session { verb: None } => Verb::Help("session"),
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
+            Self::History { verb: None } => Verb::Help("history"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Bench { verb: None } => Verb::Help("bench"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),

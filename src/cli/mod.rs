@@ -10,6 +10,7 @@ mod dialog;
 mod duration;
 mod failure;
 mod hidden;
+mod history;
 mod hook;
 mod out;
 mod server;
@@ -77,6 +78,7 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::Session(verb) => session::run(verb, context).await,
             Verb::Turn(verb) => turn::run(verb, context).await,
             Verb::Agent(verb) => agent::run(verb, context).await,
+            Verb::History(verb) => history::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
             Verb::Bench(verb) => bench::run(verb, context).await,
             // Carried out before there was a runtime.

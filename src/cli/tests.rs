@@ -12,6 +12,7 @@ fn verb(line: &[&str]) -> String {
         Some(Verb::Agent(verb)) => format!("{verb:?}"),
         Some(Verb::Server(verb)) => format!("{verb:?}"),
         Some(Verb::Bench(verb)) => format!("{verb:?}"),
+        Some(Verb::History(verb)) => format!("{verb:?}"),
         Some(Verb::Serve(start)) => format!("{start:?}"),
         Some(Verb::Hidden(hidden)) => format!("{hidden:?}"),
         Some(Verb::Help(noun)) => format!("help {noun}"),

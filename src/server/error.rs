@@ -68,6 +68,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TurnConflict
         | ErrorCode::NoDialog
         | ErrorCode::DialogChanged
+        | ErrorCode::ResumeUnproven
         | ErrorCode::Blocked => StatusCode::CONFLICT,
         ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,

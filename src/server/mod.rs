@@ -4,6 +4,7 @@ mod agents;
 mod body;
 mod daemon;
 mod error;
+mod history;
 mod leaving;
 pub(crate) mod listen;
 mod output;
@@ -76,6 +77,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/sessions/{name}/stop", post(sessions::stop))
         .route("/api/sessions/{name}/kill", post(sessions::kill))
         .route("/api/sessions/{name}/respawn", post(sessions::respawn))
+        .route("/api/sessions/{name}/resume", post(sessions::resume))
+        .route("/api/sessions/{name}/conversations", get(history::of_session))
+        .route("/api/conversations", get(history::of_place))
+        .route("/api/history/search", get(history::search))
         .route("/api/sessions/{name}/screen", get(sessions::screen))
         .merge(endless)
         .fallback(no_such_route)

@@ -5,8 +5,8 @@ use axum::{
     extract::{Path, State},
 };
 use llmux_protocol::api::{
-    Activity, EditRequest, RestartRequest, ScreenView, SessionView, StartRequest, State as RunState,
-    StopRequest, Stopped,
+    Activity, EditRequest, RestartRequest, ResumeRequest, ScreenView, SessionView, StartRequest,
+    State as RunState, StopRequest, Stopped,
 };
 use serde::Serialize;
 
@@ -82,6 +82,16 @@ pub(super) async fn respawn(
 ) -> Answer<Changed> {
     Ok(changed(
         whole(async move { shared.sessions.restart(&name, !skip_init).await }).await?,
+    ))
+}
+
+pub(super) async fn resume(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(request): Json<ResumeRequest>,
+) -> Answer<Changed> {
+    Ok(changed(
+        whole(async move { shared.sessions.resume(&name, &request).await }).await?,
     ))
 }
 

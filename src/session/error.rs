@@ -56,6 +56,18 @@ pub(crate) enum SessionError {
     Registry(#[from] RegistryError),
     #[error("cannot write the prompt to a file for tmux: {0}")]
     Spool(#[source] std::io::Error),
+    #[error("agent {0:?} keeps no conversations that llmux can list and resume")]
+    NoHistory(String),
+    #[error("no conversation {0} of this agent in this directory")]
+    NoConversation(String),
+    #[error("{wanted:?} is the beginning of more than one conversation: {}", ids.join(", "))]
+    AmbiguousConversation { wanted: String, ids: Vec<String> },
+    #[error("session {name:?} does not show that it is in conversation {id}; it is as it was before")]
+    Unproven {
+        name: String,
+        id: String,
+        rows: Vec<String>,
+    },
     #[error("nothing to change")]
     NothingToEdit,
     #[error("the daemon is shutting down")]
@@ -89,6 +101,9 @@ impl SessionError {
             | Self::NothingToEdit => ErrorCode::BadRequest,
             Self::PromptTooLarge(_) => ErrorCode::PromptTooLarge,
             Self::StartFailed { .. } => ErrorCode::StartFailed,
+            Self::NoHistory(_) => ErrorCode::NoHistory,
+            Self::NoConversation(_) | Self::AmbiguousConversation { .. } => ErrorCode::ConversationNotFound,
+            Self::Unproven { .. } => ErrorCode::ResumeUnproven,
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
             Self::Tmux(_) | Self::ShuttingDown => ErrorCode::Tmux,
             Self::Registry(_) | Self::Spool(_) => ErrorCode::State,
@@ -112,7 +127,10 @@ impl SessionError {
             Self::NotInstalled { hint, .. } if !hint.is_empty() => Some(format!("install it: {hint}")),
             Self::Command(error) => Some(error.hint().to_owned()),
             Self::BadEnv(_) => Some("one KEY=VALUE a line; lines that begin with # are skipped".into()),
-            Self::StartFailed { rows, .. } => {
+            Self::NoHistory(_) => Some("start it with its own flag for that: --flags".into()),
+            Self::NoConversation(_) => Some("`llmux session history NAME` lists them".into()),
+            Self::AmbiguousConversation { .. } => Some("give more of the id".into()),
+            Self::StartFailed { rows, .. } | Self::Unproven { rows, .. } => {
                 let last = rows
                     .iter()
                     .map(|row| row.trim_end())

@@ -5,10 +5,12 @@
 
 mod edit;
 mod error;
+mod history;
 mod input;
 mod keeper;
 mod program;
 mod records;
+mod resume;
 mod start;
 mod stop;
 mod tree;
@@ -37,7 +39,7 @@ pub(crate) use self::{
 };
 use self::{records::Records, tree::Process};
 use crate::{
-    agent::{Agent, Catalog, ProgramSearch, Rules, Sight},
+    agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History},
     config::Environment,
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
@@ -79,6 +81,7 @@ struct Inner {
     setting: Setting,
     follower: Arc<dyn Follower>,
     records: Records,
+    history: Arc<History>,
     live: Mutex<HashMap<String, Live>>,
     /// One lock a name: starting, stopping and changing a session exclude each other.
     gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -126,6 +129,7 @@ impl Sessions {
             setting,
             follower,
             records: Records::new(registry),
+            history: Arc::default(),
             live: Mutex::default(),
             gates: Mutex::default(),
             synced: watch::channel(false).0,

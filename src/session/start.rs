@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use llmux_protocol::{
     SessionId, SessionName,
-    api::{SessionView, StartRequest},
+    api::{ResumeRequest, SessionView, StartRequest},
     control::{Command, CommandLine, PaneTarget, Reply, SessionTarget, WindowTarget},
 };
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use super::{
     tree::Process,
 };
 use crate::{
-    agent::{Agent, ProgramSearch, transcript::random_id},
+    agent::{Agent, ProgramSearch, history::Conversation, transcript::random_id},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -42,16 +42,23 @@ impl Sessions {
         let _gate = self.gate(name.as_str()).await;
         let mut record = self.new_record(&name, &request)?;
         self.check_startable(&record)?;
+        let resumed = self.resumed(&mut record, &request).await?;
         self.pin(&mut record)?;
         let size = request
             .size
             .map_or(DEFAULT_SIZE, |(cols, rows)| Size::new(cols, rows));
         self.reserve(&record).await?;
-        match self.launch(&record, size, !request.skip_init).await {
+        let launched = match &resumed {
+            Some(found) => self.launch_in(&record, size, found).await,
+            None => self.launch(&record, size, !request.skip_init).await,
+        };
+        match launched {
             Ok(()) => self.get(name.as_str()).await,
             // Whether tmux started it is unknown; the next look tells, and the record is there for it.
             Err(error @ SessionError::Tmux(RunError::Disconnected | RunError::TimedOut)) => Err(error),
             Err(error) => {
+                self.end(name.as_str()).await;
+                lock(&self.0.live).remove(name.as_str());
                 self.0
                     .records
                     .update(move |records| records.remove(name.as_str()))
@@ -59,6 +66,24 @@ impl Sessions {
                 Err(error)
             }
         }
+    }
+
+    /// The conversation that a new session is to begin in, if one is asked for.
+    async fn resumed(
+        &self,
+        record: &mut SessionRecord,
+        request: &StartRequest,
+    ) -> Result<Option<Conversation>, SessionError> {
+        let Some(id) = request.resume_from.clone().filter(|id| !id.is_empty()) else {
+            return Ok(None);
+        };
+        let wish = ResumeRequest {
+            conversation_id: Some(id),
+            latest: false,
+        };
+        let found = self.choose(record, &wish).await?;
+        record.resume_from = Some(found.id.clone());
+        Ok(Some(found))
     }
 
     fn new_record(&self, name: &SessionName, request: &StartRequest) -> Result<SessionRecord, SessionError> {
@@ -102,6 +127,10 @@ impl Sessions {
     /// conversation before is no longer true.
     pub(super) fn pin(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
         let agent = self.agent(&record.agent)?;
+        if record.resume_from.is_some() {
+            record.external_session_id = None;
+            return Ok(());
+        }
         let argv = agent.argv(record.flags.as_deref(), &self.0.setting.environment)?;
         let id = agent.pin_flag(&argv).map(|_| random_id()).transpose();
         record.external_session_id = id.map_err(SessionError::Spool)?;
@@ -213,7 +242,9 @@ impl Sessions {
     ) -> Result<impl FnOnce(SessionId) -> CommandLine + use<>, SessionError> {
         let environment = &self.0.setting.environment;
         let mut program = agent.argv(record.flags.as_deref(), environment)?;
-        if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
+        if let Some(id) = &record.resume_from {
+            program.extend(agent.resume_words(id).unwrap_or_default());
+        } else if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
             program.extend([flag.to_owned(), id.clone()]);
         }
         let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
@@ -316,7 +347,11 @@ impl Sessions {
     }
 
     /// What a program's environment holds, as far as the daemon's own and the settings tell.
-    fn known_environment(&self, record: &SessionRecord, agent: Option<&Agent>) -> BTreeMap<String, String> {
+    pub(super) fn known_environment(
+        &self,
+        record: &SessionRecord,
+        agent: Option<&Agent>,
+    ) -> BTreeMap<String, String> {
         let text = |(key, value): (&std::ffi::OsStr, &std::ffi::OsStr)| {
             Some((key.to_str()?.to_owned(), value.to_str()?.to_owned()))
         };

@@ -119,7 +119,7 @@ impl Sessions {
     }
 
     /// Ends what runs under a name. The caller holds the gate.
-    async fn end(&self, name: &str) {
+    pub(super) async fn end(&self, name: &str) {
         if let Some(live) = self.live(name) {
             // Looked at first: once the program has left, its children are nobody's.
             let before = live.processes();

@@ -68,6 +68,12 @@ pub enum ErrorCode {
     TurnConflict,
     /// Another dialog is open than the one that was meant.
     DialogChanged,
+    /// The agent keeps no conversations that can be listed or resumed.
+    NoHistory,
+    /// There is no such conversation, or more than one.
+    ConversationNotFound,
+    /// The agent was started, but does not show that it is in the conversation that was asked for.
+    ResumeUnproven,
     /// The agent asks something and takes no prompt before it is answered.
     Blocked,
     /// No dialog is open.

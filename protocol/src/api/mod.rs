@@ -4,6 +4,7 @@
 
 mod activity;
 mod agent;
+mod conversation;
 mod daemon;
 mod error;
 mod screen;
@@ -15,6 +16,7 @@ pub use activity::{
     HookRequest, Source, Vote,
 };
 pub use agent::AgentView;
+pub use conversation::{ConversationView, FoundView, ResumeRequest};
 pub use daemon::{DaemonStatus, Handover, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
 pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};

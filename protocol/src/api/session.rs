@@ -138,6 +138,9 @@ pub struct StartRequest {
     /// Type no init prompts this time.
     #[serde(default)]
     pub skip_init: bool,
+    /// Begin in this stored conversation: its id, or the beginning of just one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_from: Option<String>,
 }
 
 /// Starts a session anew as it was set up: `POST /api/sessions/{name}/respawn`.

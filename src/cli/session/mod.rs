@@ -5,8 +5,10 @@ mod attach;
 mod broadcast;
 mod edit;
 mod explain;
+mod history;
 mod list;
 mod prompt;
+mod resume;
 mod screen;
 mod start;
 mod stop;
@@ -51,6 +53,11 @@ pub(super) enum Verb {
     Broadcast(broadcast::Broadcast),
     /// List a session's turns, the newest first
     Turns(turns::Turns),
+    /// List the conversations that an agent has stored for a session's directory
+    #[command(visible_alias = "conversations")]
+    History(history::History),
+    /// Start a session anew in a stored conversation
+    Resume(resume::Resume),
     /// Say what an agent is doing and how that is known
     Explain(explain::Explain),
     /// Answer what an agent asks
@@ -68,6 +75,8 @@ pub(super) enum Verb {
 pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
     match verb {
         Verb::List(args) => list::run(&args, &context).await,
+        Verb::History(args) => history::run(&args, &context).await,
+        Verb::Resume(args) => resume::run(&args, &context).await,
         Verb::Start(args) => start::run(&args, &context).await,
         Verb::Stop(args) => stop::stop(&args, &context).await,
         Verb::Restart(args) => stop::restart(&args, &context).await,

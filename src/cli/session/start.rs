@@ -43,6 +43,9 @@ pub(crate) struct Start {
     /// A prompt to type once the agent is ready, and after each restart; several flags for several
     #[arg(long, value_name = "PROMPT", allow_hyphen_values = true)]
     init: Vec<String>,
+    /// Begin in this stored conversation: its id, or the beginning of just one
+    #[arg(long, value_name = "ID")]
+    resume_from: Option<String>,
     /// Type no init prompts this time
     #[arg(long)]
     skip_init: bool,
@@ -59,6 +62,11 @@ pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> 
         return Err(
             Failure::usage("--name names one session; this would start several").hint("use --prefix instead"),
         );
+    }
+    if args.resume_from.is_some() && agents.len() > 1 {
+        return Err(Failure::usage(
+            "--resume-from names one conversation; this would start several sessions",
+        ));
     }
     let mut out = Out::new();
     if agents.is_empty() {
@@ -148,6 +156,7 @@ async fn start(
         parent: context.env.text("LLMUX_SESSION").map(str::to_owned),
         size: None,
         skip_init: args.skip_init,
+        resume_from: args.resume_from.clone(),
     };
     let reply: SessionReply = client.post("/api/sessions", &request).await?;
     Ok(reply.session)
