@@ -180,7 +180,10 @@ impl<'a> Ending<'a> {
         let since = picture.belief.since.max(self.accepted_at);
         let worked = self.worked || self.first_output.is_some();
         // It has the prompt, and will show that it works.
-        let is_unanswered = !worked && self.rules.knows_busy() && anchor.is_some_and(Anchor::is_visible);
+        let is_unanswered = !worked
+            && self.rules.knows_busy()
+            && anchor.is_some_and(Anchor::is_visible)
+            && self.how(picture, anchor) == How::Done;
         let hold = match (picture.reports.tells_ends(), worked) {
             _ if is_unanswered => HOLD_UNANSWERED,
             (true, _) => HOLD_TELLING,
