@@ -93,10 +93,16 @@ fn where_rows_have_gone_a_prompt_is_known_by_all_of_its_text() {
 #[test]
 fn an_answer_that_ends_as_the_one_before_is_found_behind_its_long_echo() {
     let rules = rules();
-    let prompt: String = (0..60).map(|n| format!("word{n} ")).collect();
-    let echo: String = (0..60).map(|n| format!("  word{n}\n")).collect();
+    let prompt = (0..60).map(|n| format!("word{n} ")).collect::<Vec<_>>().concat();
+    let echo = (0..60)
+        .map(|n| format!("  word{n}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let answer = |n: usize| {
-        let lines: String = (2..30).map(|line| format!("  Line {line}\n")).collect();
+        let lines = (2..30)
+            .map(|line| format!("  Line {line}\n"))
+            .collect::<Vec<_>>()
+            .concat();
         format!("\n● ({n}) Line 1\n{lines}")
     };
     let before = conversation(&format!("{}{}", &echo[200..], answer(1)));
