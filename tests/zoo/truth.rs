@@ -9,6 +9,9 @@ use super::{
     animals::{Animal, Trouble},
 };
 
+/// The rows of a screen that a conversation can have at least.
+const SCREEN: usize = 30;
+
 /// All prompts an agent got, each with what it answered, in order.
 pub struct History(BTreeMap<String, Vec<Option<String>>>);
 
@@ -60,6 +63,7 @@ pub struct Tally {
     doubled: usize,
     wrong: usize,
     odd: usize,
+    unread: usize,
     turns: usize,
 }
 
@@ -73,14 +77,15 @@ impl Tally {
             doubled: 0,
             wrong: 0,
             odd: 0,
+            unread: 0,
             turns: 0,
         }
     }
 
     pub fn header() -> String {
         format!(
-            "{:<16} {:<10} {:>7} {:>6} {:>6} {:>7} {:>6} {:>5}  ended by",
-            "misbehaviour", "evidence", "senders", "turns", "losses", "doubles", "wrong", "odd"
+            "{:<16} {:<10} {:>7} {:>6} {:>6} {:>7} {:>6} {:>5} {:>6}  ended by",
+            "misbehaviour", "evidence", "senders", "turns", "losses", "doubles", "wrong", "odd", "unread"
         )
     }
 
@@ -91,13 +96,14 @@ impl Tally {
             .map(|(name, count)| format!("{name} {count}"))
             .collect();
         format!(
-            "{} {:>6} {:>6} {:>7} {:>6} {:>5}  {}",
+            "{} {:>6} {:>6} {:>7} {:>6} {:>5} {:>6}  {}",
             self.label,
             self.turns,
             self.lost,
             self.doubled,
             self.wrong,
             self.odd,
+            self.unread,
             ends.join(", ")
         )
     }
@@ -151,6 +157,9 @@ impl Tally {
             if !self.may_end_so(turn) {
                 self.odd += 1;
                 faults.push(("did not end well".to_owned(), turn));
+            } else if turns.len() > 1 && is_unread(turn, answers) {
+                self.unread += 1;
+                left.next();
             } else if is_answered(turn)
                 && answers.len() >= ended
                 && !left.any(|answer| fits(turn, answer.as_deref()))
@@ -199,6 +208,17 @@ fn fits(turn: &Value, answer: Option<&str>) -> bool {
         Some(answer) => turn["state"] == "ended" && is_reply(turn, answer),
         None => turn["state"] == "failed",
     }
+}
+
+/// Whether llmux owns to not knowing the reply: an equal prompt's equal end may fill the screen, where nothing tells it from
+/// the one before.
+fn is_unread(turn: &Value, answers: &[Option<String>]) -> bool {
+    let fills = |answer: &Option<String>| {
+        answer
+            .as_ref()
+            .is_some_and(|answer| answer.lines().count() > SCREEN)
+    };
+    turn["state"] == "ended" && turn["reply"].is_null() && answers.iter().any(fills)
 }
 
 /// Whether the turn's reply is the agent's answer. Of a long one the screen may have kept the end only, and after a resize

@@ -22,7 +22,13 @@ pub(crate) fn print(turn: &Turn, json: bool, out: &mut Out<impl Write>) -> Resul
 
 /// The reply of a turn that ended well. What another turn left behind is no reply; `turn show` has it.
 pub(super) fn reply(turn: &Turn) -> Option<&str> {
-    let reply = turn.reply.as_ref().filter(|_| turn.state == TurnState::Ended)?;
+    if turn.state != TurnState::Ended {
+        return None;
+    }
+    let Some(reply) = &turn.reply else {
+        say("the turn has ended, but its reply can't be told from what stood on the screen before");
+        return None;
+    };
     if !reply.complete {
         say(&format!(
             "the reply may not be whole: only what the {} kept of it is known",
