@@ -45,7 +45,10 @@ pub(super) async fn create(
 /// daemon's, and an error would make its sender send it again.
 async fn begin(shared: &Shared, name: &str, request: TurnRequest, origin: Origin) -> Result<Turn, TurnFault> {
     let wait = request.wait;
-    let begun = shared.turns.begin(name, request, origin).await?;
+    let (turns, name) = (shared.turns.clone(), name.to_owned());
+    // To its end, even if the client goes away meanwhile: what is written down must also be queued.
+    let begin = tokio::spawn(async move { turns.begin(&name, request, origin).await });
+    let begun = begin.await.unwrap_or(Err(SessionError::ShuttingDown.into()))?;
     Ok(tokio::select! {
         turn = begun.reaches(wait) => turn,
         () = shared.leaving.cancelled() => begun.now(),

@@ -10,11 +10,11 @@ use llmux_protocol::api::{ActivityState, Dialog, Source};
 use tokio::time::Instant;
 
 use super::{
+    account::Account,
     composer::Wanted,
     conversation::{Anchor, Conversation},
     marker::Marker,
     picture::Picture,
-    report::News,
     submit::Accepted,
     view::Look,
 };
@@ -68,7 +68,7 @@ pub(super) struct Ending<'a> {
     rules: &'a Rules,
     marker: Option<&'a Marker>,
     wanted: Wanted,
-    heard: u64,
+    account: Account,
     /// The conversation before Enter.
     before: Arc<Conversation>,
     /// What stood behind an equal prompt's echo before Enter.
@@ -101,7 +101,7 @@ impl<'a> Ending<'a> {
             rules,
             marker,
             wanted,
-            heard: accepted.heard,
+            account: Account::since(accepted.heard),
             before: accepted.before.clone(),
             stale,
             size,
@@ -216,47 +216,16 @@ impl<'a> Ending<'a> {
 
     /// What the agent says itself.
     fn told(&mut self, picture: &Picture) -> Option<End> {
-        let mut working = false;
-        let mut said = None;
-        for report in picture.reports.since(self.heard) {
-            let how = match &report.news {
-                News::Working => {
-                    working = true;
-                    self.worked = true;
-                    continue;
-                }
-                // The end of the turn before, told late, stands before this one's beginning.
-                News::Accepted(Some(prompt)) if report.source == Source::Transcript => {
-                    if self.wanted.is_in(prompt) {
-                        said = None;
-                        working = true;
-                    }
-                    continue;
-                }
-                News::Done(_) => How::Done,
-                News::Idle if working => How::Done,
-                News::Failed(why) => How::Failed(why.clone()),
-                News::Interrupted => How::Interrupted,
-                _ => continue,
-            };
-            // Some say that it is over, and then that it went wrong.
-            let is_better = |said: &End| said.how != How::Done || said.told.is_some() || how == How::Done;
-            if said.as_ref().is_some_and(is_better) || report.source == Source::Transcript && !working {
-                continue;
-            }
-            let text = match &report.news {
-                News::Done(text) => text.clone(),
-                _ => None,
-            };
-            said = Some(End {
-                at: report.at,
-                source: report.source,
-                detail: report.detail.clone(),
-                how,
-                told: text.or_else(|| self.reply_told(picture)),
-            });
-        }
-        said
+        self.account.hear(&picture.reports, &self.wanted);
+        self.worked |= self.account.works;
+        let end = self.account.end.clone()?;
+        // A hook that only tells ends may tell the one of the turn before.
+        let is_doubtful =
+            end.source == Source::Hook && !picture.reports.hooks_tell_prompts() && picture.looks_busy();
+        (!is_doubtful).then(|| End {
+            told: self.account.reply.clone(),
+            ..end
+        })
     }
 
     /// Looks for signs of failure where an agent says no more than that it is over.
@@ -274,29 +243,14 @@ impl<'a> Ending<'a> {
     }
 
     /// The last message of this turn, if the agent has told one.
-    pub(super) fn reply_told(&self, picture: &Picture) -> Option<String> {
-        let mut ours = false;
-        let mut reply = None;
-        for report in picture.reports.since(self.heard) {
-            match &report.news {
-                News::Accepted(Some(prompt)) if report.source == Source::Transcript => {
-                    ours = self.wanted.is_in(prompt);
-                }
-                News::Reply(text) | News::Done(Some(text)) if ours || report.source == Source::Hook => {
-                    reply = Some(text.clone());
-                }
-                _ => {}
-            }
-        }
-        reply
+    pub(super) fn reply_told(&mut self, picture: &Picture) -> Option<String> {
+        self.account.hear(&picture.reports, &self.wanted);
+        self.account.reply.clone()
     }
 
     /// Whether the agent's transcript holds the prompt: then it will hold the answer.
-    pub(super) fn is_in_transcript(&self, picture: &Picture) -> bool {
-        picture.reports.since(self.heard).any(|report| {
-            report.source == Source::Transcript
-                && matches!(&report.news, News::Accepted(Some(prompt)) if self.wanted.is_in(prompt))
-        })
+    pub(super) fn is_in_transcript(&self) -> bool {
+        self.account.is_written()
     }
 
     /// Whether the agent shows behind the prompt that it failed or was interrupted.

@@ -23,6 +23,8 @@ pub(crate) enum TurnFault {
     WaitTimeout { id: String, ms: u64 },
     #[error("session {session:?} asks something: {}", .dialog.question)]
     Blocked { session: String, dialog: Box<Dialog> },
+    #[error("turn {id} is {}, but that can't be written down: the next daemon may take it for one to be typed", .state.as_str())]
+    Unwritten { id: String, state: TurnState },
     #[error("no dialog is open in session {0:?}")]
     NoDialog(String),
     #[error("another dialog is open by now: {}", .0.question)]
@@ -39,7 +41,7 @@ impl TurnFault {
         match self {
             Self::Session(error) => error.code(),
             Self::NotFound(_) => ErrorCode::TurnNotFound,
-            Self::Journal(_) => ErrorCode::State,
+            Self::Journal(_) | Self::Unwritten { .. } => ErrorCode::State,
             Self::QueueFull { .. } | Self::BadKey => ErrorCode::BadRequest,
             Self::Conflict { .. } => ErrorCode::TurnConflict,
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
@@ -58,6 +60,9 @@ impl TurnFault {
             Self::Journal(_) => {
                 Some("nothing was typed; see whether the disk is full or not writable".into())
             }
+            Self::Unwritten { .. } => Some(
+                "see whether the disk is full or not writable; it is tried again until it is written".into(),
+            ),
             Self::QueueFull { .. } => Some("wait for some of them to end, or cancel them".into()),
             Self::Conflict { .. } => Some("use another key for another prompt".into()),
             Self::BadKey => Some("use for example a UUID".into()),

@@ -11,12 +11,15 @@ use std::{
 use llmux_protocol::api::{Evidence, Origin, Source, Stages, Step, Turn, TurnRequest, TurnState, Typed};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{Entry, Journal, JournalError, time};
 
+/// How soon what could not be written is tried again, and how often at least.
+const PERSIST_AFTER: Duration = Duration::from_millis(100);
+const PERSIST_EVERY: Duration = Duration::from_secs(10);
 /// How many characters of a prompt's first line identify it for a person.
 const HEAD_CHARS: usize = 80;
 
@@ -36,6 +39,8 @@ pub(crate) struct Live {
     growing: watch::Sender<String>,
     cancel: CancellationToken,
     leave_running: AtomicBool,
+    /// Whether the journal lacks its last change.
+    unwritten: AtomicBool,
     /// When it was picked up from the journal: it was submitted by a daemon before.
     pub(super) resumed: bool,
 }
@@ -94,13 +99,14 @@ impl Live {
             request,
             text,
             program,
-            queued: Instant::now(),
+            queued: queued_at(&turn.id),
             journal,
             turn: watch::Sender::new(turn),
             changing: tokio::sync::Mutex::default(),
             growing: watch::Sender::new(String::new()),
             cancel: CancellationToken::new(),
             leave_running: AtomicBool::new(false),
+            unwritten: AtomicBool::new(false),
             resumed,
         })
     }
@@ -152,14 +158,49 @@ impl Live {
             return Ok(());
         }
         change(&mut turn);
-        let entry = Entry {
-            turn: turn.clone(),
+        let named = turn.session.clone();
+        let mut written = self.journal.put(self.entry(turn.clone())).await;
+        // Renamed meanwhile: the name is the newer one's, and what was just written may have the older.
+        self.unwritten.store(written.is_err(), Ordering::Relaxed);
+        self.turn.send_modify(|now| {
+            turn.session.clone_from(&now.session);
+            *now = turn;
+        });
+        let turn = self.now();
+        if turn.session != named && written.is_ok() {
+            written = self.journal.put(self.entry(turn)).await;
+            self.unwritten.store(written.is_err(), Ordering::Relaxed);
+        }
+        written
+    }
+
+    fn entry(&self, turn: Turn) -> Entry {
+        Entry {
+            turn,
             request: self.request.clone(),
             pane: self.program.clone(),
-        };
-        let written = self.journal.put(entry).await;
-        self.turn.send_replace(turn);
-        written
+        }
+    }
+
+    /// Whether the journal lacks its last change: the next daemon would not know of it.
+    pub(super) fn is_unwritten(&self) -> bool {
+        self.unwritten.load(Ordering::Relaxed)
+    }
+
+    /// Writes its end down, however often that has to be tried.
+    pub(super) async fn persist(&self) {
+        let mut pause = PERSIST_AFTER;
+        while self.is_unwritten() {
+            sleep(pause).await;
+            pause = (pause * 2).min(PERSIST_EVERY);
+            let written = self.journal.put(self.entry(self.now())).await;
+            self.unwritten.store(written.is_err(), Ordering::Relaxed);
+        }
+    }
+
+    /// Ends it as far as this daemon knows: it was never written down.
+    pub(super) fn forget(&self) {
+        self.turn.send_modify(|turn| turn.state = TurnState::Refused);
     }
 
     /// [`Live::change`] where nothing depends on the journal.
@@ -265,6 +306,19 @@ fn new_id() -> String {
     format!("{:014x}{:04x}", *last, std::process::id() & 0xffff)
 }
 
+/// The moment of an id, which may be one before this daemon.
+fn queued_at(id: &str) -> Instant {
+    let now = Instant::now();
+    let millis = id
+        .get(..14)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let at = millis.map(|millis| UNIX_EPOCH + Duration::from_millis(millis >> 10));
+    let since = at.and_then(|at| SystemTime::now().duration_since(at).ok());
+    // An id borrows from the next millisecond, and has no fractions of one.
+    let since = since.filter(|since| *since > Duration::from_millis(5));
+    since.and_then(|since| now.checked_sub(since)).unwrap_or(now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +328,15 @@ mod tests {
         let ids: Vec<String> = (0..5000).map(|_| new_id()).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(ids.iter().all(|id| id.len() == 18));
+    }
+
+    #[test]
+    fn an_id_holds_the_moment_it_was_made() {
+        let age = |id: &str| queued_at(id).elapsed().as_secs();
+        assert_eq!(age(&new_id()), 0);
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        assert_eq!(age(&format!("{:014x}0000", (millis - 90_000) << 10)), 90);
+        assert_eq!((age("x"), age("日本日本日")), (0, 0));
     }
 
     #[test]

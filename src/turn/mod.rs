@@ -4,6 +4,7 @@
 //! one turn at a time. What a turn is stands in the journal before it happens: a daemon that is killed leaves no turn
 //! that the next one could type twice.
 
+mod account;
 mod answer;
 mod composer;
 mod conversation;
@@ -164,7 +165,14 @@ impl Turns {
         live.cancel(how.leave_running);
         let mut turns = live.follow();
         let waited = turns.wait_for(|turn| turn.state.is_final()).await;
-        Ok(waited.map_or_else(|_| live.now(), |turn| turn.clone()))
+        let turn = waited.map_or_else(|_| live.now(), |turn| turn.clone());
+        if live.is_unwritten() {
+            return Err(TurnFault::Unwritten {
+                id: turn.id,
+                state: turn.state,
+            });
+        }
+        Ok(turn)
     }
 
     /// What a session is believed to do, and why.

@@ -51,11 +51,18 @@ pub(super) enum News {
 pub(super) struct Reports {
     kept: VecDeque<Report>,
     last: u64,
+    hooks_tell_prompts: bool,
 }
 
 impl Reports {
     pub(super) fn add(&mut self, at: Instant, source: Source, news: News, detail: impl Into<String>) {
         self.last += 1;
+        self.hooks_tell_prompts |= source == Source::Hook && matches!(news, News::Accepted(_));
+        if news == News::Note {
+            // One is enough: there may be many, and what else was said must not go for them.
+            self.kept
+                .retain(|report| report.source != source || report.news != News::Note);
+        }
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
@@ -66,6 +73,11 @@ impl Reports {
             news,
             detail: detail.into(),
         });
+    }
+
+    /// Whether hooks of this program have ever told that it took a prompt.
+    pub(super) fn hooks_tell_prompts(&self) -> bool {
+        self.hooks_tell_prompts
     }
 
     /// The number of the last one.

@@ -54,6 +54,22 @@ pub(crate) struct Setting {
     pub(crate) max_hold: Duration,
 }
 
+/// What waits.
+#[derive(Default)]
+struct Queue {
+    turns: VecDeque<Arc<Live>>,
+    /// The program has ended: nobody would take what comes now.
+    closed: bool,
+}
+
+/// Why a turn can't wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    Full,
+    /// The program has ended.
+    Gone,
+}
+
 /// The place where a program takes its turns.
 pub(crate) struct Seat {
     name: Mutex<String>,
@@ -62,7 +78,7 @@ pub(crate) struct Seat {
     pub(super) setting: Arc<Setting>,
     typing: Arc<RwLock<()>>,
     marker: Option<Marker>,
-    queue: Mutex<VecDeque<Arc<Live>>>,
+    queue: Mutex<Queue>,
     /// The turn that was taken last.
     current: Mutex<Option<Arc<Live>>>,
     arrived: Notify,
@@ -139,7 +155,7 @@ impl Seat {
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        lock(&self.queue).len()
+        lock(&self.queue).turns.len()
     }
 
     /// Follows how many init prompts have not ended.
@@ -147,31 +163,35 @@ impl Seat {
         self.init.subscribe()
     }
 
-    /// Puts a turn into the queue; false if that is full.
-    pub(super) fn enqueue(&self, live: Arc<Live>) -> bool {
+    /// Puts a turn into the queue.
+    pub(super) fn enqueue(&self, live: Arc<Live>) -> Result<(), NoPlace> {
         let mut queue = lock(&self.queue);
-        if queue.len() >= MOST_QUEUED {
-            return false;
+        if queue.closed {
+            return Err(NoPlace::Gone);
+        }
+        if queue.turns.len() >= MOST_QUEUED {
+            return Err(NoPlace::Full);
         }
         let works = lock(&self.current)
             .as_ref()
             .is_some_and(|current| !current.state().is_final());
-        let ahead = queue.len() + usize::from(works);
+        let ahead = queue.turns.len() + usize::from(works);
         if is_init(&live) {
             self.init.send_modify(|pending| *pending += 1);
         }
         live.place((ahead > 0).then(|| u32::try_from(ahead).unwrap_or(u32::MAX)));
-        queue.push_back(live);
+        queue.turns.push_back(live);
         drop(queue);
         self.arrived.notify_one();
-        true
+        Ok(())
     }
 
     /// Takes a turn out of the queue; says whether it was there.
     pub(super) fn unqueue(&self, live: &Arc<Live>) -> bool {
         let mut queue = lock(&self.queue);
-        let place = queue.iter().position(|waiting| Arc::ptr_eq(waiting, live));
-        let was_there = place.and_then(|place| queue.remove(place)).is_some();
+        let turns = &mut queue.turns;
+        let place = turns.iter().position(|waiting| Arc::ptr_eq(waiting, live));
+        let was_there = place.and_then(|place| turns.remove(place)).is_some();
         if was_there && is_init(live) {
             self.init
                 .send_modify(|pending| *pending = pending.saturating_sub(1));
@@ -206,9 +226,12 @@ impl Seat {
     fn next(&self) -> Option<Arc<Live>> {
         let passes_init = self.passes_init();
         let mut queue = lock(&self.queue);
-        let place = queue.iter().position(|live| !(passes_init && is_init(live)))?;
-        let live = queue.remove(place)?;
-        for (index, waiting) in queue.iter().enumerate() {
+        let place = queue
+            .turns
+            .iter()
+            .position(|live| !(passes_init && is_init(live)))?;
+        let live = queue.turns.remove(place)?;
+        for (index, waiting) in queue.turns.iter().enumerate() {
             waiting.place(Some(u32::try_from(index + 1).unwrap_or(u32::MAX)));
         }
         *lock(&self.current) = Some(live.clone());
@@ -217,8 +240,11 @@ impl Seat {
         Some(live)
     }
 
+    /// Takes all that waits, and lets nothing more come.
     fn drain(&self) -> VecDeque<Arc<Live>> {
-        std::mem::take(&mut *lock(&self.queue))
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        std::mem::take(&mut queue.turns)
     }
 
     /// Takes one turn to its end.
@@ -404,7 +430,7 @@ impl Seat {
     async fn end(&self, live: &Arc<Live>, ending: &mut Ending<'_>, end: End, picture: Arc<Picture>) {
         let (told, picture) = match end.told.clone() {
             Some(told) => (Some(told), picture),
-            None if end.how == How::Done && ending.is_in_transcript(&picture) => {
+            None if end.how == How::Done && ending.is_in_transcript() => {
                 (self.written(ending).await, self.oracle.last())
             }
             None => (None, picture),
@@ -451,7 +477,7 @@ impl Seat {
     }
 
     /// Waits a little for the answer in the transcript.
-    async fn written(&self, ending: &Ending<'_>) -> Option<String> {
+    async fn written(&self, ending: &mut Ending<'_>) -> Option<String> {
         let mut pictures = self.oracle.pictures();
         let look = |picture: &Arc<Picture>| match ending.reply_told(picture) {
             Some(told) => Look::Found(told),

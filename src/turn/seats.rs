@@ -14,7 +14,7 @@ use super::{
     live::Live,
     oracle::Oracle,
     over::Over,
-    seat::{self, Seat, Setting},
+    seat::{self, NoPlace, Seat, Setting},
 };
 use tokio::sync::RwLock;
 
@@ -104,6 +104,10 @@ impl Seats {
                 id: entry.turn.id,
             });
         }
+        // Nothing was typed: to try again is what the key is for.
+        if matches!(entry.turn.state, TurnState::Refused | TurnState::Unsubmitted) {
+            return Ok(None);
+        }
         Ok(Some(
             self.live(&entry.turn.id).map_or(entry.turn, |live| live.now()),
         ))
@@ -127,20 +131,30 @@ impl Seats {
     ) -> Result<Arc<Live>, TurnFault> {
         let now = request.now;
         let live = self.new_live(seat, request, text, origin);
-        live.change(|_| ()).await?;
+        // Known before it is written down: whoever renames its session meanwhile must find it.
         self.keep(&live);
-        if now {
-            let (seat, live) = (seat.clone(), live.clone());
-            tokio::spawn(async move { seat.take(&live).await });
-        } else if !seat.enqueue(live.clone()) {
-            seat::finish(
-                &live,
-                Over::new(TurnState::Refused, "queue_full", "too many turns wait already"),
-            )
-            .await;
-            return Err(TurnFault::QueueFull { session: seat.name() });
+        live.rename(&live.now().session, &seat.name());
+        if let Err(error) = live.change(|_| ()).await {
+            live.forget();
+            return Err(error.into());
         }
-        Ok(live)
+        if now {
+            let (seat, its) = (seat.clone(), live.clone());
+            tokio::spawn(async move { seat.take(&its).await });
+            return Ok(live);
+        }
+        match seat.enqueue(live.clone()) {
+            Ok(()) => Ok(live),
+            Err(NoPlace::Full) => {
+                let over = Over::new(TurnState::Refused, "queue_full", "too many turns wait already");
+                seat::finish(&live, over).await;
+                Err(TurnFault::QueueFull { session: seat.name() })
+            }
+            Err(NoPlace::Gone) => {
+                seat::finish(&live, Over::gone()).await;
+                Ok(live)
+            }
+        }
     }
 
     fn new_live(&self, seat: &Seat, request: TurnRequest, text: Vec<u8>, origin: Origin) -> Arc<Live> {
@@ -182,6 +196,8 @@ impl Seats {
                 }
                 let _ = turns.wait_for(|turn| turn.state.is_final()).await;
             }
+            // Until it is written down, the journal would tell of a turn that is not over.
+            live.persist().await;
             lock(&seats.lives).remove(&id);
         });
     }
@@ -249,10 +265,17 @@ impl Follower for Arc<Seats> {
             let text = prompt_bytes(&entry.request.prompt).unwrap_or_default();
             let live = Live::resume(entry, text, self.journal.clone());
             self.keep(&live);
-            seat.enqueue(live);
+            if seat.enqueue(live.clone()).is_err() {
+                tokio::spawn(async move { seat::finish(&live, Over::gone()).await });
+            }
         }
         lock(&self.by_name).insert(name.to_owned(), seat.clone());
-        tokio::spawn(seat.run());
+        let seats = self.clone();
+        tokio::spawn(async move {
+            seat.clone().run().await;
+            // Whoever started the session again has another.
+            lock(&seats.by_name).retain(|_, other| !Arc::ptr_eq(other, &seat));
+        });
     }
 
     fn started(&self, name: &str, init: bool) {
@@ -270,7 +293,11 @@ impl Follower for Arc<Seats> {
             // Queued before anybody is told that the session has started: nothing comes before them.
             let live = self.new_live(&seat, TurnRequest::new(prompt), text, Origin::Init);
             self.keep(&live);
-            seat.enqueue(live.clone());
+            // A program that is gone already needs none.
+            if seat.enqueue(live.clone()).is_err() {
+                live.forget();
+                return;
+            }
             tokio::spawn(async move { live.note(|_| ()).await });
         }
     }

@@ -219,13 +219,20 @@ fn a_growing_reply_is_streamed_once() {
 fn a_hook_of_the_agent_ends_the_turn_with_its_last_message() {
     let lab = Lab::new();
     demo(&lab, "d", "");
+    let hook = |event: &str, more: &str| {
+        let payload = format!(r#"{{"hook_event_name":"{event}"{more}}}"#);
+        lab.sh(&format!("LLMUX_SESSION=d {LLMUX} hook {event} '{payload}'"))
+            .ok()
+    };
+    let state = || lab.llmux(["session", "turns", "d", "--json"]).json()[0]["state"].clone();
+    assert_eq!(hook("UserPromptSubmit", ""), "");
     let waiting = lab.spawn(["session", "prompt", "d", "[[hang]]", "--wait", "--json"]);
-    until("it runs", || {
-        lab.llmux(["session", "turns", "d", "--json"]).json()[0]["state"] == "running"
-    });
-    let payload = r#"{"hook_event_name":"Stop","last_assistant_message":"all done"}"#;
-    let hook = format!("LLMUX_SESSION=d {LLMUX} hook Stop '{payload}'");
-    assert_eq!(lab.sh(&hook).ok(), "");
+    until("it runs", || state() == "running");
+    // The turn before ends late: this one's beginning was not told yet.
+    hook("Stop", r#","last_assistant_message":"old""#);
+    assert_eq!(state(), "running");
+    hook("UserPromptSubmit", "");
+    hook("Stop", r#","last_assistant_message":"all done""#);
     let turn = Run::from(waiting.wait_with_output().unwrap()).json();
     assert_eq!(
         (&turn["reply"]["text"], &turn["reply"]["source"]),

@@ -21,9 +21,9 @@ impl Seat {
     /// Puts an init prompt back into its place: `over` says what is in its way.
     pub(super) async fn put_off(&self, live: &Arc<Live>, over: &Over) {
         let why = over.error.as_ref().map_or("", |error| &error.message);
+        // Not what stands there: it may be a secret.
         tracing::warn!(
             session = self.name(),
-            why,
             "the init prompts wait until the composer is free"
         );
         live.note(|turn| {
@@ -33,7 +33,7 @@ impl Seat {
         })
         .await;
         self.put_off.store(true, Ordering::Relaxed);
-        lock(&self.queue).push_front(live.clone());
+        lock(&self.queue).turns.push_front(live.clone());
         // The session takes other prompts: nobody has to wait for these.
         self.init.send_replace(0);
     }
@@ -48,7 +48,7 @@ impl Seat {
 
     /// Waits until init prompts that were put off can be typed. Cancel safe.
     pub(super) async fn freed(&self) {
-        let waits = lock(&self.queue).iter().any(|live| is_init(live));
+        let waits = lock(&self.queue).turns.iter().any(|live| is_init(live));
         if !waits {
             return pending().await;
         }

@@ -1,0 +1,182 @@
+//! What an agent says of one turn: its end, its answer, each report heard once.
+
+use llmux_protocol::api::Source;
+
+use super::{
+    composer::Wanted,
+    ending::{End, How},
+    report::{News, Report, Reports},
+};
+
+/// Where the transcript is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Written {
+    /// This prompt is not there.
+    #[default]
+    No,
+    /// It is the last one there.
+    Last,
+    /// Others have come behind it.
+    Before,
+}
+
+/// Listens to what is reported from one turn's submission on.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    /// The last report that was heard.
+    heard: u64,
+    /// It was told that it works, on this prompt as far as that is known.
+    pub(super) works: bool,
+    /// Its hooks told that it took a prompt.
+    began: bool,
+    written: Written,
+    /// The last message of this turn.
+    pub(super) reply: Option<String>,
+    pub(super) end: Option<End>,
+}
+
+impl Account {
+    /// Listens from the report `heard` on.
+    pub(super) fn since(heard: u64) -> Self {
+        Self {
+            heard,
+            ..Self::default()
+        }
+    }
+
+    /// Hears what is new.
+    pub(super) fn hear(&mut self, reports: &Reports, wanted: &Wanted) {
+        for report in reports.since(self.heard) {
+            // An end that was told before the prompt of this turn is the one of the turn before, told late.
+            let is_late = report.source == Source::Hook && reports.hooks_tell_prompts() && !self.began;
+            self.heard = report.number;
+            match &report.news {
+                News::Working => self.works = true,
+                News::Accepted(prompt) => self.begins(report.source, prompt.as_deref(), wanted),
+                News::Reply(text) if self.written == Written::Last => self.reply = Some(text.clone()),
+                News::Done(text) if !is_late => {
+                    let is_its = match self.written {
+                        Written::No => report.source == Source::Hook,
+                        Written::Last => report.source != Source::Hook || self.reply.is_none(),
+                        Written::Before => false,
+                    };
+                    if is_its && text.is_some() {
+                        self.reply.clone_from(text);
+                    }
+                    self.ends(report, How::Done);
+                }
+                News::Idle if self.works => self.ends(report, How::Done),
+                News::Failed(why) if !is_late => self.ends(report, How::Failed(why.clone())),
+                News::Interrupted if !is_late => self.ends(report, How::Interrupted),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the transcript holds this prompt: then it will hold the answer.
+    pub(super) fn is_written(&self) -> bool {
+        self.written != Written::No
+    }
+
+    fn begins(&mut self, source: Source, prompt: Option<&str>, wanted: &Wanted) {
+        match (source, prompt) {
+            (Source::Transcript, Some(prompt)) => {
+                if wanted.is_in(prompt) {
+                    (self.works, self.written, self.end, self.reply) = (true, Written::Last, None, None);
+                } else if self.written == Written::Last {
+                    self.written = Written::Before;
+                }
+            }
+            (Source::Hook, _) if !self.began => {
+                self.began = true;
+                self.end.take_if(|end| end.source == Source::Hook);
+            }
+            _ => {}
+        }
+    }
+
+    fn ends(&mut self, report: &Report, how: How) {
+        // Some say that it is over, and then that it went wrong; a hook's last word is the latest one's.
+        let is_better = |known: &End| {
+            known.how == How::Done && how != How::Done
+                || known.source == Source::Hook && report.source == Source::Hook
+        };
+        if self.end.as_ref().is_some_and(|known| !is_better(known))
+            || report.source == Source::Transcript && !self.works
+        {
+            return;
+        }
+        self.end = Some(End {
+            at: report.at,
+            source: report.source,
+            detail: report.detail.clone(),
+            how,
+            told: None,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn heard(said: &[(Source, News)]) -> Account {
+        let mut reports = Reports::default();
+        for (source, news) in said {
+            reports.add(Instant::now(), *source, news.clone(), "");
+        }
+        let mut account = Account::since(0);
+        account.hear(&reports, &Wanted::new(b"the prompt"));
+        account
+    }
+
+    fn took(prompt: &str) -> News {
+        News::Accepted(Some(prompt.to_owned()))
+    }
+
+    fn done(text: &str) -> News {
+        News::Done(Some(text.to_owned()))
+    }
+
+    #[test]
+    fn the_late_end_of_the_turn_before_is_not_this_ones() {
+        use Source::{Hook, Transcript};
+        let late = heard(&[(Hook, done("old"))]);
+        assert!(late.end.is_some(), "nothing else tells whose it is");
+        let began = heard(&[(Hook, done("old")), (Hook, took("the prompt"))]);
+        assert_eq!((began.end, began.reply.as_deref()), (None, None));
+        let ended = heard(&[
+            (Hook, done("old")),
+            (Hook, took("the prompt")),
+            (Hook, done("new")),
+        ]);
+        assert_eq!(ended.reply.as_deref(), Some("new"));
+        assert!(ended.end.is_some());
+        let written = [(Transcript, done("old")), (Transcript, took("the prompt"))];
+        assert!(heard(&written).end.is_none());
+    }
+
+    #[test]
+    fn the_transcript_has_the_last_word_on_the_answer() {
+        use Source::{Hook, Transcript};
+        let said = [
+            (Transcript, took("the prompt")),
+            (Transcript, News::Reply("new".to_owned())),
+            (Hook, done("old")),
+        ];
+        assert_eq!(heard(&said).reply.as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn however_much_is_said_nothing_of_the_turn_is_forgotten() {
+        let (mut account, mut reports) = (Account::since(0), Reports::default());
+        reports.add(Instant::now(), Source::Transcript, took("the prompt"), "");
+        for _ in 0..500 {
+            reports.add(Instant::now(), Source::Status, News::Working, "");
+            account.hear(&reports, &Wanted::new(b"the prompt"));
+        }
+        assert!(account.is_written() && account.works);
+    }
+}
