@@ -6,15 +6,12 @@ use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
 use super::{
-    BadRule, CommandLineError, Overrides, ProgramSearch, Rules,
+    BadRule, Overrides, Rules,
     data::{self, Row, SubmitRow},
-    split,
-    transcript::{Format, chooses_conversation},
+    launch::program_name,
+    transcript::Format,
 };
-use crate::{
-    config::{AgentConfig, Environment},
-    nearest::near,
-};
+use crate::{config::AgentConfig, nearest::near};
 
 /// How long at most to wait for the echo of a paste before Enter, where the catalog does not say.
 const DEFAULT_SETTLE_MS: u64 = 150;
@@ -41,6 +38,8 @@ pub struct Agent {
     pub display_name: String,
     /// The program, with words before the flags if need be; for a builtin, its name.
     pub cmd: String,
+    /// Where its program is if not on `PATH`, below the user's data directory; `*` as the name is the newest version.
+    pub elsewhere: Option<String>,
     /// The flags it is started with unless a session replaces them.
     pub flags: String,
     /// Environment set for it, below what a session sets.
@@ -197,6 +196,7 @@ impl Agent {
             key: key.to_owned(),
             display_name: key.to_owned(),
             cmd: String::new(),
+            elsewhere: None,
             flags: String::new(),
             env: BTreeMap::new(),
             rules: Rules::default(),
@@ -219,8 +219,9 @@ impl Agent {
     fn apply(&mut self, row: Row) {
         if let Some(cmd) = row.cmd {
             if self.builtin.is_some() || program_name(&cmd) != program_name(&self.cmd) {
-                // Another program may refuse the flag.
+                // Another program may refuse the flag, and is somewhere else.
                 self.session_id_flag = None;
+                self.elsewhere = None;
             }
             self.cmd = cmd;
             self.builtin = None;
@@ -230,6 +231,7 @@ impl Agent {
             self.builtin = Some(builtin);
         }
         set(&mut self.display_name, row.display_name);
+        self.elsewhere = row.elsewhere.or(self.elsewhere.take());
         set(&mut self.flags, row.flags);
         self.env.extend(row.env);
         self.rules.overlay(row.rules);
@@ -244,53 +246,6 @@ impl Agent {
         set(&mut self.models, row.models);
         set(&mut self.install_hint, row.install_hint);
         set(&mut self.docs_url, row.docs_url);
-    }
-
-    /// The words to execute: the command's, then those of `flags`, or of the agent's own flags if none are given.
-    ///
-    /// A leading `~/` of the program is the home directory; nothing else is expanded.
-    pub fn argv(&self, flags: Option<&str>, env: &Environment) -> Result<Vec<String>, CommandLineError> {
-        let mut argv = self.program(env)?;
-        argv.extend(split(flags.unwrap_or(&self.flags))?);
-        Ok(argv)
-    }
-
-    /// The flag that gives the conversation of a command line an id, unless the line chooses one itself.
-    #[must_use]
-    pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {
-        let flag = self.session_id_flag.as_deref()?;
-        (!chooses_conversation(argv, flag)).then_some(flag)
-    }
-
-    fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {
-        match self.builtin {
-            Some(Builtin::Demo) => Ok(vec![
-                env.exe().to_string_lossy().into_owned(),
-                "demo-agent".to_owned(),
-            ]),
-            Some(Builtin::Shell) => Ok(vec![env.text("SHELL").unwrap_or("/bin/sh").to_owned()]),
-            None => {
-                let mut words = split(&self.cmd)?;
-                let program = words
-                    .first_mut()
-                    .filter(|word| !word.is_empty())
-                    .ok_or(CommandLineError::Empty)?;
-                if let Some(rest) = program.strip_prefix("~/") {
-                    *program = env.home().join(rest).to_string_lossy().into_owned();
-                }
-                Ok(words)
-            }
-        }
-    }
-
-    /// Whether it can be started here.
-    #[must_use]
-    pub fn installed(&self, search: &ProgramSearch, env: &Environment) -> bool {
-        if self.builtin == Some(Builtin::Demo) {
-            return true;
-        }
-        let program = self.program(env).ok().and_then(|words| search.find(&words[0]));
-        program.is_some() || (self.key == "claude" && self.cmd == "claude" && search.has_claude_versions())
     }
 
     /// The agent as the API shows it.
@@ -332,12 +287,6 @@ fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
-}
-
-/// The file name of a command's program.
-fn program_name(cmd: &str) -> Option<String> {
-    let words = split(cmd).ok()?;
-    words.first()?.rsplit('/').next().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(super) struct Row {
     pub(super) display_name: Option<String>,
     pub(super) cmd: Option<String>,
     pub(super) builtin: Option<Builtin>,
+    pub(super) elsewhere: Option<String>,
     pub(super) flags: Option<String>,
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,

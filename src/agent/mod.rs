@@ -10,6 +10,7 @@ mod data;
 mod detect;
 pub mod dialog;
 mod keys;
+mod launch;
 mod rule;
 mod rules;
 pub mod transcript;

@@ -76,6 +76,7 @@ pub(crate) struct Sessions(Arc<Inner>);
 struct Inner {
     tmux: Tmux,
     catalog: Catalog,
+    programs: ProgramSearch,
     setting: Setting,
     follower: Arc<dyn Follower>,
     records: Records,
@@ -123,6 +124,7 @@ impl Sessions {
         let sessions = Self(Arc::new(Inner {
             tmux,
             catalog,
+            programs: ProgramSearch::new(&setting.environment),
             setting,
             follower,
             records: Records::new(registry),
@@ -143,11 +145,11 @@ impl Sessions {
     /// All agents as the API shows them.
     pub(crate) fn agents(&self) -> Vec<AgentView> {
         let environment = &self.0.setting.environment;
-        let search = ProgramSearch::new(environment);
+        let search = self.0.programs.refreshed();
         self.0
             .catalog
             .all()
-            .map(|agent| agent.view(agent.installed(&search, environment)))
+            .map(|agent| agent.view(agent.installed(search, environment)))
             .collect()
     }
 

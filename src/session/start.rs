@@ -17,7 +17,7 @@ use super::{
     tree::Process,
 };
 use crate::{
-    agent::{Agent, ProgramSearch, transcript::random_id},
+    agent::{Agent, transcript::random_id},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -130,7 +130,7 @@ impl Sessions {
         let environment = &self.0.setting.environment;
         let agent = self.agent(&record.agent)?;
         agent.argv(record.flags.as_deref(), environment)?;
-        if !agent.installed(&ProgramSearch::new(environment), environment) {
+        if !agent.installed(self.0.programs.refreshed(), environment) {
             return Err(SessionError::NotInstalled {
                 key: agent.key.clone(),
                 hint: agent.install_hint.clone(),
@@ -215,6 +215,9 @@ impl Sessions {
         let mut program = agent.argv(record.flags.as_deref(), environment)?;
         if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
             program.extend([flag.to_owned(), id.clone()]);
+        }
+        if let Some(file) = agent.stand_in(&program, &self.0.programs) {
+            program[0] = file.to_string_lossy().into_owned();
         }
         let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
         argv.extend(["run", "--key", key, "--cwd", &record.cwd, "--"].map(str::to_owned));

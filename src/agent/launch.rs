@@ -1,0 +1,75 @@
+//! What starts an agent: its command line, and where its program is.
+
+use std::path::PathBuf;
+
+use super::{Agent, Builtin, CommandLineError, ProgramSearch, split, transcript::chooses_conversation};
+use crate::config::Environment;
+
+impl Agent {
+    /// The words to execute: the command's, then those of `flags`, or of the agent's own flags if none are given.
+    ///
+    /// A leading `~/` of the program is the home directory; nothing else is expanded.
+    pub fn argv(&self, flags: Option<&str>, env: &Environment) -> Result<Vec<String>, CommandLineError> {
+        let mut argv = self.program(env)?;
+        argv.extend(split(flags.unwrap_or(&self.flags))?);
+        Ok(argv)
+    }
+
+    /// The flag that gives the conversation of a command line an id, unless the line chooses one itself.
+    #[must_use]
+    pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {
+        let flag = self.session_id_flag.as_deref()?;
+        (!chooses_conversation(argv, flag)).then_some(flag)
+    }
+
+    fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {
+        match self.builtin {
+            Some(Builtin::Demo) => Ok(vec![
+                env.exe().to_string_lossy().into_owned(),
+                "demo-agent".to_owned(),
+            ]),
+            Some(Builtin::Shell) => Ok(vec![env.text("SHELL").unwrap_or("/bin/sh").to_owned()]),
+            None => {
+                let mut words = split(&self.cmd)?;
+                let program = words
+                    .first_mut()
+                    .filter(|word| !word.is_empty())
+                    .ok_or(CommandLineError::Empty)?;
+                if let Some(rest) = program.strip_prefix("~/") {
+                    *program = env.home().join(rest).to_string_lossy().into_owned();
+                }
+                Ok(words)
+            }
+        }
+    }
+
+    /// Whether it can be started here.
+    #[must_use]
+    pub fn installed(&self, search: &ProgramSearch, env: &Environment) -> bool {
+        if self.builtin == Some(Builtin::Demo) {
+            return true;
+        }
+        let Ok(words) = self.program(env) else {
+            return false;
+        };
+        search.find(&words[0]).is_some() || self.stand_in(&words, search).is_some()
+    }
+
+    /// The file to execute instead of the first of these words, if `PATH` lacks that program and its own installer has
+    /// put it somewhere else.
+    #[must_use]
+    pub fn stand_in(&self, argv: &[String], search: &ProgramSearch) -> Option<PathBuf> {
+        let program = argv.first().filter(|word| !word.contains('/'))?;
+        let elsewhere = self.elsewhere.as_deref()?;
+        if search.find(program).is_some() {
+            return None;
+        }
+        search.find_elsewhere(elsewhere)
+    }
+}
+
+/// The file name of a command's program.
+pub(super) fn program_name(cmd: &str) -> Option<String> {
+    let words = split(cmd).ok()?;
+    words.first()?.rsplit('/').next().map(str::to_owned)
+}
