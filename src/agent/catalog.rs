@@ -10,6 +10,7 @@ use super::{
     data::{self, Row, SubmitRow},
     launch::program_name,
     transcript::Format,
+    trust::TrustFile,
 };
 use crate::{config::AgentConfig, nearest::near};
 
@@ -42,6 +43,12 @@ pub struct Agent {
     pub elsewhere: Option<String>,
     /// The flags it is started with unless a session replaces them.
     pub flags: String,
+    /// The flags, each of one word or two, that start it without its own guards.
+    pub danger_flags: Vec<String>,
+    /// How it remembers which folders it may trust, if that is known.
+    pub trust_file: Option<TrustFile>,
+    /// Whether its files may be changed before it starts.
+    pub pre_spawn: bool,
     /// Environment set for it, below what a session sets.
     pub env: BTreeMap<String, String>,
     /// How its terminal is read.
@@ -198,6 +205,9 @@ impl Agent {
             cmd: String::new(),
             elsewhere: None,
             flags: String::new(),
+            danger_flags: Vec::new(),
+            trust_file: None,
+            pre_spawn: true,
             env: BTreeMap::new(),
             rules: Rules::default(),
             submit: Submit::default(),
@@ -233,6 +243,11 @@ impl Agent {
         set(&mut self.display_name, row.display_name);
         self.elsewhere = row.elsewhere.or(self.elsewhere.take());
         set(&mut self.flags, row.flags);
+        if !row.danger_flags.is_empty() {
+            self.danger_flags = row.danger_flags;
+        }
+        self.trust_file = row.trust_file.or(self.trust_file);
+        set(&mut self.pre_spawn, row.pre_spawn);
         self.env.extend(row.env);
         self.rules.overlay(row.rules);
         self.submit.overlay(row.submit);

@@ -268,3 +268,34 @@ cmd = 'mine --fast'
     );
     assert!(catalog.warnings().is_empty());
 }
+
+#[test]
+fn only_a_flag_that_takes_the_guards_away_makes_a_folder_trusted() {
+    let catalog = catalog();
+    let trusts = |key: &str, flags| {
+        let agent = catalog.find(key).unwrap();
+        agent
+            .trusts(&agent.argv(flags, &environment()).unwrap())
+            .is_some()
+    };
+    for key in ["claude", "codex", "gemini", "qwen", "copilot"] {
+        assert!(trusts(key, None) && !trusts(key, Some("")), "{key}");
+    }
+    assert!(!trusts("demo", None) && !trusts("aider", None));
+    assert!(trusts("claude", Some("-c --permission-mode bypassPermissions")));
+    assert!(trusts("gemini", Some("--approval-mode=yolo")));
+    for flags in [
+        "--permission-mode plan",
+        "bypassPermissions",
+        "-- --dangerously-skip-permissions",
+    ] {
+        assert!(!trusts("claude", Some(flags)), "{flags}");
+    }
+    let change = AgentConfig {
+        pre_spawn: Some(false),
+        ..AgentConfig::default()
+    };
+    let catalog = changed("claude", change).unwrap();
+    let agent = catalog.find("claude").unwrap();
+    assert_eq!(agent.trusts(&agent.argv(None, &environment()).unwrap()), None);
+}

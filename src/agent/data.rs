@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Builtin, Rules, keys::Keys, rule::Rule, transcript::Format};
+use super::{Builtin, Rules, keys::Keys, rule::Rule, transcript::Format, trust::TrustFile};
 use crate::config::AgentConfig;
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
@@ -32,6 +32,11 @@ pub(super) struct Row {
     pub(super) builtin: Option<Builtin>,
     pub(super) elsewhere: Option<String>,
     pub(super) flags: Option<String>,
+    #[serde(default)]
+    pub(super) danger_flags: Vec<String>,
+    pub(super) trust_file: Option<TrustFile>,
+    #[serde(skip)]
+    pub(super) pre_spawn: Option<bool>,
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
     pub(super) exit_keys: Option<Keys>,
@@ -67,6 +72,7 @@ impl Row {
             display_name: config.display_name.clone(),
             cmd: config.cmd.clone(),
             flags: config.flags.clone(),
+            pre_spawn: config.pre_spawn,
             env: config.env.clone(),
             rules: Rules::of_ready(ready),
             models: (!config.models.is_empty()).then(|| config.models.clone()),

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Agent, Builtin, CommandLineError, ProgramSearch, split, transcript::chooses_conversation};
+use super::{
+    Agent, Builtin, CommandLineError, ProgramSearch, split, transcript::chooses_conversation,
+    trust::TrustFile,
+};
 use crate::config::Environment;
 
 impl Agent {
@@ -66,6 +69,22 @@ impl Agent {
         }
         search.find_elsewhere(elsewhere)
     }
+
+    /// How it is told that it may trust a folder, if a command line starts it without its own guards.
+    #[must_use]
+    pub fn trusts(&self, argv: &[String]) -> Option<TrustFile> {
+        let is_dangerous = self.danger_flags.iter().any(|flag| has_flag(argv, flag));
+        self.trust_file.filter(|_| self.pre_spawn && is_dangerous)
+    }
+}
+
+/// Whether a command line has a flag of one word, or of two, which `=` may join.
+fn has_flag(argv: &[String], flag: &str) -> bool {
+    let end = argv.iter().position(|word| word == "--").unwrap_or(argv.len());
+    let words: Vec<&str> = flag.split_whitespace().collect();
+    let joined = words.join("=");
+    let argv = &argv[..end];
+    !words.is_empty() && (argv.contains(&joined) || argv.windows(words.len()).any(|window| window == words))
 }
 
 /// The file name of a command's program.

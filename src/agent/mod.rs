@@ -14,6 +14,7 @@ mod launch;
 mod rule;
 mod rules;
 pub mod transcript;
+pub mod trust;
 
 pub use catalog::{Agent, Builtin, Catalog, CatalogError, Submit};
 pub use command_line::{CommandLineError, split};

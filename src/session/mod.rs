@@ -7,6 +7,7 @@ mod edit;
 mod error;
 mod input;
 mod keeper;
+mod prepare;
 mod program;
 mod records;
 mod start;
@@ -100,6 +101,8 @@ struct Live {
     root: Process,
     pane: Pane,
     input: Input,
+    /// What did not work when it was started.
+    warnings: Arc<[String]>,
 }
 
 impl Live {

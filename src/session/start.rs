@@ -158,6 +158,7 @@ impl Sessions {
         let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
         let key = new_key()?;
+        let warnings = self.prepare(record, &agent).await;
         let line = self.launch_line(&name, record, &agent, (size, &key))?;
         let server = self.0.tmux.server();
         let (replies, feed) = match self.0.tmux.create(server, line, size).await {
@@ -175,7 +176,7 @@ impl Sessions {
             done: Vec::new(),
         })?;
         let pane = Pane::made(feed, size, &key);
-        let live = self.enlist(record, ids, pane);
+        let live = self.enlist(record, ids, pane, warnings.into_iter().collect());
         if self.0.tmux.version().ignores_session_size() {
             let resize = Command::ResizeWindow {
                 window: ids.window,
@@ -278,7 +279,13 @@ impl Sessions {
     }
 
     /// Makes a pane the session's, and follows its life.
-    pub(super) fn enlist(&self, record: &SessionRecord, ids: Ids, pane: Pane) -> Live {
+    pub(super) fn enlist(
+        &self,
+        record: &SessionRecord,
+        ids: Ids,
+        pane: Pane,
+        warnings: Arc<[String]>,
+    ) -> Live {
         let Ids {
             server,
             session,
@@ -311,6 +318,7 @@ impl Sessions {
             root: Process::now(pid),
             pane,
             input,
+            warnings,
         };
         lock(&self.0.live).insert(record.name.clone(), live.clone());
         self.0.follower.runs(&record.name, program);
@@ -319,7 +327,11 @@ impl Sessions {
     }
 
     /// What a program's environment holds, as far as the daemon's own and the settings tell.
-    fn known_environment(&self, record: &SessionRecord, agent: Option<&Agent>) -> BTreeMap<String, String> {
+    pub(super) fn known_environment(
+        &self,
+        record: &SessionRecord,
+        agent: Option<&Agent>,
+    ) -> BTreeMap<String, String> {
         let text = |(key, value): (&std::ffi::OsStr, &std::ffi::OsStr)| {
             Some((key.to_str()?.to_owned(), value.to_str()?.to_owned()))
         };
