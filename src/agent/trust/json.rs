@@ -81,13 +81,11 @@ impl<'t> Document<'t> {
         for (depth, key) in keys.iter().enumerate() {
             let object: Object<'_> = parse(at)?;
             // Of two with the same key, the last one counts.
-            match object.0.iter().rfind(|(found, _)| found == key) {
-                Some((_, value)) => at = value.get(),
-                None => {
-                    let value = change(None)?.map(|(_, value)| nested(&keys[depth + 1..], value));
-                    return Ok(value.map(|value| self.insert(at, &object, key, &value)));
-                }
-            }
+            let Some((_, value)) = object.0.iter().rfind(|(found, _)| found == key) else {
+                let value = change(None)?.map(|(_, value)| nested(&keys[depth + 1..], value));
+                return Ok(value.map(|value| self.insert(at, &object, key, &value)));
+            };
+            at = value.get();
         }
         let change = change(Some(self.place(at)))?;
         Ok(change.map(|(place, new)| self.splice(place, &new)))
