@@ -6,16 +6,14 @@ use llmux_protocol::api::AgentView;
 use serde::Deserialize;
 
 use super::{
-    BadRule, CommandLineError, Overrides, ProgramSearch, Rules,
+    BadRule, Overrides, Rules,
     data::{self, Row, SubmitRow},
     history::Store,
-    split,
-    transcript::{Format, chooses_conversation},
+    launch::program_name,
+    transcript::Format,
+    trust::TrustFile,
 };
-use crate::{
-    config::{AgentConfig, Environment},
-    nearest::near,
-};
+use crate::{config::AgentConfig, nearest::near};
 
 /// How long at most to wait for the echo of a paste before Enter, where the catalog does not say.
 const DEFAULT_SETTLE_MS: u64 = 150;
@@ -42,8 +40,16 @@ pub struct Agent {
     pub display_name: String,
     /// The program, with words before the flags if need be; for a builtin, its name.
     pub cmd: String,
+    /// Where its program is if not on `PATH`, below the user's data directory; `*` as the name is the newest version.
+    pub elsewhere: Option<String>,
     /// The flags it is started with unless a session replaces them.
     pub flags: String,
+    /// The flags, each of one word or two, that start it without its own guards.
+    pub danger_flags: Vec<String>,
+    /// How it remembers which folders it may trust, if that is known.
+    pub trust_file: Option<TrustFile>,
+    /// Whether its files may be changed before it starts.
+    pub pre_spawn: bool,
     /// Environment set for it, below what a session sets.
     pub env: BTreeMap<String, String>,
     /// How its terminal is read.
@@ -206,7 +212,11 @@ impl Agent {
             key: key.to_owned(),
             display_name: key.to_owned(),
             cmd: String::new(),
+            elsewhere: None,
             flags: String::new(),
+            danger_flags: Vec::new(),
+            trust_file: None,
+            pre_spawn: true,
             env: BTreeMap::new(),
             rules: Rules::default(),
             submit: Submit::default(),
@@ -232,8 +242,9 @@ impl Agent {
     fn apply(&mut self, row: Row) {
         if let Some(cmd) = row.cmd {
             if self.builtin.is_some() || program_name(&cmd) != program_name(&self.cmd) {
-                // Another program may refuse the flag.
+                // Another program may refuse the flag, and is somewhere else.
                 self.session_id_flag = None;
+                self.elsewhere = None;
             }
             self.cmd = cmd;
             self.builtin = None;
@@ -243,7 +254,13 @@ impl Agent {
             self.builtin = Some(builtin);
         }
         set(&mut self.display_name, row.display_name);
+        self.elsewhere = row.elsewhere.or(self.elsewhere.take());
         set(&mut self.flags, row.flags);
+        if !row.danger_flags.is_empty() {
+            self.danger_flags = row.danger_flags;
+        }
+        self.trust_file = row.trust_file.or(self.trust_file);
+        set(&mut self.pre_spawn, row.pre_spawn);
         self.env.extend(row.env);
         self.rules.overlay(row.rules);
         self.submit.overlay(row.submit);
@@ -261,60 +278,6 @@ impl Agent {
         set(&mut self.models, row.models);
         set(&mut self.install_hint, row.install_hint);
         set(&mut self.docs_url, row.docs_url);
-    }
-
-    /// The words to execute: the command's, then those of `flags`, or of the agent's own flags if none are given.
-    ///
-    /// A leading `~/` of the program is the home directory; nothing else is expanded.
-    pub fn argv(&self, flags: Option<&str>, env: &Environment) -> Result<Vec<String>, CommandLineError> {
-        let mut argv = self.program(env)?;
-        argv.extend(split(flags.unwrap_or(&self.flags))?);
-        Ok(argv)
-    }
-
-    /// The flag that gives the conversation of a command line an id, unless the line chooses one itself.
-    #[must_use]
-    pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {
-        let flag = self.session_id_flag.as_deref()?;
-        (!chooses_conversation(argv, flag)).then_some(flag)
-    }
-
-    /// The words that start it in a stored conversation; none if it can't be told to, or the data is no command line.
-    #[must_use]
-    pub fn resume_words(&self, id: &str) -> Option<Vec<String>> {
-        let words = split(self.resume.as_deref()?).ok()?;
-        Some(words.iter().map(|word| word.replace("{}", id)).collect())
-    }
-
-    fn program(&self, env: &Environment) -> Result<Vec<String>, CommandLineError> {
-        match self.builtin {
-            Some(Builtin::Demo) => Ok(vec![
-                env.exe().to_string_lossy().into_owned(),
-                "demo-agent".to_owned(),
-            ]),
-            Some(Builtin::Shell) => Ok(vec![env.text("SHELL").unwrap_or("/bin/sh").to_owned()]),
-            None => {
-                let mut words = split(&self.cmd)?;
-                let program = words
-                    .first_mut()
-                    .filter(|word| !word.is_empty())
-                    .ok_or(CommandLineError::Empty)?;
-                if let Some(rest) = program.strip_prefix("~/") {
-                    *program = env.home().join(rest).to_string_lossy().into_owned();
-                }
-                Ok(words)
-            }
-        }
-    }
-
-    /// Whether it can be started here.
-    #[must_use]
-    pub fn installed(&self, search: &ProgramSearch, env: &Environment) -> bool {
-        if self.builtin == Some(Builtin::Demo) {
-            return true;
-        }
-        let program = self.program(env).ok().and_then(|words| search.find(&words[0]));
-        program.is_some() || (self.key == "claude" && self.cmd == "claude" && search.has_claude_versions())
     }
 
     /// The agent as the API shows it.
@@ -356,12 +319,6 @@ fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
-}
-
-/// The file name of a command's program.
-fn program_name(cmd: &str) -> Option<String> {
-    let words = split(cmd).ok()?;
-    words.first()?.rsplit('/').next().map(str::to_owned)
 }
 
 #[cfg(test)]

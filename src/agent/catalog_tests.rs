@@ -1,9 +1,12 @@
-use std::path::Path;
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
 use llmux_protocol::api::ActivityState;
 
 use super::*;
-use crate::agent::Sight;
+use crate::{
+    agent::{ProgramSearch, Sight},
+    config::Environment,
+};
 
 fn catalog() -> Catalog {
     Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap()
@@ -138,16 +141,38 @@ fn a_builtin_is_installed_and_an_absent_program_is_not() {
 }
 
 #[test]
-fn claude_counts_as_installed_by_its_own_installer() {
+fn a_program_that_its_own_installer_keeps_can_be_started() {
     let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(home.path().join(".local/share/claude/versions")).unwrap();
     let env = Environment::new(home.path(), home.path(), []);
-    assert!(
-        catalog()
-            .find("claude")
-            .unwrap()
-            .installed(&ProgramSearch::new(&env), &env)
-    );
+    let search = ProgramSearch::new(&env);
+    for (key, place) in [
+        ("claude", "claude/versions/2.1.10"),
+        ("copilot", "gh/copilot/copilot"),
+    ] {
+        let catalog = catalog();
+        let agent = catalog.find(key).unwrap();
+        let file = home.path().join(".local/share").join(place);
+        // A directory alone is no program.
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        assert!(!agent.installed(&search, &env), "{key}");
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+        assert!(agent.installed(&search, &env), "{key}");
+        let argv = agent.argv(None, &env).unwrap();
+        assert_eq!(agent.stand_in(&argv, &search), Some(file));
+        assert_eq!(agent.stand_in(&["/bin/sh".to_owned()], &search), None);
+        let change = AgentConfig {
+            cmd: Some("other".to_owned()),
+            ..AgentConfig::default()
+        };
+        assert!(
+            !changed(key, change)
+                .unwrap()
+                .find(key)
+                .unwrap()
+                .installed(&search, &env)
+        );
+    }
 }
 
 #[test]
@@ -242,4 +267,35 @@ cmd = 'mine --fast'
         ["mine", "--fast", "--from-config"]
     );
     assert!(catalog.warnings().is_empty());
+}
+
+#[test]
+fn only_a_flag_that_takes_the_guards_away_makes_a_folder_trusted() {
+    let catalog = catalog();
+    let trusts = |key: &str, flags| {
+        let agent = catalog.find(key).unwrap();
+        agent
+            .trusts(&agent.argv(flags, &environment()).unwrap())
+            .is_some()
+    };
+    for key in ["claude", "codex", "gemini", "qwen", "copilot"] {
+        assert!(trusts(key, None) && !trusts(key, Some("")), "{key}");
+    }
+    assert!(!trusts("demo", None) && !trusts("aider", None));
+    assert!(trusts("claude", Some("-c --permission-mode bypassPermissions")));
+    assert!(trusts("gemini", Some("--approval-mode=yolo")));
+    for flags in [
+        "--permission-mode plan",
+        "bypassPermissions",
+        "-- --dangerously-skip-permissions",
+    ] {
+        assert!(!trusts("claude", Some(flags)), "{flags}");
+    }
+    let change = AgentConfig {
+        pre_spawn: Some(false),
+        ..AgentConfig::default()
+    };
+    let catalog = changed("claude", change).unwrap();
+    let agent = catalog.find("claude").unwrap();
+    assert_eq!(agent.trusts(&agent.argv(None, &environment()).unwrap()), None);
 }

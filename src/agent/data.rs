@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Builtin, Rules, history::Store, keys::Keys, rule::Rule, transcript::Format};
+use super::{Builtin, Rules, history::Store, keys::Keys, rule::Rule, transcript::Format, trust::TrustFile};
 use crate::config::AgentConfig;
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
@@ -30,7 +30,13 @@ pub(super) struct Row {
     pub(super) display_name: Option<String>,
     pub(super) cmd: Option<String>,
     pub(super) builtin: Option<Builtin>,
+    pub(super) elsewhere: Option<String>,
     pub(super) flags: Option<String>,
+    #[serde(default)]
+    pub(super) danger_flags: Vec<String>,
+    pub(super) trust_file: Option<TrustFile>,
+    #[serde(skip)]
+    pub(super) pre_spawn: Option<bool>,
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
     pub(super) exit_keys: Option<Keys>,
@@ -70,6 +76,7 @@ impl Row {
             display_name: config.display_name.clone(),
             cmd: config.cmd.clone(),
             flags: config.flags.clone(),
+            pre_spawn: config.pre_spawn,
             env: config.env.clone(),
             rules: Rules::of_ready(ready),
             models: (!config.models.is_empty()).then(|| config.models.clone()),

@@ -11,9 +11,11 @@ mod detect;
 pub mod dialog;
 pub mod history;
 mod keys;
+mod launch;
 mod rule;
 mod rules;
 pub mod transcript;
+pub mod trust;
 
 pub use catalog::{Agent, Builtin, Catalog, CatalogError, Submit};
 pub use command_line::{CommandLineError, split};

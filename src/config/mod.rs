@@ -61,6 +61,8 @@ pub struct AgentConfig {
     pub ready_prompt: Option<String>,
     /// Models to choose from.
     pub models: Vec<String>,
+    /// Whether its own files may be changed so that it starts without a question; they may unless this says no.
+    pub pre_spawn: Option<bool>,
 }
 
 /// How turns are kept and begun.

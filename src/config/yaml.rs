@@ -21,7 +21,15 @@ struct Document {
 const TOP: &[&str] = &["server", "agents", "sessions", "initPrompts", "turns", "turnq"];
 /// `token`, `tokenExpiry` and `noQr` are reserved words of the old program: known, without effect.
 const SERVER: &[&str] = &["port", "token", "tokenExpiry", "noQr"];
-const AGENT: &[&str] = &["displayName", "cmd", "flags", "env", "readyPrompt", "models"];
+const AGENT: &[&str] = &[
+    "displayName",
+    "cmd",
+    "flags",
+    "env",
+    "readyPrompt",
+    "models",
+    "preSpawn",
+];
 const TURNS: &[&str] = &["keep", "days", "readyTimeoutMs"];
 const TURNQ: &[&str] = &["enabled", "url", "maxHoldMs", "apiKey"];
 
@@ -121,7 +129,7 @@ mod tests {
     fn each_key_is_read() {
         let config = read(
             "server:\n  port: 8080\n  noQr: true\nagents:\n  claude:\n    flags: \"\"\n    env: {N: 1, T: x}\n    \
-             readyPrompt: '^>'\n    models: [a, b]\n  mine:\n    displayName: Mine\n    cmd: /bin/mine -x\n\
+             readyPrompt: '^>'\n    models: [a, b]\n    preSpawn: false\n  mine:\n    displayName: Mine\n    cmd: /bin/mine -x\n\
              initPrompts:\n  - |\n    You work here.\n  - two\nturns: {keep: 5, days: 7, readyTimeoutMs: 900}\n\
              turnq:\n  enabled: true\n  maxHoldMs: 300000\n  apiKey: s3cret\n",
         )
@@ -132,6 +140,7 @@ mod tests {
         assert_eq!((claude.flags.as_deref(), claude.cmd.as_deref()), (Some(""), None));
         assert_eq!(claude.env["N"], "1");
         assert_eq!(claude.models, ["a", "b"]);
+        assert_eq!(claude.pre_spawn, Some(false));
         assert_eq!(config.agents["mine"].display_name.as_deref(), Some("Mine"));
         assert_eq!(config.init_prompts, ["You work here.\n", "two"]);
         assert_eq!(

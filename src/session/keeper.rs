@@ -184,7 +184,7 @@ impl Keeper {
             name: name.to_owned(),
             ..record
         };
-        let live = sessions.enlist(&record, ids, pane);
+        let live = sessions.enlist(&record, ids, pane, Arc::default());
         tracing::info!(name, pane = %id, "found a running session");
         self.moved(model, row, name, live).await;
     }

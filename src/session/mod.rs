@@ -8,6 +8,7 @@ mod error;
 mod history;
 mod input;
 mod keeper;
+mod prepare;
 mod program;
 mod records;
 mod resume;
@@ -78,6 +79,7 @@ pub(crate) struct Sessions(Arc<Inner>);
 struct Inner {
     tmux: Tmux,
     catalog: Catalog,
+    programs: ProgramSearch,
     setting: Setting,
     follower: Arc<dyn Follower>,
     records: Records,
@@ -102,6 +104,8 @@ struct Live {
     root: Process,
     pane: Pane,
     input: Input,
+    /// What did not work when it was started.
+    warnings: Arc<[String]>,
 }
 
 impl Live {
@@ -126,6 +130,7 @@ impl Sessions {
         let sessions = Self(Arc::new(Inner {
             tmux,
             catalog,
+            programs: ProgramSearch::new(&setting.environment),
             setting,
             follower,
             records: Records::new(registry),
@@ -147,11 +152,11 @@ impl Sessions {
     /// All agents as the API shows them.
     pub(crate) fn agents(&self) -> Vec<AgentView> {
         let environment = &self.0.setting.environment;
-        let search = ProgramSearch::new(environment);
+        let search = self.0.programs.refreshed();
         self.0
             .catalog
             .all()
-            .map(|agent| agent.view(agent.installed(&search, environment)))
+            .map(|agent| agent.view(agent.installed(search, environment)))
             .collect()
     }
 

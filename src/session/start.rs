@@ -17,7 +17,7 @@ use super::{
     tree::Process,
 };
 use crate::{
-    agent::{Agent, ProgramSearch, history::Conversation, transcript::random_id},
+    agent::{Agent, history::Conversation, transcript::random_id},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -159,7 +159,7 @@ impl Sessions {
         let environment = &self.0.setting.environment;
         let agent = self.agent(&record.agent)?;
         agent.argv(record.flags.as_deref(), environment)?;
-        if !agent.installed(&ProgramSearch::new(environment), environment) {
+        if !agent.installed(self.0.programs.refreshed(), environment) {
             return Err(SessionError::NotInstalled {
                 key: agent.key.clone(),
                 hint: agent.install_hint.clone(),
@@ -187,6 +187,7 @@ impl Sessions {
         let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
         let key = new_key()?;
+        let warnings = self.prepare(record, &agent).await;
         let line = self.launch_line(&name, record, &agent, (size, &key))?;
         let server = self.0.tmux.server();
         let (replies, feed) = match self.0.tmux.create(server, line, size).await {
@@ -204,7 +205,7 @@ impl Sessions {
             done: Vec::new(),
         })?;
         let pane = Pane::made(feed, size, &key);
-        let live = self.enlist(record, ids, pane);
+        let live = self.enlist(record, ids, pane, warnings.into_iter().collect());
         if self.0.tmux.version().ignores_session_size() {
             let resize = Command::ResizeWindow {
                 window: ids.window,
@@ -246,6 +247,9 @@ impl Sessions {
             program.extend(agent.resume_words(id).unwrap_or_default());
         } else if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
             program.extend([flag.to_owned(), id.clone()]);
+        }
+        if let Some(file) = agent.stand_in(&program, &self.0.programs) {
+            program[0] = file.to_string_lossy().into_owned();
         }
         let mut argv = vec![self.0.setting.exe.to_string_lossy().into_owned()];
         argv.extend(["run", "--key", key, "--cwd", &record.cwd, "--"].map(str::to_owned));
@@ -306,7 +310,13 @@ impl Sessions {
     }
 
     /// Makes a pane the session's, and follows its life.
-    pub(super) fn enlist(&self, record: &SessionRecord, ids: Ids, pane: Pane) -> Live {
+    pub(super) fn enlist(
+        &self,
+        record: &SessionRecord,
+        ids: Ids,
+        pane: Pane,
+        warnings: Arc<[String]>,
+    ) -> Live {
         let Ids {
             server,
             session,
@@ -339,6 +349,7 @@ impl Sessions {
             root: Process::now(pid),
             pane,
             input,
+            warnings,
         };
         lock(&self.0.live).insert(record.name.clone(), live.clone());
         self.0.follower.runs(&record.name, program);

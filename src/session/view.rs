@@ -48,6 +48,7 @@ impl Sessions {
                 .map(|size| (size.cols, size.rows)),
             attached: running.map_or(0, |live| self.attached(live)),
             activity: None,
+            warnings: running.map_or_else(Vec::new, |live| live.warnings.to_vec()),
         }
     }
 

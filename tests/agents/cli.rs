@@ -1,5 +1,6 @@
 //! The agent CLIs: where `.ci/agents` puts them and how a fresh home is settled, so that none asks anything at its
-//! start, reports to anybody or updates itself. `$URL`, `$HOME` and `$CWD` are filled in.
+//! start, reports to anybody or updates itself. `$URL`, `$HOME` and `$CWD` are filled in. That the folder may be trusted is
+//! what llmux has to tell them.
 
 use std::{fs, path::PathBuf};
 
@@ -50,9 +51,6 @@ enabled = false
 
 [feedback]
 enabled = false
-
-[projects."$CWD"]
-trust_level = "trusted"
 "#,
     )],
     cannot: &[],
@@ -68,15 +66,12 @@ const GEMINI: Cli = Cli {
         ("GEMINI_MODEL", "gemini-2.5-flash"),
         ("GOOGLE_GEMINI_BASE_URL", "$URL"),
     ],
-    files: &[
-        (
-            ".gemini/settings.json",
-            r#"{"security": {"auth": {"selectedType": "gemini-api-key"}},
-                "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
-                "privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}}"#,
-        ),
-        (".gemini/trustedFolders.json", r#"{"$CWD": "TRUST_FOLDER"}"#),
-    ],
+    files: &[(
+        ".gemini/settings.json",
+        r#"{"security": {"auth": {"selectedType": "gemini-api-key"}},
+            "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
+            "privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}}"#,
+    )],
     cannot: &[],
 };
 
@@ -109,7 +104,7 @@ const QWEN: Cli = Cli {
     ],
     files: &[(
         ".qwen/settings.json",
-        r#"{"security": {"auth": {"selectedType": "openai"}, "folderTrust": {"enabled": false}},
+        r#"{"security": {"auth": {"selectedType": "openai"}, "folderTrust": {"enabled": true}},
             "model": {"name": "lab"}, "general": {"enableAutoUpdate": false, "disableAutoUpdate": true},
             "privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}}"#,
     )],
@@ -172,17 +167,10 @@ const CLAUDE: Cli = Cli {
         // Else it refuses its flags to root.
         ("IS_SANDBOX", "1"),
     ],
-    files: &[
-        (
-            ".claude.json",
-            r#"{"hasCompletedOnboarding": true, "lastOnboardingVersion": "2.1.330", "theme": "dark",
-                "projects": {"$CWD": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}"#,
-        ),
-        (
-            ".claude/settings.json",
-            r#"{"skipDangerousModePermissionPrompt": true}"#,
-        ),
-    ],
+    files: &[(
+        ".claude.json",
+        r#"{"hasCompletedOnboarding": true, "lastOnboardingVersion": "2.1.330", "theme": "dark"}"#,
+    )],
     cannot: &[],
 };
 

@@ -97,6 +97,9 @@ pub struct SessionView {
     /// What its agent is doing, while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<Activity>,
+    /// What did not work when it was started, while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// The answer to a start, an edit or a restart.

@@ -173,6 +173,9 @@ pub(super) fn report(
         "{verb} {} (agent: {}, cwd: {})",
         session.name, session.agent, session.cwd
     )))?;
+    for warning in &session.warnings {
+        say(&format!("warning: {warning}"));
+    }
     let prompts = session.init_prompts.as_ref().map_or(0, Vec::len);
     match prompts {
         0 => Ok(()),
