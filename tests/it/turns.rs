@@ -304,3 +304,22 @@ fn an_enter_that_became_a_newline_is_noticed_at_once() {
     );
     assert!(seen * 2 < unseen, "{seen} ns, {unseen} ns");
 }
+
+/// Whoever approved the first has not seen the second.
+#[test]
+fn the_id_of_a_dialog_answers_no_equal_one() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    let asks = || {
+        ask(&lab, "d", "[[ask]]").fails(12);
+        let turn = &lab.llmux(["session", "turns", "d", "--json"]).json()[0];
+        turn["dialog"]["id"].as_str().unwrap().to_owned()
+    };
+    let answer = |id: &str| lab.llmux(["session", "answer", "d", "1", "--dialog", id]);
+    let first = asks();
+    answer(&first).ok();
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+    let second = asks();
+    assert!(answer(&first).fails(10).contains("another dialog"));
+    answer(&second).ok();
+}
