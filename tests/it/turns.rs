@@ -323,3 +323,12 @@ fn the_id_of_a_dialog_answers_no_equal_one() {
     assert!(answer(&first).fails(10).contains("another dialog"));
     answer(&second).ok();
 }
+
+#[test]
+fn a_prompt_may_speak_of_collapsed_pastes() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    for prompt in ["what is [Pasted text #1 +3 lines]?", "[Paste] or [Pasted]"] {
+        assert_eq!(ask(&lab, "d", prompt).ok(), format!("Echo: {prompt}\n"));
+    }
+}
