@@ -332,3 +332,21 @@ fn a_prompt_may_speak_of_collapsed_pastes() {
         assert_eq!(ask(&lab, "d", prompt).ok(), format!("Echo: {prompt}\n"));
     }
 }
+
+#[test]
+fn a_prompt_whose_time_is_over_is_not_typed() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+    let late = |flags: &[&str]| {
+        let flags = [&["session", "prompt", "d", "late", "--timeout", "0s"][..], flags].concat();
+        lab.llmux(flags).fails(124);
+    };
+    for _ in 0..5 {
+        late(&["--wait"]);
+        late(&["--wait", "--now"]);
+        late(&[]);
+    }
+    assert_eq!(ask(&lab, "d", "in time").ok(), "Echo: in time\n");
+    assert_eq!(lab.prompts_in("history-d"), ["in time"]);
+}

@@ -16,7 +16,7 @@ use tokio::{
 use super::{
     composer::{Holds, Wanted},
     conversation::Conversation,
-    live::{Live, evidence},
+    live::{Live, Stop, evidence},
     over::Over,
     picture::Picture,
     seat::Seat,
@@ -194,10 +194,23 @@ impl<'a> Submission<'a> {
             }
         };
         tokio::select! {
+            biased;
+            stop = self.live.stopped() => Err(Over::not_typed(stop)),
             seen = watch_for(&mut self.pictures, None, look) => {
                 seen.unwrap_or_else(|| Err(Over::gone()))
             }
-            stop = self.live.stopped() => Err(Over::stopped(stop)),
+        }
+    }
+
+    /// Whether it is to be stopped, at this very moment: a timer may come a little late.
+    fn check_not_stopped(&self) -> Result<(), Over> {
+        let is_late = |ms| self.live.queued + Duration::from_millis(ms) <= Instant::now();
+        if self.live.is_cancelled() {
+            Err(Over::not_typed(Stop::Cancelled))
+        } else if self.live.request.timeout_ms.is_some_and(is_late) {
+            Err(Over::not_typed(Stop::TimedOut))
+        } else {
+            Ok(())
         }
     }
 
@@ -210,6 +223,8 @@ impl<'a> Submission<'a> {
     }
 
     async fn try_hand_in(&mut self, typist: &Typist, ready: &Picture) -> Result<Accepted, Over> {
+        // Others may have typed for a while.
+        self.check_not_stopped()?;
         let begun = Instant::now();
         let written = self
             .live
