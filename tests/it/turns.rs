@@ -350,3 +350,22 @@ fn a_prompt_whose_time_is_over_is_not_typed() {
     assert_eq!(ask(&lab, "d", "in time").ok(), "Echo: in time\n");
     assert_eq!(lab.prompts_in("history-d"), ["in time"]);
 }
+
+#[test]
+fn a_prompt_behind_a_question_says_what_it_waits_for() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    ask(&lab, "d", "[[ask]]").fails(12);
+    let queued = lab.llmux(["session", "prompt", "d", "behind"]);
+    assert!(
+        queued.stderr.contains("Do you want to proceed?") && queued.stderr.contains("session answer d 1"),
+        "{}",
+        queued.stderr
+    );
+    assert!(queued.ok().starts_with("queued 6 bytes"));
+    // Its Enter takes the answer that is selected.
+    lab.llmux(["session", "prompt", "d", "--force", "1"]).ok();
+    until("both are done", || {
+        lab.prompts_in("history-d") == ["[[ask]]", "behind"]
+    });
+}
