@@ -5,6 +5,7 @@
 
 mod line;
 mod list;
+mod opening;
 mod question;
 mod single;
 mod table;
@@ -12,6 +13,7 @@ mod table;
 use llmux_protocol::api::{Dialog, DialogKind, DialogOption};
 
 use line::Line;
+pub use opening::{Openings, are_equal};
 
 /// Reads a dialog at the bottom of a screen. What can't be read stays empty.
 #[must_use]
@@ -36,6 +38,8 @@ struct Found {
     question: String,
     options: Vec<DialogOption>,
     selected: Option<usize>,
+    /// All that stands above the answers: what is approved may fill many lines.
+    above: String,
 }
 
 /// The answers of a dialog, and the lines they stand on.
@@ -64,6 +68,7 @@ fn plain(rows: &[String]) -> Found {
         question: answers.question.unwrap_or(above.question),
         options: answers.options,
         selected: answers.selected,
+        above: question::text(&lines, answers.first),
     }
 }
 
@@ -74,11 +79,13 @@ fn option(label: impl Into<String>) -> DialogOption {
     }
 }
 
-/// What identifies a dialog, whichever answer is selected.
+/// What identifies a dialog and all that it asks for, whichever answer is selected.
 fn id(kind: DialogKind, found: &Found) -> String {
     let mut hasher = blake3::Hasher::new();
+    let header = found.header.as_deref().unwrap_or_default();
+    let asked = [kind.as_str(), header, &found.question, &found.above];
     let labels = found.options.iter().map(|option| option.label.as_str());
-    for part in [kind.as_str(), &found.question].into_iter().chain(labels) {
+    for part in asked.into_iter().chain(labels) {
         hasher.update(part.as_bytes());
         hasher.update(b"\0");
     }

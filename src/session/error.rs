@@ -143,7 +143,7 @@ impl SessionError {
             Self::Tmux(_) => Some("`llmux server status` shows the connection".into()),
             Self::NoCwd(_) => Some("make it, or name another with --cwd".into()),
             Self::Name(_) => Some("for example: planner, claude-2, my_app".into()),
-            Self::EmptyPrompt => Some("line ends and control characters alone are not typed".into()),
+            Self::EmptyPrompt => Some("blanks, line ends and control characters alone are not typed".into()),
             Self::Registry(RegistryError::Version { .. }) => {
                 Some("use the llmux that wrote it, or move the file away".into())
             }

@@ -17,6 +17,7 @@ use llmux_protocol::{
     control::{BufferName, Command, CommandLine},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use unicode_width::UnicodeWidthChar;
 
 use super::{MAX_PROMPT_BYTES, SessionError};
 use crate::tmux::{RunError, ServerId, Tmux};
@@ -144,10 +145,16 @@ pub(crate) fn prompt_bytes(text: &str) -> Result<Vec<u8>, SessionError> {
         .filter(|&c| matches!(c, '\n' | '\t') || !c.is_control())
         .collect();
     let kept = kept.trim_end_matches('\n');
-    if kept.is_empty() {
+    // What shows nothing can't be seen in a composer.
+    if kept.chars().all(is_invisible) {
         return Err(SessionError::EmptyPrompt);
     }
     Ok(kept.as_bytes().to_vec())
+}
+
+/// Whether a character shows nothing: a blank, or what has no width of its own.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || c.width().unwrap_or(0) == 0
 }
 
 #[cfg(test)]
@@ -188,6 +195,12 @@ mod tests {
             prompt_bytes(&"x".repeat(MAX_PROMPT_BYTES + 1)),
             Err(SessionError::PromptTooLarge(_))
         ));
-        assert!(matches!(prompt_bytes("\n\x1b"), Err(SessionError::EmptyPrompt)));
+        for blank in ["\n\x1b", "   ", " \t\n ", "\u{200b}\u{200d}", "\u{feff} \u{a0}"] {
+            let refused = prompt_bytes(blank);
+            assert!(matches!(refused, Err(SessionError::EmptyPrompt)), "{blank:?}");
+        }
+        for text in [".", " é", "e\u{301}", "👩\u{200d}👧"] {
+            assert!(prompt_bytes(text).is_ok(), "{text:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     seat::Seat,
     view::{Look, watch_for},
 };
-use crate::session::Typist;
+use crate::{agent::dialog::are_equal, session::Typist};
 
 /// How long the dialog may take to show each step.
 const SHOWN: Duration = Duration::from_secs(2);
@@ -98,16 +98,22 @@ struct Answering<'a> {
 impl Answering<'_> {
     async fn give(&mut self, choice: Choice) -> Result<(), TurnFault> {
         match choice {
-            Choice::Cancel => self.keys(b"\x1b").await?,
+            Choice::Cancel => self.confirm(b"\x1b").await?,
             Choice::Option(index) => match self.dialog.selected {
                 Some(_) => {
                     self.select(index).await?;
-                    self.keys(self.seat.submit().enter.as_bytes()).await?;
+                    self.confirm(self.seat.submit().enter.as_bytes()).await?;
                 }
-                None => self.keys(&letter(&self.dialog, index)).await?,
+                None => self.confirm(&letter(&self.dialog, index)).await?,
             },
         }
         self.gone().await
+    }
+
+    /// Types what the dialog takes for the answer. Its id is used up before: nobody knows how far a key got that failed.
+    async fn confirm(&self, keys: &[u8]) -> Result<(), TurnFault> {
+        self.seat.oracle.answered().await;
+        self.keys(keys).await
     }
 
     /// Moves the pointer step by step, and sees it arrive: Enter confirms what is selected, whatever that is.
@@ -153,13 +159,23 @@ impl Answering<'_> {
 
     /// Waits until the dialog is gone, or is another one.
     async fn gone(&mut self) -> Result<(), TurnFault> {
-        let id = self.dialog.id.clone();
+        let answered = self.dialog.clone();
         let look = |picture: &Arc<Picture>| match &picture.belief.dialog {
-            Some(dialog) if dialog.id == id => Look::Wait,
+            Some(dialog) if are_equal(dialog, &answered) => Look::Wait,
             _ => Look::Found(()),
         };
         let gone = watch_for(&mut self.pictures, Some(Instant::now() + SHOWN), look).await;
-        gone.ok_or_else(|| TurnFault::NotAnswered("it is still open".to_owned()))
+        if gone.is_some() {
+            return Ok(());
+        }
+        // A program that has not printed since was not looked at since: the id there is the one that is used up.
+        let open = self.seat.oracle.look().await;
+        match open.and_then(|picture| picture.belief.dialog.clone()) {
+            Some(open) if are_equal(&open, &answered) => {
+                Err(TurnFault::EqualDialog(Box::new((*open).clone())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn changed(&self) -> TurnFault {

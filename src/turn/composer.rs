@@ -80,8 +80,22 @@ impl Wanted {
         if composer.text.trim().is_empty() {
             return Holds::Nothing;
         }
-        let (shown, pastes) = without_stand_ins(&composer.text);
-        let shown = self.squeeze(&shown);
+        // A prompt may speak of pastes itself: what is shown as it was typed stands for nothing else.
+        match self.compare(&composer.text, 0) {
+            Holds::Prompt => Holds::Prompt,
+            as_it_is => {
+                let (shown, pastes) = without_stand_ins(&composer.text);
+                match self.compare(&shown, pastes) {
+                    Holds::Other | Holds::Nothing => as_it_is,
+                    holds => holds,
+                }
+            }
+        }
+    }
+
+    /// Compares the text around so many pastes that are collapsed.
+    fn compare(&self, shown: &str, pastes: usize) -> Holds {
+        let shown = self.squeeze(shown);
         match (pastes, shown.as_str()) {
             (0, shown) if self.key == shown => Holds::Prompt,
             (1, "") => Holds::Prompt,
@@ -198,6 +212,36 @@ mod tests {
         assert_eq!(holds("say hello", "say hel"), Holds::Part);
         assert_eq!(holds("say hello", "lo"), Holds::Part);
         assert_eq!(holds("say hello", " "), Holds::Nothing);
+    }
+
+    #[test]
+    fn a_prompt_may_speak_of_pastes() {
+        for prompt in [
+            "[Paste]",
+            "why [Pasted text #1] twice: [Pasted text #1]?",
+            "what does [Paste here] mean",
+        ] {
+            assert_eq!(holds(prompt, prompt), Holds::Prompt, "{prompt}");
+            assert_eq!(
+                holds(prompt, &prompt.replace(' ', "\n ")),
+                Holds::Prompt,
+                "{prompt}"
+            );
+            assert_eq!(
+                holds(prompt, &format!("{prompt} and more")),
+                Holds::Other,
+                "{prompt}"
+            );
+            assert_eq!(
+                holds(prompt, "[Pasted text #1 +9 lines]"),
+                Holds::Prompt,
+                "{prompt}"
+            );
+        }
+        assert_eq!(
+            holds("see [Paste a] and [Paste b]", "see [Paste a] and [Pas"),
+            Holds::Part
+        );
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub(super) struct Ending<'a> {
     worked: bool,
     /// Whether this prompt's own echo was seen.
     echoed: bool,
-    blocked: bool,
+    /// The dialog that was told last, while it is open.
+    blocked: Option<String>,
     pub(super) first_output: Option<Instant>,
 }
 
@@ -108,7 +109,7 @@ impl<'a> Ending<'a> {
             accepted_at: accepted.at,
             worked: false,
             echoed: false,
-            blocked: false,
+            blocked: None,
             first_output: None,
         }
     }
@@ -143,15 +144,17 @@ impl<'a> Ending<'a> {
         if Instant::now() < stands {
             return Look::Until(stands);
         }
-        if std::mem::replace(&mut self.blocked, true) {
+        // One dialog may take the place of another.
+        if self.blocked.as_ref() == Some(&dialog.id) {
             return Look::Wait;
         }
+        self.blocked = Some(dialog.id.clone());
         Look::Found(Progress::Blocked(dialog.clone()))
     }
 
     /// To be called when the dialog of a [`Progress::Blocked`] is no longer there.
     pub(super) fn unblock(&mut self) {
-        self.blocked = false;
+        self.blocked = None;
     }
 
     /// Whether the screen got another size while this turn was painted.
@@ -162,7 +165,7 @@ impl<'a> Ending<'a> {
     }
 
     pub(super) fn is_blocked(&self) -> bool {
-        self.blocked
+        self.blocked.is_some()
     }
 
     fn ready(&mut self, picture: &Picture, anchor: Option<Anchor>) -> Look<Progress> {

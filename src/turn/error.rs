@@ -29,6 +29,8 @@ pub(crate) enum TurnFault {
     NoDialog(String),
     #[error("another dialog is open by now: {}", .0.question)]
     DialogChanged(Box<Dialog>),
+    #[error("the answer was typed, but an equal dialog is open: {}", .0.question)]
+    EqualDialog(Box<Dialog>),
     #[error("{choice:?} is no answer to {:?}", .dialog.question)]
     BadChoice { choice: String, dialog: Box<Dialog> },
     #[error("the dialog did not take the answer: {0}")]
@@ -47,7 +49,7 @@ impl TurnFault {
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
             Self::Blocked { .. } => ErrorCode::Blocked,
             Self::NoDialog(_) => ErrorCode::NoDialog,
-            Self::DialogChanged(_) | Self::NotAnswered(_) => ErrorCode::DialogChanged,
+            Self::DialogChanged(_) | Self::EqualDialog(_) | Self::NotAnswered(_) => ErrorCode::DialogChanged,
             Self::BadChoice { .. } => ErrorCode::BadChoice,
         }
     }
@@ -74,6 +76,10 @@ impl TurnFault {
                 "`llmux session explain {name}` shows what the agent does"
             )),
             Self::DialogChanged(dialog) | Self::BadChoice { dialog, .. } => Some(choices(dialog)),
+            Self::EqualDialog(dialog) => Some(format!(
+                "it is the same one, still open, or the next one; look at the session; {}",
+                choices(dialog)
+            )),
             Self::NotAnswered(_) => Some("look at the session; nothing was confirmed".into()),
         }
     }

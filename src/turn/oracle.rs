@@ -19,6 +19,7 @@ use super::{
 use crate::{
     agent::{
         Rules, Sight,
+        dialog::Openings,
         transcript::{Entry, Follower, Outcome},
     },
     pane::{Life, Observation, Observer, Pane},
@@ -39,6 +40,8 @@ pub(super) enum Ask {
     Look(oneshot::Sender<Arc<Picture>>),
     /// A hook was called.
     Hook(HookRequest),
+    /// The open dialog is about to be answered.
+    Answered,
 }
 
 /// A handle on a session's oracle. Cheap to clone; the oracle ends with the last handle, or the pane.
@@ -73,6 +76,7 @@ impl Oracle {
             workers: workers.subscribe(),
             pictures: pictures_sender,
             reports: Arc::default(),
+            openings: Openings::new(),
             said_at: None,
         };
         tokio::spawn(task.run());
@@ -105,6 +109,12 @@ impl Oracle {
         let _ = self.asks.send(Ask::Hook(hook)).await;
     }
 
+    /// Says that the open dialog is about to be answered: its id is not good for a second answer.
+    pub(super) async fn answered(&self) {
+        // A session that is gone asks nothing.
+        let _ = self.asks.send(Ask::Answered).await;
+    }
+
     /// Makes it look at every change until the value is dropped.
     pub(super) fn attend(&self) -> Attention {
         self.workers.send_modify(|workers| *workers += 1);
@@ -120,6 +130,7 @@ struct Task {
     workers: watch::Receiver<usize>,
     pictures: watch::Sender<Arc<Picture>>,
     reports: Arc<Reports>,
+    openings: Openings,
     /// When the last picture was made.
     said_at: Option<Instant>,
 }
@@ -143,6 +154,7 @@ impl Task {
                         self.report(Source::Hook, news, detail);
                         if self.look_again().await.is_none() { return }
                     }
+                    Some(Ask::Answered) => self.openings.answered(),
                     None => return,
                 },
                 entries = next(&mut self.transcript) => {
@@ -206,7 +218,7 @@ impl Task {
         picture
     }
 
-    fn picture(&self, observation: Observation, before: &Picture) -> Picture {
+    fn picture(&mut self, observation: Observation, before: &Picture) -> Picture {
         let Observation {
             printed_at,
             seq,
@@ -235,7 +247,9 @@ impl Task {
             was_up: !matches!(before.belief.state, ActivityState::Starting),
             is_quiet: seq > 0 && printed_at.elapsed() >= QUIET,
         });
-        let dialog = read_dialog(&verdict, &self.reports, visible).map(Arc::new);
+        let mut dialog = read_dialog(&verdict, &self.reports, visible);
+        self.openings.see(dialog.as_mut());
+        let dialog = dialog.map(Arc::new);
         let is_same = before.belief.state == verdict.state
             && before.belief.dialog.as_ref().map(|dialog| &dialog.id)
                 == dialog.as_ref().map(|dialog| &dialog.id);

@@ -52,6 +52,19 @@ impl Over {
         }
     }
 
+    /// It was stopped before anything was typed.
+    pub(super) fn not_typed(stop: Stop) -> Self {
+        match stop {
+            Stop::Cancelled => Self::stopped(stop),
+            Stop::TimedOut => Self::new(
+                TurnState::Timeout,
+                "timeout",
+                "the time was over before the prompt could be typed",
+            )
+            .hint("nothing was typed; `llmux session explain NAME` shows what the agent does"),
+        }
+    }
+
     /// Somebody's half-typed text is in the way.
     pub(super) fn draft(why: &str, text: &str) -> Self {
         let head: String = text.lines().next().unwrap_or_default().chars().take(60).collect();

@@ -129,7 +129,9 @@ impl Seats {
         text: Vec<u8>,
         origin: Origin,
     ) -> Result<Arc<Live>, TurnFault> {
-        let now = request.now;
+        // What waits for the answer to a question can't be typed into it.
+        let is_blocked = |live: Arc<Live>| live.state() == TurnState::Blocked;
+        let now = request.now || request.force && seat.current().is_some_and(is_blocked);
         let live = self.new_live(seat, request, text, origin);
         // Known before it is written down: whoever renames its session meanwhile must find it.
         self.keep(&live);

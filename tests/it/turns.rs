@@ -311,3 +311,68 @@ fn an_enter_that_became_a_newline_is_noticed_at_once() {
     );
     assert!(seen * 2 < unseen, "{seen} ns, {unseen} ns");
 }
+
+/// Whoever approved the first has not seen the second.
+#[test]
+fn the_id_of_a_dialog_answers_no_equal_one() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    let asks = || {
+        ask(&lab, "d", "[[ask]]").fails(12);
+        let turn = &lab.llmux(["session", "turns", "d", "--json"]).json()[0];
+        turn["dialog"]["id"].as_str().unwrap().to_owned()
+    };
+    let answer = |id: &str| lab.llmux(["session", "answer", "d", "1", "--dialog", id]);
+    let first = asks();
+    answer(&first).ok();
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+    let second = asks();
+    assert!(answer(&first).fails(10).contains("another dialog"));
+    answer(&second).ok();
+}
+
+#[test]
+fn a_prompt_may_speak_of_collapsed_pastes() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    for prompt in ["what is [Pasted text #1 +3 lines]?", "[Paste] or [Pasted]"] {
+        assert_eq!(ask(&lab, "d", prompt).ok(), format!("Echo: {prompt}\n"));
+    }
+}
+
+#[test]
+fn a_prompt_whose_time_is_over_is_not_typed() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    lab.llmux(["session", "wait", "d", "--until", "ready"]).ok();
+    let late = |flags: &[&str]| {
+        let flags = [&["session", "prompt", "d", "late", "--timeout", "0s"][..], flags].concat();
+        lab.llmux(flags).fails(124);
+    };
+    for _ in 0..5 {
+        late(&["--wait"]);
+        late(&["--wait", "--now"]);
+        late(&[]);
+    }
+    assert_eq!(ask(&lab, "d", "in time").ok(), "Echo: in time\n");
+    assert_eq!(lab.prompts_in("history-d"), ["in time"]);
+}
+
+#[test]
+fn a_prompt_behind_a_question_says_what_it_waits_for() {
+    let lab = Lab::new();
+    demo(&lab, "d", "");
+    ask(&lab, "d", "[[ask]]").fails(12);
+    let queued = lab.llmux(["session", "prompt", "d", "behind"]);
+    assert!(
+        queued.stderr.contains("Do you want to proceed?") && queued.stderr.contains("session answer d 1"),
+        "{}",
+        queued.stderr
+    );
+    assert!(queued.ok().starts_with("queued 6 bytes"));
+    // Its Enter takes the answer that is selected.
+    lab.llmux(["session", "prompt", "d", "--force", "1"]).ok();
+    until("both are done", || {
+        lab.prompts_in("history-d") == ["[[ask]]", "behind"]
+    });
+}

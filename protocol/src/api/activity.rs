@@ -106,7 +106,8 @@ impl Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dialog {
-    /// What identifies this question with its options, but for which one is selected.
+    /// What identifies this question with its options and all that stands above them, but for which one is selected. An
+    /// equal dialog that opens later, or is still open when an answer was typed, has another id.
     pub id: String,
     /// What it is about.
     pub kind: DialogKind,

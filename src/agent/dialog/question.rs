@@ -17,7 +17,7 @@ pub(super) struct Above {
 /// The question is the nearest line that ends with a question mark, else the nearest block. The header is a command
 /// between question and answers, else the nearest line above the question.
 pub(super) fn above(lines: &[Line<'_>], first: usize) -> Above {
-    let top = top(lines, first);
+    let top = top(lines, first, REACH);
     let region = &lines[top..first];
     let asks = |line: &&Line<'_>| line.text.ends_with(['?', '？']);
     let Some(last) = region
@@ -41,6 +41,24 @@ pub(super) fn above(lines: &[Line<'_>], first: usize) -> Above {
     }
 }
 
+/// All words of a dialog above the answer on line `first`, however they are wrapped.
+///
+/// Without a border or an edge nobody knows where it begins: then it is what may hold the question.
+pub(super) fn text(lines: &[Line<'_>], first: usize) -> String {
+    let top = match top(lines, first, first) {
+        0 if !lines[first].bordered => first.saturating_sub(REACH),
+        top => top,
+    };
+    let still = lines[top..first].iter().filter(|line| !is_animated(line.text));
+    let words: Vec<&str> = still.flat_map(|line| line.text.split_whitespace()).collect();
+    words.join(" ")
+}
+
+/// Whether a line begins with a spinner, of which each look shows another frame.
+fn is_animated(text: &str) -> bool {
+    text.starts_with(|c: char| matches!(c, '\u{2801}'..='\u{28ff}' | '✢' | '✳' | '✶' | '✻' | '✽'))
+}
+
 /// The last line of the block above the answers; a block of commands is passed over.
 fn nearest_block(region: &[Line<'_>]) -> Option<usize> {
     let is_text = |line: &Line<'_>| !line.is_blank() && !line.text.starts_with(['$', '#']);
@@ -48,10 +66,10 @@ fn nearest_block(region: &[Line<'_>]) -> Option<usize> {
 }
 
 /// Where the dialog begins: at an edge, or where its border does.
-fn top(lines: &[Line<'_>], first: usize) -> usize {
+fn top(lines: &[Line<'_>], first: usize, reach: usize) -> usize {
     let bordered = lines[first].bordered;
     let mut top = first;
-    for at in (first.saturating_sub(REACH)..first).rev() {
+    for at in (first.saturating_sub(reach)..first).rev() {
         let line = &lines[at];
         if line.edge {
             break;

@@ -322,3 +322,58 @@ proptest::proptest! {
         assert!(dialog.selected.is_none_or(|selected| selected < dialog.options.len()));
     }
 }
+
+/// A dialog that asks for one command of several lines, and what else is on the screen.
+fn approval(above: &str, command: &str) -> String {
+    format!(
+        "{above}\n──────────\n Bash command\n\n{command}\n\n Do you want to proceed?\n ❯ 1. Yes\n   2. No"
+    )
+}
+
+#[test]
+fn the_id_covers_all_that_is_approved_and_nothing_else() {
+    let id = |text: &str| dialog(text).id;
+    let long = |first: &str| format!(" {first}\n{}", " echo\n".repeat(30));
+    let asked = id(&approval("", &long("rm a")));
+    assert_ne!(asked, id(&approval("", &long("rm b"))));
+    assert_eq!(asked, id(&approval("more was printed", &long("rm a"))));
+    assert_eq!(asked, id(&approval("", &long("rm\n a"))));
+    assert_eq!(
+        asked,
+        id(&approval("", &format!(" ⠏ Running 3s\n{}", long("rm a"))))
+    );
+    let selected = approval("", &long("rm a"))
+        .replace("❯ 1", "  1")
+        .replace("  2.", "❯ 2.");
+    assert_eq!((asked, Some(1)), (id(&selected), dialog(&selected).selected));
+}
+
+#[test]
+fn the_header_tells_dialogs_apart() {
+    let found = |header: &str| Found {
+        header: Some(header.to_owned()),
+        ..Found::default()
+    };
+    let id = |header| super::id(DialogKind::Approval, &found(header));
+    assert_ne!(id("$ touch a"), id("$ touch b"));
+}
+
+#[test]
+fn an_equal_dialog_that_opens_later_has_another_id() {
+    let mut openings = Openings::new();
+    let mut see = |answered: bool, is_open: bool| {
+        if answered {
+            openings.answered();
+        }
+        let mut dialog = is_open.then(|| dialog(&approval("", " rm a")));
+        openings.see(dialog.as_mut());
+        dialog
+    };
+    let first = see(false, true).unwrap();
+    assert_eq!(see(false, true).as_ref(), Some(&first));
+    assert_eq!(see(false, false), None);
+    let second = see(false, true).unwrap();
+    let third = see(true, true).unwrap();
+    assert!(first.id != second.id && second.id != third.id);
+    assert!(are_equal(&first, &second) && are_equal(&second, &third));
+}

@@ -1,20 +1,20 @@
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use llmux_protocol::api::{DraftPolicy, Turn, TurnRequest, TurnState, TurnWait, WaitFor};
+use llmux_protocol::api::{DraftPolicy, Explanation, Turn, TurnRequest, TurnState, TurnWait, WaitFor};
 
 use super::{target, text::Text};
 use crate::{
     cli::{
         context::Context,
-        duration,
-        failure::{Exit, Failure},
+        dialog, duration,
+        failure::{Exit, Failure, say},
         out::Out,
         signal::Signals,
         table::plain,
         turn::{Follow, outcome},
     },
-    client::session_path,
+    client::{Client, session_path},
 };
 
 const EXAMPLES: &str = "Examples:
@@ -68,7 +68,7 @@ pub(crate) struct Prompt {
     /// Type it at once, even while the agent works
     #[arg(long)]
     now: bool,
-    /// Type it even if the agent asks something
+    /// Type it even if the agent asks something, and then at once
     #[arg(long)]
     force: bool,
     /// Take no turn of the turnq channel
@@ -93,6 +93,9 @@ pub(super) async fn run(args: &Prompt, context: &Context) -> Result<(), Failure>
         turn = sent => turn?,
         exit = signals.next() => return Err(left_early(exit, &args.target)),
     };
+    if !args.detach {
+        say_what_it_waits_for(&mut client, &turn).await;
+    }
     if !args.follows() {
         return report(args, &turn, &mut Out::new());
     }
@@ -111,6 +114,25 @@ pub(super) async fn run(args: &Prompt, context: &Context) -> Result<(), Failure>
         through_dialogs: false,
     };
     outcome::print(&follow.end(&wait).await?, args.json, &mut Out::new())
+}
+
+/// Says so if a prompt waits behind a question: without an answer it waits for ever.
+async fn say_what_it_waits_for(client: &mut Client, turn: &Turn) {
+    if turn.state != TurnState::Queued || turn.place.is_none() {
+        return;
+    }
+    let path = session_path(&turn.session, "explain");
+    // The prompt is queued, whether that can be asked or not.
+    let Ok(Explanation { activity, .. }) = client.get(&path).await else {
+        return;
+    };
+    if let Some(dialog) = activity.dialog {
+        say(&format!(
+            "the prompt waits until this is answered: {} ({}; --force types at once)",
+            dialog::question(&turn.session, &dialog),
+            dialog::how_to_answer(&turn.session, &dialog)
+        ));
+    }
 }
 
 impl Prompt {

@@ -16,7 +16,7 @@ use tokio::{
 use super::{
     composer::{Holds, Wanted},
     conversation::Conversation,
-    live::{Live, evidence},
+    live::{Live, Stop, evidence},
     over::Over,
     picture::Picture,
     seat::Seat,
@@ -194,10 +194,23 @@ impl<'a> Submission<'a> {
             }
         };
         tokio::select! {
+            biased;
+            stop = self.live.stopped() => Err(Over::not_typed(stop)),
             seen = watch_for(&mut self.pictures, None, look) => {
                 seen.unwrap_or_else(|| Err(Over::gone()))
             }
-            stop = self.live.stopped() => Err(Over::stopped(stop)),
+        }
+    }
+
+    /// Whether it is to be stopped, at this very moment: a timer may come a little late.
+    fn check_not_stopped(&self) -> Result<(), Over> {
+        let is_late = |ms| self.live.queued + Duration::from_millis(ms) <= Instant::now();
+        if self.live.is_cancelled() {
+            Err(Over::not_typed(Stop::Cancelled))
+        } else if self.live.request.timeout_ms.is_some_and(is_late) {
+            Err(Over::not_typed(Stop::TimedOut))
+        } else {
+            Ok(())
         }
     }
 
@@ -210,6 +223,8 @@ impl<'a> Submission<'a> {
     }
 
     async fn try_hand_in(&mut self, typist: &Typist, ready: &Picture) -> Result<Accepted, Over> {
+        // Others may have typed for a while.
+        self.check_not_stopped()?;
         let begun = Instant::now();
         let written = self
             .live
@@ -323,7 +338,7 @@ impl<'a> Submission<'a> {
                     return Ok(());
                 }
                 Shown::Nothing => {}
-                Shown::Strange(text) => return Err(Self::strange(&text)),
+                Shown::Strange(text) => return Err(self.take_back(typist, &text).await?),
                 Shown::Dialog(dialog) => {
                     return Err(Over {
                         state: TurnState::Unknown,
@@ -342,16 +357,21 @@ impl<'a> Submission<'a> {
         .hint("nothing was submitted; `llmux session screen NAME` shows what is there"))
     }
 
-    fn strange(text: &str) -> Over {
-        let head: String = text.lines().next().unwrap_or_default().chars().take(60).collect();
-        Over::new(
-            TurnState::Unsubmitted,
-            "mixed",
-            format!(
-                "the composer holds something else than the prompt, perhaps somebody types there: {head:?}"
-            ),
-        )
-        .hint("nothing was submitted; the text was left as it is")
+    /// Clears a composer that holds the prompt and more, so that it is not in the way of the next one. What somebody
+    /// typed around the prompt is put back, if it can be told apart.
+    async fn take_back(&mut self, typist: &Typist, text: &str) -> Result<Over, Over> {
+        let is_taken_back = self.wanted.is_in(text) && self.clear(typist).await?;
+        let prompt = String::from_utf8_lossy(&self.live.text);
+        if is_taken_back && let Some((before, behind)) = text.trim().split_once(prompt.as_ref()) {
+            let rest = format!("{before}{behind}");
+            if !rest.trim().is_empty() && !rest.contains('\n') {
+                typist
+                    .paste(rest.as_bytes())
+                    .await
+                    .map_err(|error| self.failed(&error))?;
+            }
+        }
+        Ok(strange(text, is_taken_back))
     }
 
     async fn shown(&mut self, patience: Duration) -> Shown {
@@ -445,4 +465,19 @@ impl<'a> Submission<'a> {
         )
         .hint("`llmux session screen NAME` shows what is there; it was not typed again")
     }
+}
+
+/// The composer came to hold something else than the prompt.
+fn strange(text: &str, is_taken_back: bool) -> Over {
+    let head: String = text.lines().next().unwrap_or_default().chars().take(60).collect();
+    Over::new(
+        TurnState::Unsubmitted,
+        "mixed",
+        format!("the composer holds something else than the prompt, perhaps somebody types there: {head:?}"),
+    )
+    .hint(if is_taken_back {
+        "nothing was submitted; the prompt was taken back"
+    } else {
+        "nothing was submitted; the text was left as it is: look at it before the next prompt"
+    })
 }
