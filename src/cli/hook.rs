@@ -74,7 +74,8 @@ fn tell(hook: &Hook, session: &str, mut env: Environment, global: Global) -> Res
 
 async fn post(hook: &Hook, session: &str, context: &Context) -> Result<(), Failure> {
     let mut client = context.running().await?;
-    let request = request(hook).await?;
+    let mut request = request(hook).await?;
+    request.pane = pane(&context.env);
     let _: IgnoredAny = client.post(&session_path(session, "hook"), &request).await?;
     Ok(())
 }
@@ -98,7 +99,14 @@ async fn request(hook: &Hook) -> Result<HookRequest, Failure> {
     Ok(HookRequest {
         event: event.to_string_lossy().into_owned(),
         payload,
+        pane: None,
     })
+}
+
+/// Where it is called, as tmux tells each program: `TMUX` is `SOCKET,PID,SESSION`.
+fn pane(env: &Environment) -> Option<(u32, String)> {
+    let server = env.text("TMUX")?.rsplit(',').nth(1)?.parse().ok()?;
+    Some((server, env.text("TMUX_PANE")?.to_owned()))
 }
 
 fn piped() -> Result<Vec<u8>, String> {
@@ -179,6 +187,20 @@ mod tests {
         let failure = tell(&Hook { words }, "x", env, Global::default()).unwrap_err();
         assert_eq!(failure.kind(), Exit::Unavailable);
         assert!(!socket.exists());
+    }
+
+    #[test]
+    fn the_pane_is_known_by_its_server() {
+        let root = std::path::Path::new("/");
+        let read = |tmux: &str| {
+            pane(&Environment::new(
+                root,
+                root,
+                [("TMUX", tmux), ("TMUX_PANE", "%3")],
+            ))
+        };
+        assert_eq!(read("/tmp/a,b/default,77,0"), Some((77, "%3".to_owned())));
+        assert_eq!((read(""), read("x")), (None, None));
     }
 
     #[test]

@@ -28,6 +28,13 @@ pub(crate) struct ProgramId {
     pub(super) pane: PaneId,
 }
 
+impl ProgramId {
+    /// Whether it runs in this pane of the tmux server with this process id.
+    pub(crate) fn is_in(self, server: u32, pane: &str) -> bool {
+        self.server.pid == server && self.pane.to_string() == pane
+    }
+}
+
 impl fmt::Display for ProgramId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.server.pid, self.server.started, self.pane)

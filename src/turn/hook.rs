@@ -7,7 +7,7 @@ use super::report::News;
 
 /// What a call of a hook means, and how to name it.
 pub(super) fn read(request: &HookRequest) -> (News, String) {
-    let HookRequest { event, payload } = request;
+    let HookRequest { event, payload, .. } = request;
     let text = |names: &[&str]| {
         names
             .iter()
@@ -51,6 +51,7 @@ mod tests {
         read(&HookRequest {
             event: event.to_owned(),
             payload,
+            pane: None,
         })
         .0
     }

@@ -255,7 +255,16 @@ impl Turns {
 
     /// Takes the call of an agent's hook.
     pub(crate) async fn hook(&self, name: &str, hook: HookRequest) -> Result<(), TurnFault> {
-        self.seat(name).await?.oracle.hook(hook).await;
+        let in_pane = hook
+            .pane
+            .as_ref()
+            .and_then(|(server, pane)| self.seats.in_pane(*server, pane));
+        let seat = match in_pane {
+            Some(seat) => seat,
+            // Called from elsewhere: a sandbox, or a tmux inside the pane.
+            None => self.seat(name).await?,
+        };
+        seat.oracle.hook(hook).await;
         Ok(())
     }
 

@@ -71,6 +71,15 @@ impl Seats {
         lock(&self.by_name).get(name).cloned()
     }
 
+    /// The seat of the program in a pane of the tmux server with this process id.
+    pub(super) fn in_pane(&self, server: u32, pane: &str) -> Option<Arc<Seat>> {
+        let seats = lock(&self.by_name);
+        seats
+            .values()
+            .find(|seat| seat.program.id.is_in(server, pane))
+            .cloned()
+    }
+
     pub(super) fn live(&self, id: &str) -> Option<Arc<Live>> {
         lock(&self.lives).get(id).cloned()
     }

@@ -241,6 +241,23 @@ fn a_hook_of_the_agent_ends_the_turn_with_its_last_message() {
 }
 
 #[test]
+fn a_hook_finds_its_session_by_the_pane_whatever_its_name_is_now() {
+    let lab = Lab::new();
+    lab.start("shell", "old", "");
+    lab.llmux(["session", "edit", "old", "--name", "new"]).ok();
+    demo(&lab, "old", "");
+    let line = format!("{LLMUX} hook SessionStart '{{}}'; echo told=$?");
+    lab.prompt("new", &line);
+    lab.shows("new", "^told=0$");
+    let told = |name: &str| {
+        let said = lab.llmux(["session", "explain", name]).ok();
+        said.contains("hook SessionStart")
+    };
+    until("the renamed session has it", || told("new"));
+    assert!(!told("old"));
+}
+
+#[test]
 fn explain_says_what_is_believed_and_why() {
     let lab = Lab::new();
     demo(&lab, "d", "--osc-status --draft half");

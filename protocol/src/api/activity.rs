@@ -228,4 +228,8 @@ pub struct HookRequest {
     /// What the agent gave with it.
     #[serde(default)]
     pub payload: serde_json::Value,
+    /// The process id of the tmux server and the pane in which the hook was called: a session may have another name than
+    /// the one its program was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pane: Option<(u32, String)>,
 }
