@@ -413,3 +413,15 @@ fn a_dialog_in_the_place_of_another_is_told_and_answered_by_its_own_id() {
         dialog()["id"] != second.as_str()
     });
 }
+
+#[test]
+fn what_a_program_without_rules_prints_is_the_reply() {
+    let lab = Lab::new();
+    lab.start("shell", "s", "");
+    lab.llmux(["session", "wait", "s", "--until", "ready"]).ok();
+    for (prompt, reply) in [("echo $((6*7)); echo two", "42\ntwo\n"), ("echo hi", "hi\n")] {
+        let run = ask(&lab, "s", prompt);
+        assert!(run.stdout.starts_with(reply), "{}", run.stdout);
+        assert!(run.stderr.contains("may not be whole"), "{}", run.stderr);
+    }
+}
