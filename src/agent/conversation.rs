@@ -3,6 +3,12 @@
 use super::{Rules, rule::Pattern};
 
 impl Rules {
+    /// Whether the echo of a prompt can be told at all.
+    #[must_use]
+    pub fn knows_echo(&self) -> bool {
+        self.echo.is_some()
+    }
+
     /// The text of a row that begins the echo of a user's prompt.
     #[must_use]
     pub fn echo<'a>(&self, row: &'a str) -> Option<&'a str> {

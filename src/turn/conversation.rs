@@ -128,6 +128,13 @@ impl Conversation {
         echoed: bool,
     ) -> Option<Anchor> {
         let stands = self.end_of(rules, before);
+        // Where nobody knows what an echo looks like, all that was printed since Enter is the reply.
+        if let Stand::At(row) = stands
+            && !rules.knows_echo()
+            && before.ends_with(wanted)
+        {
+            return (row < self.rows.len()).then_some(Anchor { row, visible: false });
+        }
         if !matches!(stands, Stand::At(_))
             && let Some(&row) = self.spelled(wanted).get(before.spelled(wanted).len())
         {
@@ -212,6 +219,12 @@ impl Conversation {
     /// What stands behind an anchor, to be compared.
     pub(super) fn tail(&self, anchor: Anchor) -> String {
         self.rows_behind(Some(anchor)).join("\n")
+    }
+
+    /// Whether the last thing is the prompt, as it was typed.
+    fn ends_with(&self, wanted: &Wanted) -> bool {
+        let last = &self.rows[self.rows.len().saturating_sub(ROWS_OF_PROMPT)..];
+        wanted.squeeze(&last.concat()).ends_with(wanted.key())
     }
 
     /// How many rows from `at` on only repeat a prompt.
@@ -358,6 +371,8 @@ fn without_lead(row: &str) -> &str {
 
 /// How many rows of a prompt must stand at the top to be known for it.
 const ROWS_OF_ECHO: usize = 3;
+/// How many rows a prompt may fill to be known where it was typed.
+const ROWS_OF_PROMPT: usize = 50;
 /// How many rows an answer must have to be known by that alone.
 const ROWS_OF_ANSWER: usize = 20;
 /// How far from the right edge a row of text may end and still count as wrapped there.

@@ -218,3 +218,17 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn without_rules_the_reply_is_what_was_printed_since_enter() {
+    let behind = |now: &str, prompt: &str| {
+        let before = conversation(&format!("old\n$ {prompt}"));
+        let now = conversation(&format!("old\n$ {prompt}\n{now}"));
+        let anchor = now.behind(&Rules::default(), &before, &wanted(prompt), false)?;
+        assert!(!anchor.is_visible());
+        Some(now.reply(&Rules::default(), anchor, None))
+    };
+    assert_eq!(behind("42\nx\n$", "echo $((6*7)) x").as_deref(), Some("42\nx\n$"));
+    assert_eq!(behind("hi\n$", "echo hi").as_deref(), Some("hi\n$"));
+    assert_eq!(behind("", "true"), None);
+}

@@ -393,3 +393,59 @@ fn a_prompt_behind_a_question_says_what_it_waits_for() {
         lab.prompts_in("history-d") == ["[[ask]]", "behind"]
     });
 }
+
+/// An agent that asks for one command after the other, and then stays with its question whatever is typed.
+const ASKER: &str = r#"
+stty -echo
+ask() { printf '\033[2J\033[H────────────────\n run %s\n\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n' "$1"; }
+echo up
+read -r prompt
+ask 'touch a'
+read -r answer
+ask 'touch b'
+while read -r answer; do :; done
+"#;
+
+#[test]
+fn a_dialog_in_the_place_of_another_is_told_and_answered_by_its_own_id() {
+    let lab = Lab::new();
+    let (dir, script) = (lab.path("config/llmux/agents.d"), lab.path("asker.sh"));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(&script, ASKER).unwrap();
+    let agent = format!(
+        "[[agent]]\nkey = 'asker'\ncmd = 'sh {}'\n[agent.rules]\napproval = {{ pattern = '^ (Do you want to proceed)' }}\n",
+        script.display()
+    );
+    fs::write(dir.join("asker.toml"), agent).unwrap();
+    lab.start("asker", "d", "");
+    lab.shows("d", "^up");
+    assert!(ask(&lab, "d", "go").fails(12).contains("run touch a"));
+    let dialog = || lab.llmux(["session", "turns", "d", "--json"]).json()[0]["dialog"].clone();
+    let answer = |id: &str| lab.llmux(["session", "answer", "d", "1", "--dialog", id]);
+    let first = dialog()["id"].as_str().unwrap().to_owned();
+    answer(&first).ok();
+    until("the second is told", || dialog()["header"] == "run touch b");
+    assert!(answer(&first).fails(10).contains("another dialog"));
+    let second = dialog()["id"].as_str().unwrap().to_owned();
+    let said = answer(&second).fails(10);
+    assert!(
+        said.contains("the answer was typed") && !said.contains("nothing"),
+        "{said}"
+    );
+    assert!(answer(&second).fails(10).contains("another dialog"));
+    until("the turn has the id that is good now", || {
+        dialog()["id"] != second.as_str()
+    });
+}
+
+#[test]
+fn what_a_program_without_rules_prints_is_the_reply() {
+    let lab = Lab::new();
+    lab.start("shell", "s", "");
+    lab.llmux(["session", "wait", "s", "--until", "ready"]).ok();
+    for (prompt, reply) in [("echo $((6*7)); echo two", "42\ntwo\n"), ("echo hi", "hi\n")] {
+        let run = ask(&lab, "s", prompt);
+        assert!(run.stdout.starts_with(reply), "{}", run.stdout);
+        assert!(run.stderr.contains("may not be whole"), "{}", run.stderr);
+    }
+}

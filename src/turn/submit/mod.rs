@@ -435,6 +435,8 @@ impl<'a> Submission<'a> {
             self.seat.program.pane.wait(Condition::OutputPast(before)),
         )
         .await;
+        // What stands there before Enter is no part of the reply.
+        let _ = self.seat.oracle.look().await;
         Ok(())
     }
 
