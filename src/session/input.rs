@@ -145,11 +145,15 @@ pub(crate) fn prompt_bytes(text: &str) -> Result<Vec<u8>, SessionError> {
         .filter(|&c| matches!(c, '\n' | '\t') || !c.is_control())
         .collect();
     let kept = kept.trim_end_matches('\n');
-    // What shows nothing can't be seen in a composer.
-    if kept.chars().all(is_invisible) {
+    if kept.is_empty() {
         return Err(SessionError::EmptyPrompt);
     }
     Ok(kept.as_bytes().to_vec())
+}
+
+/// Whether a prompt shows nothing: then nobody can see whether it is in a composer.
+pub(crate) fn is_blank(prompt: &[u8]) -> bool {
+    String::from_utf8_lossy(prompt).chars().all(is_invisible)
 }
 
 /// Whether a character shows nothing: a blank, or what has no width of its own.
@@ -195,12 +199,13 @@ mod tests {
             prompt_bytes(&"x".repeat(MAX_PROMPT_BYTES + 1)),
             Err(SessionError::PromptTooLarge(_))
         ));
-        for blank in ["\n\x1b", "   ", " \t\n ", "\u{200b}\u{200d}", "\u{feff} \u{a0}"] {
-            let refused = prompt_bytes(blank);
-            assert!(matches!(refused, Err(SessionError::EmptyPrompt)), "{blank:?}");
+        let refused = prompt_bytes("\n\x1b");
+        assert!(matches!(refused, Err(SessionError::EmptyPrompt)));
+        for blank in ["   ", " \t\n ", "\u{200b}\u{200d}", "\u{feff} \u{a0}"] {
+            assert!(is_blank(blank.as_bytes()), "{blank:?}");
         }
         for text in [".", " é", "e\u{301}", "👩\u{200d}👧"] {
-            assert!(prompt_bytes(text).is_ok(), "{text:?}");
+            assert!(!is_blank(text.as_bytes()), "{text:?}");
         }
     }
 }

@@ -35,7 +35,7 @@ use tokio::{
 
 pub(crate) use self::{
     error::SessionError,
-    input::{Input, Typist, prompt_bytes},
+    input::{Input, Typist, is_blank, prompt_bytes},
     program::{Follower, Program},
 };
 use self::{records::Records, tree::Process};

@@ -43,7 +43,7 @@ use self::{
     seat::Seat,
     view::{Look, watch_for},
 };
-use crate::session::{SessionError, Sessions, prompt_bytes};
+use crate::session::{SessionError, Sessions, is_blank, prompt_bytes};
 
 /// The longest key of a sender's own.
 const MAX_KEY_BYTES: usize = 256;
@@ -86,6 +86,10 @@ impl Turns {
         origin: Origin,
     ) -> Result<Begun, TurnFault> {
         let text = prompt_bytes(&request.prompt)?;
+        // Without Enter it is no prompt, but perhaps a key.
+        if is_blank(&text) && request.enter {
+            return Err(SessionError::EmptyPrompt.into());
+        }
         if request
             .key
             .as_ref()

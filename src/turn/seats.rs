@@ -20,7 +20,7 @@ use tokio::sync::RwLock;
 
 use crate::{
     agent::transcript::{Follower as Transcript, Place, Watch},
-    session::{Follower, Program, prompt_bytes},
+    session::{Follower, Program, is_blank, prompt_bytes},
     store::{Entry, Journal, JournalError},
 };
 
@@ -295,6 +295,7 @@ impl Follower for Arc<Seats> {
         };
         for prompt in self.init_prompts(&seat) {
             let text = match prompt_bytes(&prompt) {
+                Ok(text) if is_blank(&text) => continue,
                 Ok(text) => text,
                 Err(error) => {
                     tracing::warn!(session = name, %error, "an init prompt can't be typed");

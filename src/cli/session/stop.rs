@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use clap::Args;
 use llmux_protocol::api::{RestartRequest, SessionReply, SessionView, StopRequest, Stopped};
@@ -90,7 +90,17 @@ async fn each<T: DeserializeOwned + Send + 'static>(
     }
     let (count, mut failed) = (names.len(), 0);
     let mut replies = post_each(verb, names, client, context, Arc::new(request)).await?;
-    while let Some((name, reply)) = replies.recv().await {
+    // Told in the order that was asked for.
+    let (mut early, mut next) = (BTreeMap::new(), 0);
+    while next < count {
+        let Some((name, reply)) = early.remove(&next) else {
+            let Some((place, name, reply)) = replies.recv().await else {
+                break;
+            };
+            early.insert(place, (name, reply));
+            continue;
+        };
+        next += 1;
         match reply.and_then(|reply| report(reply, &mut out)) {
             Ok(()) => {}
             Err(failure) if count == 1 || failure.is_pipe() => return Err(failure),
@@ -108,6 +118,9 @@ async fn each<T: DeserializeOwned + Send + 'static>(
     }
 }
 
+/// The place of a session among those asked for, its name, and what was answered.
+type Answered<T> = (usize, String, Result<T, Failure>);
+
 /// Posts to each session in a few lanes, each with a connection of its own; the answers come as they are given.
 async fn post_each<T: DeserializeOwned + Send + 'static>(
     verb: &'static str,
@@ -115,22 +128,26 @@ async fn post_each<T: DeserializeOwned + Send + 'static>(
     first: Client,
     context: &Context,
     request: Arc<impl Serialize + Send + Sync + 'static>,
-) -> Result<mpsc::Receiver<(String, Result<T, Failure>)>, Failure> {
+) -> Result<mpsc::Receiver<Answered<T>>, Failure> {
     let (replies, received) = mpsc::channel(LANES);
     let mut clients = vec![first];
     for _ in 1..LANES.min(names.len()) {
         clients.push(context.client().await?);
     }
-    let names = Arc::new(Mutex::new(names.into_iter()));
+    let names = Arc::new(Mutex::new(names.into_iter().enumerate()));
     for mut client in clients {
         let (names, replies, request) = (names.clone(), replies.clone(), request.clone());
         tokio::spawn(async move {
             loop {
-                let Some(name) = names.lock().await.next() else {
+                let Some((place, name)) = names.lock().await.next() else {
                     return;
                 };
                 let reply = client.post(&session_path(&name, verb), &*request).await;
-                if replies.send((name, reply.map_err(Failure::from))).await.is_err() {
+                if replies
+                    .send((place, name, reply.map_err(Failure::from)))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
