@@ -308,7 +308,7 @@ impl Seat {
         let name = self.name();
         let acquired = tokio::select! {
             acquired = turnq.acquire(&name) => acquired,
-            stop = live.stopped() => return Err(Over::stopped(stop)),
+            stop = live.stopped() => return Err(Over::not_typed(stop)),
         };
         match acquired {
             Ok(hold) => Ok(Some(hold)),

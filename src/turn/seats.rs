@@ -203,7 +203,7 @@ impl Seats {
             if let Some(stop) = stop {
                 // Who has begun it stops it; in the queue nobody has.
                 if seats.unqueue(&live) {
-                    seat::finish(&live, Over::stopped(stop)).await;
+                    seat::finish(&live, Over::not_typed(stop)).await;
                 }
                 let _ = turns.wait_for(|turn| turn.state.is_final()).await;
             }
