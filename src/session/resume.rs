@@ -51,12 +51,27 @@ impl Sessions {
             Err(error) => {
                 self.end(name).await;
                 self.put(&before).await?;
-                if ran && let Err(error) = self.launch(&before, size, false).await {
+                let again = self.where_it_was(before).await;
+                if ran && let Err(error) = self.launch(&again, size, false).await {
                     tracing::warn!(name, %error, "a session could not be started again as it was before a resume");
                 }
                 Err(error)
             }
         }
+    }
+
+    /// A record that launches a session in the conversation it was in: an id of its own choice can't be chosen twice.
+    async fn where_it_was(&self, mut record: SessionRecord) -> SessionRecord {
+        if let (Some(id), Ok((store, place))) =
+            (record.conversation().map(str::to_owned), self.shelf(&record))
+        {
+            let wanted = id.clone();
+            let is_stored = self.read(move |history| history.path(store, &place, Some(&wanted)).is_some());
+            if is_stored.await {
+                record.resume_from = Some(id);
+            }
+        }
+        record
     }
 
     /// Finds the conversation that is meant.

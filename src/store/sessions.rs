@@ -85,6 +85,14 @@ pub struct ExitRecord {
 }
 
 impl SessionRecord {
+    /// The conversation it is in, if that is known.
+    #[must_use]
+    pub fn conversation(&self) -> Option<&str> {
+        self.external_session_id
+            .as_deref()
+            .or(self.resume_from.as_deref())
+    }
+
     /// Makes the record of a session that starts now.
     #[must_use]
     pub fn new(name: &str, agent: &str, cwd: &str) -> Self {

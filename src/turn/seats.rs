@@ -245,7 +245,7 @@ impl Seats {
             home: self.home.clone(),
             env: (*program.env).clone(),
             cwd: program.record.cwd.clone().into(),
-            id: program.record.external_session_id.clone(),
+            id: program.record.conversation().map(str::to_owned),
             since: SystemTime::now(),
         };
         Some(Transcript::start(agent.transcript?, place, &self.watch))

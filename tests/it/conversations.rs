@@ -1,6 +1,6 @@
 //! Stored conversations: listed, searched, and begun again.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::lab::{Lab, until};
 
@@ -131,4 +131,37 @@ resume = "--resume {}"
         (&session["state"], session.get("resumeFrom")),
         (&"running".into(), None)
     );
+}
+
+#[test]
+fn a_failed_resume_leaves_the_session_in_its_own_conversation() {
+    let lab = Lab::new();
+    let dir = lab.path("config/llmux/agents.d");
+    fs::create_dir_all(&dir).unwrap();
+    // It takes back the conversation it was in, but no other.
+    let program = lab.path("choosy");
+    let script = "#!/bin/sh\necho \"args: $*\"\ncase \"$*\" in *refused*) exit 3;; esac\nexec cat\n";
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let agent = format!(
+        "[[agent]]\nkey = 'choosy'\ncmd = '{}'\nhistory = 'demo'\nsession-id-flag = '--session-id'\nresume = '--resume {{}}'\n",
+        program.display()
+    );
+    fs::write(dir.join("choosy.toml"), agent).unwrap();
+    lab.start("choosy", "c", "");
+    let own = lab.session("c").unwrap()["externalSessionId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    lab.shows("c", &format!("^args: --session-id {own}$"));
+    // The demo writes both conversations for it.
+    for id in [own.as_str(), "refused"] {
+        lab.start("demo", "d", &format!("--session-id {id}"));
+        ask(&lab, "d", "hello");
+        lab.llmux(["session", "stop", "d"]).ok();
+    }
+    lab.llmux(["session", "resume", "c", "--conversation", "refused"])
+        .fails(1);
+    lab.shows("c", &format!("^args: --resume {own}$"));
+    assert_eq!(lab.session("c").unwrap()["externalSessionId"], own.as_str());
 }
