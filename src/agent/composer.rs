@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     Rules, Sight,
-    rule::{Pattern, Text},
+    rule::{Found, Pattern, Text},
 };
 
 /// How far above the composer its busy row may be.
@@ -26,17 +26,26 @@ pub struct Composer {
 }
 
 impl Rules {
-    /// The composer, if it can be seen.
+    /// The composer, if it can be seen: [`Rules::read`] gives it with the rest.
     #[must_use]
     pub fn composer(&self, sight: &Sight<'_>) -> Option<Composer> {
-        let screen = Text::new(sight.rows);
-        let found = self.composer.as_ref()?.find(&screen)?;
+        self.read(sight).composer
+    }
+
+    /// Whether the composer takes keys for commands.
+    #[must_use]
+    pub fn normal_mode(&self, sight: &Sight<'_>) -> bool {
+        self.read(sight).is_normal_mode
+    }
+
+    /// The composer that its rule has found.
+    pub(super) fn composer_at(&self, found: Found, screen: &Text, sight: &Sight<'_>) -> Option<Composer> {
         let rows = sight.rows.get(found.rows.clone())?;
-        let bright = sight.bright.get(found.rows.clone())?;
+        let bright = sight.bright.get(found.rows)?;
         let is_suggestion = self
             .suggestion
             .as_ref()
-            .is_some_and(|rule| rule.find(&screen).is_some());
+            .is_some_and(|rule| rule.find(screen).is_some());
         let text = if is_suggestion {
             String::new()
         } else {
@@ -44,19 +53,10 @@ impl Rules {
         };
         Some(Composer {
             top: self.above(sight, found.top),
-            rows: found.rows.len(),
+            rows: rows.len(),
             collapsed: is_match(&COLLAPSED, &text),
             text,
         })
-    }
-
-    /// Whether the composer takes keys for commands, so that text must not be typed yet.
-    #[must_use]
-    pub fn normal_mode(&self, sight: &Sight<'_>) -> bool {
-        let text = Text::new(sight.rows);
-        self.normal
-            .as_ref()
-            .is_some_and(|rule| rule.find(&text).is_some())
     }
 
     /// The text in the composer's rows.

@@ -24,4 +24,4 @@ pub use data::Overrides;
 pub use detect::ProgramSearch;
 pub use keys::{BadKeys, parse as parse_keys};
 pub use rule::BadRule;
-pub use rules::{Rules, Seen, Sight};
+pub use rules::{Read, Rules, Seen, Sight};

@@ -3,7 +3,10 @@
 use llmux_protocol::api::{ActivityState, DialogKind};
 use serde::Deserialize;
 
-use super::rule::{Found, Pattern, Rule, Text};
+use super::{
+    composer::Composer,
+    rule::{Found, Pattern, Rule, Text},
+};
 
 /// What is seen of an agent's terminal.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +17,17 @@ pub struct Sight<'a> {
     pub bright: &'a [String],
     /// The title.
     pub title: &'a str,
+}
+
+/// All that a screen tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The state, if it is recognised.
+    pub state: Option<Seen>,
+    /// The composer, if it can be seen.
+    pub composer: Option<Composer>,
+    /// Whether the composer takes keys for commands, so that text must not be typed yet.
+    pub is_normal_mode: bool,
 }
 
 /// A state that was recognised.
@@ -79,44 +93,52 @@ impl Rules {
         overlay!(composer placeholder suggestion normal echo bullet chrome error interrupted);
     }
 
+    /// Reads all that a screen tells at once.
+    #[must_use]
+    pub fn read(&self, sight: &Sight<'_>) -> Read {
+        let text = Text::new(sight.rows);
+        let composer = self.composer.as_ref().and_then(|rule| rule.find(&text));
+        Read {
+            state: self.state(&text, composer.as_ref()),
+            is_normal_mode: self.normal.as_ref().is_some_and(|rule| rule.find(&text).is_some()),
+            composer: composer.and_then(|found| self.composer_at(found, &text, sight)),
+        }
+    }
+
     /// What the screen shows. A question comes before busy, and busy before ready: both can be seen at once.
     #[must_use]
     pub fn screen(&self, sight: &Sight<'_>) -> Option<Seen> {
         let text = Text::new(sight.rows);
-        let find = |rule: Option<&Rule>| rule.and_then(|rule| rule.find(&text));
-        for (rule, kind) in self.dialogs(&text) {
-            if let Some(found) = find(rule) {
-                return Some(seen(ActivityState::Blocked, Some(kind), &found));
+        let composer = self.composer.as_ref().and_then(|rule| rule.find(&text));
+        self.state(&text, composer.as_ref())
+    }
+
+    fn state(&self, text: &Text, composer: Option<&Found>) -> Option<Seen> {
+        let find = |rule: &Option<Rule>| rule.as_ref().and_then(|rule| rule.find(text));
+        // Dialogs take the composer's place: beside one, their words are conversation.
+        if composer.is_none() {
+            for (rule, kind) in [
+                (&self.login, DialogKind::Login),
+                (&self.trust, DialogKind::Trust),
+                (&self.approval, DialogKind::Approval),
+                (&self.question, DialogKind::Question),
+            ] {
+                if let Some(found) = find(rule) {
+                    return Some(seen(ActivityState::Blocked, Some(kind), &found));
+                }
             }
         }
-        for (rule, state) in [
-            (self.busy.as_ref(), ActivityState::Busy),
-            (self.ready_rule(), ActivityState::Ready),
-        ] {
-            if let Some(found) = find(rule) {
-                return Some(seen(state, None, &found));
-            }
+        if let Some(found) = find(&self.busy) {
+            return Some(seen(ActivityState::Busy, None, &found));
         }
-        None
+        match &self.ready {
+            Some(_) => find(&self.ready).map(|found| seen(ActivityState::Ready, None, &found)),
+            None => composer.map(|found| seen(ActivityState::Ready, None, found)),
+        }
     }
 
     fn ready_rule(&self) -> Option<&Rule> {
         self.ready.as_ref().or(self.composer.as_ref())
-    }
-
-    /// The dialogs to look for. They take the composer's place: beside one, their words are conversation.
-    fn dialogs(&self, text: &Text) -> [(Option<&Rule>, DialogKind); 4] {
-        let is_hidden = self
-            .composer
-            .as_ref()
-            .is_none_or(|rule| rule.find(text).is_none());
-        [
-            (&self.login, DialogKind::Login),
-            (&self.trust, DialogKind::Trust),
-            (&self.approval, DialogKind::Approval),
-            (&self.question, DialogKind::Question),
-        ]
-        .map(|(rule, kind)| (rule.as_ref().filter(|_| is_hidden), kind))
     }
 
     /// What the title says, if the agent tells its state there.

@@ -115,6 +115,13 @@ impl Failure {
         }
     }
 
+    /// Says what failed, before why.
+    #[must_use]
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.error = self.error.context(what.to_owned());
+        self
+    }
+
     /// Adds lines between the message and the hints.
     #[must_use]
     pub(crate) fn notes(mut self, lines: impl IntoIterator<Item = String>) -> Self {

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
     life::{End, Life},
-    observer::{Observation, Observer},
+    observer::{Looked, Observation, Observer},
     subscription::{Subscription, Update},
     wait::{Condition, Seen, WaitError, exit_evidence},
 };
@@ -60,8 +60,6 @@ pub(crate) struct Pane {
     ring: Arc<Ring>,
     life: watch::Receiver<Life>,
     size: watch::Receiver<Size>,
-    /// Counts what happened, for those who observe.
-    changes: watch::Receiver<u64>,
     key: Arc<str>,
 }
 
@@ -81,7 +79,6 @@ impl Pane {
         let (requests, inbox) = mpsc::channel(REQUEST_QUEUE);
         let (life_sender, life) = watch::channel(life);
         let (size_sender, size) = watch::channel(size);
-        let (changes_sender, changes) = watch::channel(0);
         let ring = Arc::new(Ring::new());
         tokio::spawn(
             Task::new(
@@ -91,7 +88,6 @@ impl Pane {
                 Tellers {
                     life: life_sender,
                     size: size_sender,
-                    changes: changes_sender,
                 },
                 key.to_owned(),
             )
@@ -102,7 +98,6 @@ impl Pane {
             ring,
             life,
             size,
-            changes,
             key: key.into(),
         }
     }
@@ -138,7 +133,8 @@ impl Pane {
         Subscription::new(self.clone(), from)
     }
 
-    /// Observes the pane: its screen after each change, and all its program says beside the screen.
+    /// Observes the pane: its screen after each change, and all its program says beside the screen. Costs nothing while
+    /// nobody waits for the next observation.
     pub(crate) fn observe(&self) -> Observer {
         Observer::new(self.clone())
     }

@@ -1,6 +1,6 @@
 //! Following what a pane shows and says, at the observer's own pace.
 
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{Life, Pane, task::Request};
 use crate::screen::{Page, Signal, Size};
@@ -18,6 +18,8 @@ pub(crate) struct Said {
 /// A pane at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Observation {
+    /// Counts what happened to the pane.
+    pub(super) number: u64,
     /// When its program last printed something.
     pub(crate) printed_at: Instant,
     /// The number of the output that follows.
@@ -30,46 +32,86 @@ pub(crate) struct Observation {
     pub(crate) said: Vec<Said>,
 }
 
+/// What an observer asks the pane's task.
+pub(super) struct Asked {
+    /// The last observation that it has.
+    pub(super) seen: Option<u64>,
+    /// The number of the last thing that was said to it.
+    pub(super) heard: u64,
+    /// Whether it waits where nothing has happened since; else it is told so.
+    pub(super) waits: bool,
+    pub(super) reply: oneshot::Sender<Option<Observation>>,
+}
+
 /// An observer of one pane. However fast the pane prints, it costs one look for each time it asks; what is *said* in
 /// between is kept for it, up to a bound.
 pub(crate) struct Observer {
     pane: Pane,
-    changes: watch::Receiver<u64>,
-    /// Whether something has changed that was not looked at.
-    due: bool,
-    /// The number of the last thing that was said to it.
+    seen: Option<u64>,
     heard: u64,
+    /// The answer that is waited for.
+    next: Option<oneshot::Receiver<Option<Observation>>>,
 }
 
 impl Observer {
     pub(super) fn new(pane: Pane) -> Self {
         Self {
-            changes: pane.changes.clone(),
             pane,
-            // The first look.
-            due: true,
+            seen: None,
             heard: 0,
+            next: None,
         }
     }
 
     /// Waits until something happened since the last observation; `None` when nothing more can. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Observation> {
-        if !self.due {
-            self.changes.changed().await.ok()?;
-            self.due = true;
+        loop {
+            if self.next.is_none() {
+                self.next = Some(self.ask(true).await?);
+            }
+            let answer = self.next.as_mut()?.await;
+            self.next = None;
+            if let Some(observation) = answer.ok()? {
+                return Some(self.note(observation));
+            }
         }
-        self.look().await
     }
 
-    /// Looks without waiting for a change. Cancel safe.
-    pub(crate) async fn look(&mut self) -> Option<Observation> {
-        let heard = self.heard;
-        // What happens from here on may be missed by this look.
-        self.changes.mark_unchanged();
-        self.due = true;
-        let observation = self.pane.ask(|reply| Request::Observe(heard, reply)).await.ok()?;
-        self.due = false;
-        self.heard = observation.said.last().map_or(heard, |said| said.number);
-        Some(observation)
+    /// Looks without waiting; `None` when the pane is gone. Cancel safe.
+    pub(crate) async fn look(&mut self) -> Option<Looked> {
+        // An answer that is on its way is older.
+        self.next = None;
+        let answer = self.ask(false).await?.await.ok()?;
+        Some(match answer {
+            Some(observation) => Looked::New(Box::new(self.note(observation))),
+            None => Looked::Same,
+        })
     }
+
+    async fn ask(&self, waits: bool) -> Option<oneshot::Receiver<Option<Observation>>> {
+        let (reply, answer) = oneshot::channel();
+        let asked = Asked {
+            seen: self.seen,
+            heard: self.heard,
+            waits,
+            reply,
+        };
+        self.pane.requests.send(Request::Observe(asked)).await.ok()?;
+        Some(answer)
+    }
+
+    fn note(&mut self, observation: Observation) -> Observation {
+        self.seen = Some(observation.number);
+        if let Some(said) = observation.said.last() {
+            self.heard = said.number;
+        }
+        observation
+    }
+}
+
+/// What a look has found.
+pub(crate) enum Looked {
+    New(Box<Observation>),
+    /// Nothing has happened since the last observation.
+    Same,
 }

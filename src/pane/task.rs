@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     Look, Snapshot,
     life::{End, Life},
-    observer::{Observation, Said},
+    observer::{Asked, Observation, Said},
     ring::Ring,
     wait::{Condition, Seen, View, WaitError, Waiters},
 };
@@ -31,15 +31,13 @@ pub(super) enum Request {
     Snapshot(oneshot::Sender<Snapshot>),
     Look(oneshot::Sender<Look>),
     Wait(Condition, oneshot::Sender<Result<Seen, WaitError>>),
-    /// Everything, and what was said behind this number.
-    Observe(u64, oneshot::Sender<Observation>),
+    Observe(Asked),
 }
 
 /// Where the task tells what anybody may follow.
 pub(super) struct Tellers {
     pub(super) life: watch::Sender<Life>,
     pub(super) size: watch::Sender<Size>,
-    pub(super) changes: watch::Sender<u64>,
 }
 
 pub(super) struct Task {
@@ -54,6 +52,10 @@ pub(super) struct Task {
     /// What the wrapper's messages are signed with.
     key: String,
     waiters: Waiters,
+    /// Counts what happened.
+    changes: u64,
+    /// Who is to be answered when more does.
+    observers: Vec<Asked>,
     last_output: Instant,
     /// Since when the filter has waited for the end of a sequence.
     waiting: Option<Instant>,
@@ -86,6 +88,8 @@ impl Task {
             said_number: 0,
             key,
             waiters: Waiters::default(),
+            changes: 0,
+            observers: Vec::new(),
             last_output: Instant::now(),
             waiting: None,
             held: None,
@@ -110,7 +114,10 @@ impl Task {
                             self.rest().await;
                         }
                     }
-                    self.tellers.changes.send_modify(|count| *count += 1);
+                    self.changes += 1;
+                    for asked in std::mem::take(&mut self.observers) {
+                        self.observe(asked);
+                    }
                     self.check();
                 }
                 request = self.requests.recv(), if self.known => match request {
@@ -231,9 +238,7 @@ impl Task {
             Request::Look(reply) => {
                 let _ = reply.send(self.look());
             }
-            Request::Observe(heard, reply) => {
-                let _ = reply.send(self.observe(heard));
-            }
+            Request::Observe(asked) => self.observe(asked),
             Request::Wait(condition, reply) => {
                 self.waiters.add(condition, reply);
                 self.check();
@@ -252,8 +257,27 @@ impl Task {
         }
     }
 
-    fn observe(&mut self, heard: u64) -> Observation {
+    /// Answers an observer, now or after the next change.
+    fn observe(&mut self, asked: Asked) {
+        if asked.seen == Some(self.changes) {
+            if asked.waits {
+                self.observers.retain(|other| !other.reply.is_closed());
+                self.observers.push(asked);
+            } else {
+                let _ = asked.reply.send(None);
+            }
+            return;
+        }
+        // Who gave up needs no screen.
+        if !asked.reply.is_closed() {
+            let observation = self.observation(asked.heard);
+            let _ = asked.reply.send(Some(observation));
+        }
+    }
+
+    fn observation(&mut self, heard: u64) -> Observation {
         Observation {
+            number: self.changes,
             printed_at: self.last_output,
             seq: self.ring.end(),
             life: self.tellers.life.borrow().clone(),

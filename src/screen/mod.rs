@@ -69,6 +69,14 @@ pub struct Page {
     pub bright: Vec<String>,
 }
 
+impl Page {
+    /// The visible rows.
+    #[must_use]
+    pub fn visible(&self) -> &[String] {
+        &self.rows[self.first_visible..]
+    }
+}
+
 /// A terminal's screen, as tmux would show it.
 ///
 /// It never answers: tmux has answered the program's queries already. Memory is bounded: about 0.6 MB at

@@ -18,7 +18,9 @@ pub(super) async fn version() -> Json<Value> {
 }
 
 pub(super) async fn status(State(shared): State<Shared>) -> Json<DaemonStatus> {
-    Json((shared.status)())
+    let mut status = (shared.status)();
+    status.warnings.extend(shared.turns.notices().await);
+    Json(status)
 }
 
 pub(super) async fn stop(State(shared): State<Shared>) -> Result<Json<Value>, Failure> {

@@ -223,7 +223,7 @@ pub(super) async fn wait_session(
         return Ok(Reply(shared.sessions.wait(&name, until, at_most).await?));
     }
     let ready = shared.turns.ready(&name);
-    let activity = match timeout_ms {
+    let (activity, failed_init) = match timeout_ms {
         None => ready.await?,
         Some(ms) => {
             timeout(Duration::from_millis(ms), ready)
@@ -239,6 +239,7 @@ pub(super) async fn wait_session(
         name,
         evidence: activity.detail,
         seq: 0,
+        failed_init,
     }))
 }
 

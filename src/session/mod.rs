@@ -367,6 +367,7 @@ fn outcome(name: &str, seen: Seen) -> WaitOutcome {
         name: name.to_owned(),
         evidence: seen.evidence,
         seq: seen.seq,
+        failed_init: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an agent says of one turn: its end, its answer, each report heard once.
 
 use llmux_protocol::api::Source;
+use tokio::time::Instant;
 
 use super::{
     composer::Wanted,
@@ -21,10 +22,12 @@ enum Written {
 }
 
 /// Listens to what is reported from one turn's submission on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Account {
     /// The last report that was heard.
     heard: u64,
+    /// When the prompt was entered: what was said before is about something else.
+    since: Instant,
     /// It was told that it works, on this prompt as far as that is known.
     pub(super) works: bool,
     /// Its hooks told that it took a prompt.
@@ -32,28 +35,39 @@ pub(super) struct Account {
     written: Written,
     /// The last message of this turn.
     pub(super) reply: Option<String>,
+    /// When the first one came.
+    pub(super) replied_at: Option<Instant>,
     pub(super) end: Option<End>,
 }
 
 impl Account {
-    /// Listens from the report `heard` on.
-    pub(super) fn since(heard: u64) -> Self {
+    /// Listens from the report `heard` on, and to what was said after `since`.
+    pub(super) fn since(heard: u64, since: Instant) -> Self {
         Self {
             heard,
-            ..Self::default()
+            since,
+            works: false,
+            began: false,
+            written: Written::No,
+            reply: None,
+            replied_at: None,
+            end: None,
         }
     }
 
     /// Hears what is new.
     pub(super) fn hear(&mut self, reports: &Reports, wanted: &Wanted) {
-        for report in reports.since(self.heard) {
+        for report in reports.since(self.heard, self.since) {
             // An end that was told before the prompt of this turn is the one of the turn before, told late.
             let is_late = report.source == Source::Hook && reports.hooks_tell_prompts() && !self.began;
             self.heard = report.number;
             match &report.news {
                 News::Working => self.works = true,
                 News::Accepted(prompt) => self.begins(report.source, prompt.as_deref(), wanted),
-                News::Reply(text) if self.written == Written::Last => self.reply = Some(text.clone()),
+                News::Reply(text) if self.written == Written::Last => {
+                    self.reply = Some(text.clone());
+                    self.replied_at.get_or_insert(report.at);
+                }
                 News::Done(text) if !is_late => {
                     let is_its = match self.written {
                         Written::No => report.source == Source::Hook,
@@ -62,6 +76,7 @@ impl Account {
                     };
                     if is_its && text.is_some() {
                         self.reply.clone_from(text);
+                        self.replied_at.get_or_insert(report.at);
                     }
                     self.ends(report, How::Done);
                 }
@@ -82,7 +97,8 @@ impl Account {
         match (source, prompt) {
             (Source::Transcript, Some(prompt)) => {
                 if wanted.is_in(prompt) {
-                    (self.works, self.written, self.end, self.reply) = (true, Written::Last, None, None);
+                    (self.works, self.written) = (true, Written::Last);
+                    (self.end, self.reply, self.replied_at) = (None, None, None);
                 } else if self.written == Written::Last {
                     self.written = Written::Before;
                 }
@@ -118,16 +134,14 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     fn heard(said: &[(Source, News)]) -> Account {
-        let mut reports = Reports::default();
+        let (mut reports, began) = (Reports::default(), Instant::now());
         for (source, news) in said {
             reports.add(Instant::now(), *source, news.clone(), "");
         }
-        let mut account = Account::since(0);
+        let mut account = Account::since(0, began);
         account.hear(&reports, &Wanted::new(b"the prompt"));
         account
     }
@@ -170,8 +184,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_enter_is_about_something_else() {
+        let (mut reports, before) = (Reports::default(), Instant::now());
+        let entered = before + std::time::Duration::from_millis(1);
+        // It came after the last look before Enter, but is older.
+        reports.add(before, Source::Status, News::Done(None), "");
+        let mut account = Account::since(0, entered);
+        account.hear(&reports, &Wanted::new(b"the prompt"));
+        assert_eq!(account.end, None);
+        reports.add(entered, Source::Status, News::Done(None), "");
+        account.hear(&reports, &Wanted::new(b"the prompt"));
+        assert_eq!(account.end.map(|end| end.at), Some(entered));
+    }
+
+    #[test]
     fn however_much_is_said_nothing_of_the_turn_is_forgotten() {
-        let (mut account, mut reports) = (Account::since(0), Reports::default());
+        let (mut account, mut reports) = (Account::since(0, Instant::now()), Reports::default());
         reports.add(Instant::now(), Source::Transcript, took("the prompt"), "");
         for _ in 0..500 {
             reports.add(Instant::now(), Source::Status, News::Working, "");

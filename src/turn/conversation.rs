@@ -1,21 +1,33 @@
 //! The conversation on a screen: the rows above the composer, whose prompt begins where, and the reply below it.
 
-use std::cell::LazyCell;
+mod anchor;
+mod reply;
+
+use std::{ops::Range, sync::Arc};
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_width::UnicodeWidthStr;
 
 use super::{composer::Wanted, marker::Marker};
-use crate::{agent::Rules, screen::Page};
+use crate::screen::Page;
 
 /// The rows of the conversation that are kept, oldest first, without the blank ones at the end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Conversation {
-    rows: Vec<String>,
-    /// For each row, whether the terminal broke it off and the next one continues it.
-    continued: Vec<bool>,
+    page: Arc<Page>,
+    /// Which rows of the page it is.
+    range: Range<usize>,
     cols: usize,
 }
+
+/// Equal conversations stand at any place of a page.
+impl PartialEq for Conversation {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |it: &Self| (it.cols, it.page.continued.get(it.range.clone()).map(<[bool]>::to_vec));
+        self.rows() == other.rows() && parts(self) == parts(other)
+    }
+}
+
+impl Eq for Conversation {}
 
 /// Where a reply begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,18 +38,6 @@ pub(super) struct Anchor {
     visible: bool,
 }
 
-/// Where the rows from before a turn stand now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stand {
-    /// Above this row.
-    At(usize),
-    /// Nowhere.
-    Gone,
-    /// The last of them stand at the end, but below other rows than before: an answer that ends as the one before did, or
-    /// old rows painted anew.
-    Repeated,
-}
-
 impl Anchor {
     /// Whether the reply is known from its first row on.
     pub(super) fn is_visible(self) -> bool {
@@ -46,380 +46,37 @@ impl Anchor {
 }
 
 impl Conversation {
-    /// Takes the rows of a page that stand above row `top` of the visible ones.
-    pub(super) fn new(page: Page, top: Option<usize>, cols: usize) -> Self {
-        let Page {
-            mut rows,
-            mut continued,
-            mut first_visible,
-            bright: _,
-        } = page;
+    /// The rows of a page that stand above row `top` of the visible ones.
+    pub(super) fn new(page: Arc<Page>, top: Option<usize>, cols: usize) -> Self {
+        let (left, visible) = page.rows.split_at(page.first_visible);
         // Who paints the whole screen anew leaves old frames in the history, composers and all.
         let is_left = |top: usize| {
-            let edges: Vec<&String> = rows
-                .iter()
-                .skip(first_visible + top)
-                .filter(|row| is_edge(row))
-                .collect();
-            rows[..first_visible].iter().any(|row| edges.contains(&row))
+            let edges: Vec<&String> = visible.iter().skip(top).filter(|row| is_edge(row)).collect();
+            left.iter().any(|row| edges.contains(&row))
         };
-        if top.is_some_and(is_left) {
-            rows.drain(..first_visible);
-            continued.drain(..first_visible);
-            first_visible = 0;
-        }
-        let end = top.map_or(rows.len(), |top| (first_visible + top).min(rows.len()));
-        let end = rows[..end]
+        let start = if top.is_some_and(is_left) { left.len() } else { 0 };
+        let end = top.map_or(page.rows.len(), |top| (left.len() + top).min(page.rows.len()));
+        let last = page.rows[start..end]
             .iter()
-            .rposition(|row| !row.trim().is_empty())
-            .map_or(0, |last| last + 1);
-        rows.truncate(end);
-        continued.truncate(end);
-        Self {
-            rows,
-            continued,
-            cols,
-        }
+            .rposition(|row| !row.trim().is_empty());
+        let range = start..last.map_or(start, |last| start + last + 1);
+        Self { page, range, cols }
     }
 
     pub(super) fn rows(&self) -> &[String] {
-        &self.rows
+        &self.page.rows[self.range.clone()]
     }
 
-    /// Finds the echo of a prompt: the last prompt on the screen, if it is this one.
-    ///
-    /// Where an agent begins replies as it does echoes, it is the first one behind the rows of `before`: what
-    /// follows may quote it.
-    pub(super) fn anchor(&self, rules: &Rules, wanted: &Wanted, before: &Self) -> Option<Anchor> {
-        // Looked for only if it matters: this is asked at each look.
-        let is_new = LazyCell::new(|| match self.end_of(rules, before) {
-            Stand::At(row) => row,
-            Stand::Gone if before.rows.is_empty() => 0,
-            Stand::Gone | Stand::Repeated => self.rows.len(),
-        });
-        let mut ours = None;
-        for (at, row) in self.rows.iter().enumerate().rev() {
-            let Some(echo) = rules.echo(row) else { continue };
-            if ours.is_some() && at < *is_new {
-                break;
-            }
-            let is_ambiguous = rules.is_ambiguous(row);
-            let echo = rest_of(wanted, echo).map(|rest| self.after_echo(at + 1, wanted, rest));
-            // An old reply may be how this prompt begins.
-            if let Some((row, rest)) = echo
-                && (!is_ambiguous || at >= *is_new || rest.is_empty())
-            {
-                ours = Some(row);
-            }
-            if !is_ambiguous {
-                break;
-            }
-        }
-        ours.map(|row| Anchor { row, visible: true })
-    }
-
-    /// Where what is new begins, for prompts whose echo does not fit or can't be told: behind the rows of `before`, if
-    /// they still stand here, and behind rows that only repeat the prompt. That it was `echoed` is known otherwise.
-    pub(super) fn behind(
-        &self,
-        rules: &Rules,
-        before: &Self,
-        wanted: &Wanted,
-        echoed: bool,
-    ) -> Option<Anchor> {
-        let stands = self.end_of(rules, before);
-        // Where nobody knows what an echo looks like, all that was printed since Enter is the reply.
-        if let Stand::At(row) = stands
-            && !rules.knows_echo()
-            && before.ends_with(wanted)
-        {
-            return (row < self.rows.len()).then_some(Anchor { row, visible: false });
-        }
-        if !matches!(stands, Stand::At(_))
-            && let Some(&row) = self.spelled(wanted).get(before.spelled(wanted).len())
-        {
-            return Some(Anchor { row, visible: true });
-        }
-        let row = match stands {
-            Stand::At(row) => row,
-            Stand::Gone | Stand::Repeated => 0,
-        };
-        let echo = self.echo_rows(row, wanted);
-        // Where all else was pushed out, the screen begins with the middle of a long echo.
-        let least = match stands {
-            Stand::At(_) => usize::from(!echoed),
-            Stand::Gone if before.rows.is_empty() => 1,
-            Stand::Gone | Stand::Repeated => ROWS_OF_ECHO,
-        };
-        if echo >= least {
-            return (row + echo < self.rows.len()).then_some(Anchor {
-                row: row + echo,
-                visible: true,
-            });
-        }
-        // A long answer has pushed everything else out.
-        (stands != Stand::Repeated && row == 0 && (echoed || self.rows.len() >= ROWS_OF_ANSWER)).then_some(
-            Anchor {
-                row: 0,
-                visible: false,
-            },
-        )
-    }
-
-    /// Where the last rows of `before` stand here.
-    fn end_of(&self, rules: &Rules, before: &Self) -> Stand {
-        const TELLING: usize = 6;
-        // What is neither prompt nor reply comes and goes.
-        let told = |row: &str| !row.trim().is_empty() && rules.reply_row(row).is_some();
-        let all: Vec<&String> = before.rows.iter().filter(|row| told(row)).collect();
-        let old = &all[all.len().saturating_sub(TELLING)..];
-        let new: Vec<(usize, &String)> = self
-            .rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| told(row))
-            .collect();
-        let stands = |window: &[(usize, &String)]| window.iter().map(|(_, row)| row).eq(old);
-        let Some(at) = new.windows(old.len().max(1)).rposition(stands) else {
-            return Stand::Gone;
-        };
-        let end = at + old.len();
-        let is_all = || {
-            new[..end]
-                .iter()
-                .rev()
-                .zip(all.iter().rev())
-                .all(|((_, new), old)| new == old)
-        };
-        if end == new.len() && !is_all() {
-            return Stand::Repeated;
-        }
-        let mut row = new[end - 1].0 + 1;
-        while self
-            .rows
-            .get(row)
-            .is_some_and(|row| !told(row) && rules.echo(row).is_none())
-        {
-            row += 1;
-        }
-        Stand::At(row)
-    }
-
-    /// Whether a prompt was echoed since `before`, even one that equals the last there.
-    pub(super) fn has_new_echo(&self, rules: &Rules, before: &Self) -> bool {
-        let echoes = |rows: &[String]| -> Vec<String> {
-            let texts = rows.iter().filter_map(|row| rules.echo(row));
-            texts.map(str::to_owned).collect()
-        };
-        let (now, then) = (echoes(&self.rows), echoes(&before.rows));
-        // At another width the same prompts are other rows.
-        now.len() > then.len() || self.cols == before.cols && now != then
-    }
-
-    /// What stands behind an anchor, to be compared.
-    pub(super) fn tail(&self, anchor: Anchor) -> String {
-        self.rows_behind(Some(anchor)).join("\n")
-    }
-
-    /// Whether the last thing is the prompt, as it was typed.
-    fn ends_with(&self, wanted: &Wanted) -> bool {
-        let last = &self.rows[self.rows.len().saturating_sub(ROWS_OF_PROMPT)..];
-        wanted.squeeze(&last.concat()).ends_with(wanted.key())
-    }
-
-    /// How many rows from `at` on only repeat a prompt.
-    fn echo_rows(&self, at: usize, wanted: &Wanted) -> usize {
-        let is_echo = |row: &&String| wanted.key().contains(&wanted.squeeze(without_lead(row)));
-        let rows = self.rows.get(at..).unwrap_or_default();
-        rows.iter().take_while(is_echo).count()
-    }
-
-    /// The rows behind each place whose rows spell the whole prompt.
-    fn spelled(&self, wanted: &Wanted) -> Vec<usize> {
-        let behind = |at: usize| {
-            let (row, rest) = self.after_echo(at, wanted, wanted.key());
-            let is_whole = rest.is_empty() && row > at && !self.rows[at].trim().is_empty();
-            is_whole.then_some(row)
-        };
-        (0..self.rows.len()).filter_map(behind).collect()
-    }
-
-    /// The first row from `at` on that is not the prompt's `rest`, and what is left of that.
-    fn after_echo<'a>(&self, mut at: usize, wanted: &Wanted, mut rest: &'a str) -> (usize, &'a str) {
-        while let Some(row) = self.rows.get(at).filter(|_| !rest.is_empty()) {
-            let rows = [row.as_str(), without_lead(row)];
-            let left = rows
-                .iter()
-                .find_map(|row| rest.strip_prefix(wanted.squeeze(row).as_str()));
-            match left {
-                Some(left) => rest = left,
-                None => break,
-            }
-            at += 1;
-        }
-        (at, rest)
-    }
-
-    /// Whether the agent has printed its marker behind the anchor, as the last thing of its reply.
-    pub(super) fn is_marked(&self, rules: &Rules, anchor: Anchor, marker: &Marker) -> bool {
-        let reply: Vec<&str> = self.texts(rules, anchor).map(|(_, text)| text).collect();
-        let said: Vec<&&str> = reply.iter().filter(|text| !text.trim().is_empty()).collect();
-        match said[..] {
-            [.., before, last] => marker.is(last) || marker.is(&format!("{}{}", before.trim(), last.trim())),
-            [last] => marker.is(last),
-            [] => false,
-        }
-    }
-
-    /// The reply behind the anchor, as the renderer shows it: marker and decoration removed, wrapped lines whole.
-    pub(super) fn reply(&self, rules: &Rules, anchor: Anchor, marker: Option<&Marker>) -> String {
-        let rows: Vec<(usize, &str)> = self.texts(rules, anchor).collect();
-        let rows = marker.map_or(&rows[..], |marker| without_marker(&rows, marker));
-        let width = rows
-            .iter()
-            .map(|(at, _)| self.rows[*at].width())
-            .max()
-            .unwrap_or(0);
-        let mut reply = String::new();
-        let mut before: Option<(usize, &str)> = None;
-        for &(at, text) in rows {
-            let text = text.trim_end();
-            let joint = match before {
-                None => "",
-                Some(before) => self.joint(before, at, width, text),
-            };
-            reply.push_str(joint);
-            reply.push_str(if joint == "\n" || joint.is_empty() {
-                text
-            } else {
-                text.trim_start()
-            });
-            before = Some((at, text));
-        }
-        trim(&reply).to_owned()
-    }
-
-    /// Whether anything of a reply is there.
-    pub(super) fn has_reply(&self, rules: &Rules, anchor: Anchor) -> bool {
-        self.texts(rules, anchor).any(|(_, text)| !text.trim().is_empty())
-    }
-
-    /// The rows behind an anchor, or all.
-    pub(super) fn rows_behind(&self, anchor: Option<Anchor>) -> &[String] {
-        let row = anchor.map_or(0, |anchor| anchor.row);
-        &self.rows[row.min(self.rows.len())..]
-    }
-
-    /// The rows of the reply: their place, and their text without decoration.
-    fn texts<'a>(&'a self, rules: &'a Rules, anchor: Anchor) -> impl Iterator<Item = (usize, &'a str)> {
-        self.rows
-            .iter()
-            .enumerate()
-            .skip(anchor.row)
-            .filter_map(|(at, row)| Some((at, rules.reply_row(row)?)))
-    }
-
-    /// What stood between two rows before they were wrapped: a line end, a blank, or nothing.
-    fn joint(
-        &self,
-        (before, before_text): (usize, &str),
-        at: usize,
-        width: usize,
-        text: &str,
-    ) -> &'static str {
-        let row = &self.rows[before];
-        if at != before + 1 || row.trim().is_empty() || text.trim().is_empty() {
-            return "\n";
-        }
-        if self.continued[before] {
-            return "";
-        }
-        // A renderer wraps near the edge only; shorter rows end where the text does.
-        if width + EDGE < self.cols || starts_anew(text) {
-            return "\n";
-        }
-        let word = text.trim_start().split(' ').next().unwrap_or_default();
-        if row.width() + 1 + word.width() <= width {
-            return "\n";
-        }
-        // A row is broken at a blank, but for a word that fills it, and for scripts that need none.
-        let is_wide = |c: char| !c.is_ascii();
-        let needs_no_blank =
-            row.width() >= width.saturating_sub(1) && row.ends_with(is_wide) && word.starts_with(is_wide);
-        if before_text.trim().contains(' ') && !needs_no_blank {
-            " "
-        } else {
-            ""
-        }
+    /// Whether the terminal broke a row off: the next one continues it.
+    fn is_continued(&self, row: usize) -> bool {
+        self.page.continued[self.range.start + row]
     }
 }
-
-/// What follows of a prompt behind the first row of its echo, if it is its echo.
-fn rest_of<'a>(wanted: &'a Wanted, echo: &str) -> Option<&'a str> {
-    let (key, echo) = (wanted.key(), wanted.squeeze(echo));
-    // A row of the prompt may end with what elsewhere says that more follows.
-    let cut = echo.strip_suffix('…').filter(|_| !key.starts_with(&echo));
-    let shown = cut.unwrap_or(&echo);
-    let is_ours = !shown.is_empty() && key.starts_with(shown) || is_stand_in(&echo);
-    is_ours.then(|| key.strip_prefix(shown).unwrap_or_default())
-}
-
-/// A row of an echo without what agents draw before it.
-fn without_lead(row: &str) -> &str {
-    row.trim_start_matches(['❯', '›', '>', '│', '┃', ' '])
-}
-
-/// How many rows of a prompt must stand at the top to be known for it.
-const ROWS_OF_ECHO: usize = 3;
-/// How many rows a prompt may fill to be known where it was typed.
-const ROWS_OF_PROMPT: usize = 50;
-/// How many rows an answer must have to be known by that alone.
-const ROWS_OF_ANSWER: usize = 20;
-/// How far from the right edge a row of text may end and still count as wrapped there.
-const EDGE: usize = 12;
 
 /// Whether a row is the edge of a box, or a rule.
 fn is_edge(row: &str) -> bool {
     let row = row.trim();
     row.chars().count() >= 8 && row.chars().all(|c| ('\u{2500}'..='\u{259f}').contains(&c))
-}
-
-/// Rows that begin a new line whatever stands above them: list items, headings, tables, code fences.
-fn starts_anew(text: &str) -> bool {
-    let text = text.trim_start();
-    let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    text.starts_with(['-', '*', '•', '#', '|', '>', '`'])
-        || number.len() < text.len() && number.starts_with(['.', ')'])
-}
-
-fn without_marker<'a, 'b>(rows: &'b [(usize, &'a str)], marker: &Marker) -> &'b [(usize, &'a str)] {
-    let Some(last) = rows.iter().rposition(|(_, text)| !text.trim().is_empty()) else {
-        return rows;
-    };
-    if marker.is(rows[last].1) {
-        return &rows[..last];
-    }
-    if last > 0 && marker.is(&format!("{}{}", rows[last - 1].1.trim(), rows[last].1.trim())) {
-        return &rows[..last - 1];
-    }
-    rows
-}
-
-/// Without blank lines at both ends, and without blanks at the end.
-fn trim(text: &str) -> &str {
-    let text = text.trim_end();
-    let start = text
-        .char_indices()
-        .scan(0, |line, (at, c)| {
-            let begin = *line;
-            if c == '\n' {
-                *line = at + 1;
-            }
-            Some((begin, c))
-        })
-        .find(|(_, c)| !c.is_whitespace())
-        .map_or(0, |(begin, _)| begin);
-    &text[start..]
 }
 
 /// A text without blanks, line ends and what has no width, to compare what renderers wrap and indent. Letters are
@@ -430,11 +87,5 @@ pub(super) fn squeeze(text: &str) -> String {
         .collect()
 }
 
-/// Whether a squeezed echo only stands for a paste that the agent does not show.
-fn is_stand_in(echo: &str) -> bool {
-    echo.starts_with("[Past") && echo.contains(']')
-}
-
 #[cfg(test)]
-#[path = "conversation_tests.rs"]
 mod tests;

@@ -81,7 +81,8 @@ pub(super) struct Ending<'a> {
     echoed: bool,
     /// The dialog that was told last, while it is open.
     blocked: Option<String>,
-    pub(super) first_output: Option<Instant>,
+    /// When the screen showed the first part of the answer.
+    first_shown: Option<Instant>,
 }
 
 impl<'a> Ending<'a> {
@@ -102,7 +103,7 @@ impl<'a> Ending<'a> {
             rules,
             marker,
             wanted,
-            account: Account::since(accepted.heard),
+            account: Account::since(accepted.heard, accepted.entered),
             before: accepted.before.clone(),
             stale,
             size,
@@ -110,7 +111,7 @@ impl<'a> Ending<'a> {
             worked: false,
             echoed: false,
             blocked: None,
-            first_output: None,
+            first_shown: None,
         }
     }
 
@@ -120,10 +121,10 @@ impl<'a> Ending<'a> {
         if picture.is(ActivityState::Busy) {
             self.worked = true;
         }
-        if self.first_output.is_none()
+        if self.first_shown.is_none()
             && anchor.is_some_and(|anchor| picture.conversation.has_reply(self.rules, anchor))
         {
-            self.first_output = Some(picture.printed_at);
+            self.first_shown = Some(picture.printed_at);
         }
         if let Some(end) = self.told(picture) {
             return self.proven(end, picture, anchor);
@@ -181,7 +182,7 @@ impl<'a> Ending<'a> {
             }));
         }
         let since = picture.belief.since.max(self.accepted_at);
-        let worked = self.worked || self.first_output.is_some();
+        let worked = self.worked || self.first_shown.is_some();
         // It has the prompt, and will show that it works.
         let is_unanswered = !worked
             && self.rules.knows_busy()
@@ -204,8 +205,14 @@ impl<'a> Ending<'a> {
         if Instant::now() < due {
             return Look::Until(due);
         }
+        // Who was not seen to work ended with the last that it printed.
+        let at = if picture.belief.since >= self.accepted_at {
+            picture.belief.since
+        } else {
+            picture.printed_at.max(self.accepted_at)
+        };
         Look::Found(Progress::Ended(End {
-            at: since,
+            at,
             source: picture.belief.source,
             detail: if worked {
                 format!("ready again: {}", picture.belief.detail)
@@ -249,6 +256,14 @@ impl<'a> Ending<'a> {
     pub(super) fn reply_told(&mut self, picture: &Picture) -> Option<String> {
         self.account.hear(&picture.reports, &self.wanted);
         self.account.reply.clone()
+    }
+
+    /// When the first part of the answer was there: on the screen, or told by the agent.
+    pub(super) fn first_output(&self) -> Option<Instant> {
+        [self.first_shown, self.account.replied_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the agent's transcript holds the prompt: then it will hold the answer.

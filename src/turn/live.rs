@@ -39,6 +39,8 @@ pub(crate) struct Live {
     growing: watch::Sender<String>,
     cancel: CancellationToken,
     leave_running: AtomicBool,
+    /// Whether the journal has its text: then only what changes is written.
+    is_put: AtomicBool,
     /// Whether the journal lacks its last change.
     unwritten: AtomicBool,
     /// When it was picked up from the journal: it was submitted by a daemon before.
@@ -78,36 +80,35 @@ impl Live {
             dialog: None,
             error: None,
         };
-        Self::of(turn, request, text, program, journal, false)
+        let entry = Entry {
+            turn,
+            request,
+            pane: program,
+        };
+        Self::of(entry, text, journal, false)
     }
 
     /// A turn that a daemon before this one has left.
     pub(super) fn resume(entry: Entry, text: Vec<u8>, journal: Journal) -> Arc<Self> {
-        let resumed = entry.turn.state != TurnState::Queued;
-        Self::of(entry.turn, entry.request, text, entry.pane, journal, resumed)
+        Self::of(entry, text, journal, true)
     }
 
-    fn of(
-        turn: Turn,
-        request: TurnRequest,
-        text: Vec<u8>,
-        program: String,
-        journal: Journal,
-        resumed: bool,
-    ) -> Arc<Self> {
+    fn of(entry: Entry, text: Vec<u8>, journal: Journal, is_put: bool) -> Arc<Self> {
+        let Entry { turn, request, pane } = entry;
         Arc::new(Self {
             request,
             text,
-            program,
+            program: pane,
             queued: queued_at(&turn.id),
+            resumed: is_put && turn.state != TurnState::Queued,
             journal,
             turn: watch::Sender::new(turn),
             changing: tokio::sync::Mutex::default(),
             growing: watch::Sender::new(String::new()),
             cancel: CancellationToken::new(),
             leave_running: AtomicBool::new(false),
+            is_put: AtomicBool::new(is_put),
             unwritten: AtomicBool::new(false),
-            resumed,
         })
     }
 
@@ -118,6 +119,10 @@ impl Live {
 
     pub(super) fn state(&self) -> TurnState {
         self.turn.borrow().state
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.turn.borrow().origin
     }
 
     pub(super) fn id(&self) -> String {
@@ -158,27 +163,58 @@ impl Live {
             return Ok(());
         }
         change(&mut turn);
-        let named = turn.session.clone();
-        let mut written = self.journal.put(self.entry(turn.clone())).await;
-        // Renamed meanwhile: the name is the newer one's, and what was just written may have the older.
+        let written = self.write(&turn).await;
         self.unwritten.store(written.is_err(), Ordering::Relaxed);
-        self.turn.send_modify(|now| {
-            turn.session.clone_from(&now.session);
-            *now = turn;
-        });
-        let turn = self.now();
-        if turn.session != named && written.is_ok() {
-            written = self.journal.put(self.entry(turn)).await;
-            self.unwritten.store(written.is_err(), Ordering::Relaxed);
-        }
+        self.show(turn);
         written
     }
 
-    fn entry(&self, turn: Turn) -> Entry {
-        Entry {
-            turn,
+    /// Changes it for all who follow it at once. The journal has it soon, before it has any later change: for what the next
+    /// daemon finds out by itself, or can do without.
+    pub(super) async fn tell(&self, change: impl FnOnce(&mut Turn)) {
+        let _one = self.changing.lock().await;
+        let mut turn = self.now();
+        if turn.state.is_final() {
+            return;
+        }
+        change(&mut turn);
+        if let Err(error) = self.journal.update_soon(&turn).await {
+            tracing::error!(%error, "cannot write down a turn");
+        }
+        self.show(turn);
+    }
+
+    /// Adds evidence, to be written down with the next change.
+    pub(super) fn add(&self, evidence: Evidence) {
+        self.turn.send_modify(|turn| turn.evidence.push(evidence));
+    }
+
+    /// Shows a change to all who follow it. Who has renamed its session meanwhile knows better.
+    fn show(&self, mut turn: Turn) {
+        self.turn.send_modify(|now| {
+            turn.session = std::mem::take(&mut now.session);
+            *now = turn;
+        });
+    }
+
+    async fn write(&self, turn: &Turn) -> Result<(), JournalError> {
+        if self.is_put.load(Ordering::Relaxed) && self.journal.update(turn).await? {
+            return Ok(());
+        }
+        let mut entry = Entry {
+            turn: turn.clone(),
             request: self.request.clone(),
             pane: self.program.clone(),
+        };
+        loop {
+            self.journal.put(entry.clone()).await?;
+            self.is_put.store(true, Ordering::Relaxed);
+            let session = self.turn.borrow().session.clone();
+            if session == entry.turn.session {
+                return Ok(());
+            }
+            // Renamed meanwhile: what was just written may have the older name.
+            entry.turn.session = session;
         }
     }
 
@@ -193,7 +229,7 @@ impl Live {
         while self.is_unwritten() {
             sleep(pause).await;
             pause = (pause * 2).min(PERSIST_EVERY);
-            let written = self.journal.put(self.entry(self.now())).await;
+            let written = self.write(&self.now()).await;
             self.unwritten.store(written.is_err(), Ordering::Relaxed);
         }
     }

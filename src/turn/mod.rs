@@ -16,6 +16,7 @@ mod marker;
 mod oracle;
 mod over;
 mod picture;
+mod receipt;
 mod replay;
 mod report;
 mod seat;
@@ -76,6 +77,11 @@ impl Turns {
     /// Lets no more prompts be typed, and waits until those in the middle are. What waits is the next daemon's.
     pub(crate) async fn quiesce(&self) {
         self.seats.quiesce().await;
+    }
+
+    /// What the user should know of the journal.
+    pub(crate) async fn notices(&self) -> Vec<String> {
+        self.seats.notices().await
     }
 
     /// Writes a prompt down and queues it; with a key that is known, finds the turn of that key.
@@ -215,12 +221,12 @@ impl Turns {
         activity.ok_or_else(|| SessionError::not_running(name).into())
     }
 
-    /// Waits until a session is ready and its init prompts are done.
+    /// Waits until a session is ready and its init prompts are done; gives the first of them that did not end well, too.
     ///
     /// # Errors
     ///
     /// It asks something that nobody has answered for [`STANDS`], or it is gone.
-    pub(crate) async fn ready(&self, name: &str) -> Result<Activity, TurnFault> {
+    pub(crate) async fn ready(&self, name: &str) -> Result<(Activity, Option<Box<Turn>>), TurnFault> {
         let seat = self.seat(name).await?;
         let mut pictures = seat.oracle.pictures();
         let stands = watch_for(&mut pictures, None, |picture| {
@@ -233,7 +239,7 @@ impl Turns {
         });
         let is_ready = async {
             // The sender lives in `seat`.
-            let _ = seat.init().wait_for(|pending| *pending == 0).await;
+            let _ = seat.init().wait_for(|init| init.pending == 0).await;
             self.reaches(name, ActivityState::Ready).await
         };
         tokio::select! {
@@ -247,7 +253,7 @@ impl Turns {
                 session: name.to_owned(),
                 dialog: Box::new(dialog.clone()),
             }),
-            _ => Ok(belief.activity()),
+            _ => Ok((belief.activity(), seat.init().borrow().failed.clone())),
         }
     }
 

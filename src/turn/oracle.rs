@@ -22,7 +22,7 @@ use crate::{
         dialog::Openings,
         transcript::{Entry, Follower, Outcome},
     },
-    pane::{Life, Observation, Observer, Pane},
+    pane::{Life, Looked, Observation, Observer, Pane},
     screen::Page,
     store::time,
 };
@@ -76,6 +76,7 @@ impl Oracle {
             workers: workers.subscribe(),
             pictures: pictures_sender,
             reports: Arc::default(),
+            page: Arc::default(),
             openings: Openings::new(),
             said_at: None,
         };
@@ -130,6 +131,8 @@ struct Task {
     workers: watch::Receiver<usize>,
     pictures: watch::Sender<Arc<Picture>>,
     reports: Arc<Reports>,
+    /// The page of the last picture.
+    page: Arc<Page>,
     openings: Openings,
     /// When the last picture was made.
     said_at: Option<Instant>,
@@ -145,8 +148,7 @@ impl Task {
                 () = self.pictures.closed() => return,
                 ask = self.asks.recv() => match ask {
                     Some(Ask::Look(reply)) => {
-                        let Some(observation) = self.observer.look().await else { return };
-                        let picture = self.show(observation);
+                        let Some(picture) = self.look_again().await else { return };
                         let _ = reply.send(picture);
                     }
                     Some(Ask::Hook(request)) => {
@@ -175,10 +177,15 @@ impl Task {
         }
     }
 
-    async fn look_again(&mut self) -> Option<()> {
-        let observation = self.observer.look().await?;
-        self.show(observation);
-        Some(())
+    /// Looks whether anything has changed, and judges anew: what is reported, and time, count, too.
+    async fn look_again(&mut self) -> Option<Arc<Picture>> {
+        Some(match self.observer.look().await? {
+            Looked::New(observation) => self.show(*observation),
+            Looked::Same => {
+                let before = self.pictures.borrow().clone();
+                self.publish(&before, before.as_ref().clone())
+            }
+        })
     }
 
     fn report(&mut self, source: Source, news: News, detail: String) {
@@ -197,7 +204,7 @@ impl Task {
         waits.then(|| picture.printed_at + QUIET)
     }
 
-    /// Makes the next picture and shows it to all.
+    /// Makes the next picture of what was observed and shows it to all.
     fn show(&mut self, observation: Observation) -> Arc<Picture> {
         for said in &observation.said {
             if let Some((source, news, detail)) = of_signal(&said.signal) {
@@ -205,7 +212,14 @@ impl Task {
             }
         }
         let before = self.pictures.borrow().clone();
-        let picture = Arc::new(self.picture(observation, &before));
+        let picture = self.picture(observation, &before);
+        self.publish(&before, picture)
+    }
+
+    /// Judges a picture and shows it to all.
+    fn publish(&mut self, before: &Picture, mut picture: Picture) -> Arc<Picture> {
+        picture.reports = self.reports.clone();
+        picture.belief = self.belief(&picture, before);
         if before.belief.state != picture.belief.state {
             tracing::debug!(
                 state = picture.belief.state.as_str(),
@@ -213,11 +227,13 @@ impl Task {
                 "an agent changed its state"
             );
         }
+        let picture = Arc::new(picture);
         self.said_at = Some(Instant::now());
         self.pictures.send_replace(picture.clone());
         picture
     }
 
+    /// What is seen; the belief is still that of the picture `before`.
     fn picture(&mut self, observation: Observation, before: &Picture) -> Picture {
         let Observation {
             printed_at,
@@ -226,28 +242,54 @@ impl Task {
             size,
             title,
             page,
-            said: _,
+            ..
         } = observation;
-        let visible = &page.rows[page.first_visible..];
-        let sight = Sight {
-            rows: visible,
-            bright: &page.bright,
-            title: &title,
+        let seen = Picture {
+            printed_at,
+            seq,
+            life,
+            resized_at: if size == before.size {
+                before.resized_at
+            } else {
+                Some(Instant::now())
+            },
+            ..before.clone()
         };
-        let screen = self.rules.screen(&sight);
+        // A cursor that moves, or a spinner in the title, is no reason to read all rows again.
         let title = self.rules.title(&title);
-        let composer = self.rules.composer(&sight);
-        let is_normal_mode = self.rules.normal_mode(&sight);
+        if *self.page == page && size == before.size {
+            return Picture { title, ..seen };
+        }
+        self.page = Arc::new(page);
+        let read = self.rules.read(&Sight {
+            rows: self.page.visible(),
+            bright: &self.page.bright,
+            title: "",
+        });
+        let top = read.composer.as_ref().map(|composer| composer.top);
+        Picture {
+            size,
+            title,
+            screen: read.state,
+            composer: read.composer,
+            is_normal_mode: read.is_normal_mode,
+            conversation: Arc::new(Conversation::new(self.page.clone(), top, size.cols.into())),
+            ..seen
+        }
+    }
+
+    /// What all that is seen and reported means.
+    fn belief(&mut self, picture: &Picture, before: &Picture) -> Belief {
         let verdict = judge(&Evidence {
-            life: &life,
-            screen: screen.as_ref(),
-            title: title.as_ref(),
+            life: &picture.life,
+            screen: picture.screen.as_ref(),
+            title: picture.title.as_ref(),
             reports: &self.reports,
             knows_ready: self.rules.knows_ready(),
             was_up: !matches!(before.belief.state, ActivityState::Starting),
-            is_quiet: seq > 0 && printed_at.elapsed() >= QUIET,
+            is_quiet: picture.seq > 0 && picture.printed_at.elapsed() >= QUIET,
         });
-        let mut dialog = read_dialog(&verdict, &self.reports, visible);
+        let mut dialog = read_dialog(&verdict, &self.reports, self.page.visible());
         self.openings.see(dialog.as_mut());
         let dialog = dialog.map(Arc::new);
         let is_same = before.belief.state == verdict.state
@@ -258,34 +300,13 @@ impl Task {
         } else {
             (Instant::now(), time::now())
         };
-        let resized_at = if size == before.size {
-            before.resized_at
-        } else {
-            Some(Instant::now())
-        };
-        let top = composer.as_ref().map(|composer| composer.top);
-        let conversation = Conversation::new(page, top, size.cols.into());
-        Picture {
-            number: before.number + 1,
-            printed_at,
-            seq,
-            life,
-            size,
-            resized_at,
-            screen,
-            title,
-            composer,
-            is_normal_mode,
-            conversation: Arc::new(conversation),
-            reports: self.reports.clone(),
-            belief: Belief {
-                state: verdict.state,
-                dialog,
-                source: verdict.source,
-                detail: verdict.detail,
-                since,
-                since_wall,
-            },
+        Belief {
+            state: verdict.state,
+            dialog,
+            source: verdict.source,
+            detail: verdict.detail,
+            since,
+            since_wall,
         }
     }
 }
@@ -294,7 +315,6 @@ impl Picture {
     /// Before the first look.
     fn blank(pane: &Pane) -> Self {
         Self {
-            number: 0,
             printed_at: Instant::now(),
             seq: 0,
             life: Life::Starting,
@@ -304,7 +324,7 @@ impl Picture {
             title: None,
             composer: None,
             is_normal_mode: false,
-            conversation: Arc::new(Conversation::new(Page::default(), None, 0)),
+            conversation: Arc::default(),
             reports: Arc::default(),
             belief: Belief {
                 state: ActivityState::Starting,

@@ -15,8 +15,6 @@ use crate::{
 /// A session at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Picture {
-    /// Counts the pictures of a session.
-    pub(super) number: u64,
     /// When its program last printed something.
     pub(super) printed_at: Instant,
     /// How much it has printed.
@@ -112,7 +110,7 @@ impl Picture {
             Source::Status,
             Source::Notification,
         ] {
-            let last = self.reports.since(0).rev().find(|report| report.source == source);
+            let last = self.reports.all().rev().find(|report| report.source == source);
             votes.extend(last.map(|report| {
                 vote(
                     source,

@@ -85,9 +85,15 @@ impl Reports {
         self.last
     }
 
-    /// Those behind a number.
-    pub(super) fn since(&self, number: u64) -> impl DoubleEndedIterator<Item = &Report> {
-        self.kept.iter().filter(move |report| report.number > number)
+    /// All that are kept.
+    pub(super) fn all(&self) -> impl DoubleEndedIterator<Item = &Report> {
+        self.kept.iter()
+    }
+
+    /// Those behind a number, and not from before a moment: what comes late may be about an earlier turn.
+    pub(super) fn since(&self, number: u64, at: Instant) -> impl Iterator<Item = &Report> {
+        let is_new = move |report: &&Report| report.number > number && report.at >= at;
+        self.kept.iter().filter(is_new)
     }
 
     /// What the agent's status sequences say now.

@@ -20,7 +20,7 @@ use tokio::sync::RwLock;
 
 use crate::{
     agent::transcript::{Follower as Transcript, Place, Watch},
-    session::{Follower, Program, is_blank, prompt_bytes},
+    session::{Follower, Program, SessionError, is_blank, prompt_bytes},
     store::{Entry, Journal, JournalError},
 };
 
@@ -67,6 +67,11 @@ impl Seats {
         std::mem::forget(self.typing.clone().write_owned().await);
     }
 
+    /// What the user should know of the journal.
+    pub(super) async fn notices(&self) -> Vec<String> {
+        self.journal.notices().await
+    }
+
     pub(super) fn seat(&self, name: &str) -> Option<Arc<Seat>> {
         lock(&self.by_name).get(name).cloned()
     }
@@ -85,15 +90,12 @@ impl Seats {
     }
 
     pub(super) async fn recorded(&self, id: &str) -> Result<Turn, TurnFault> {
-        let entry = self.journal.get(id).await?;
-        entry
-            .map(|entry| entry.turn)
-            .ok_or_else(|| TurnFault::NotFound(id.to_owned()))
+        let turn = self.journal.get(id).await?;
+        turn.ok_or_else(|| TurnFault::NotFound(id.to_owned()))
     }
 
     pub(super) async fn of_session(&self, name: &str, limit: usize) -> Result<Vec<Turn>, TurnFault> {
-        let entries = self.journal.of_session(name, limit, None).await?;
-        Ok(entries.into_iter().map(|entry| entry.turn).collect())
+        Ok(self.journal.of_session(name, limit, None).await?)
     }
 
     /// The turn that was queued before under the same key.
@@ -104,22 +106,20 @@ impl Seats {
         text: &[u8],
     ) -> Result<Option<Turn>, TurnFault> {
         let Some(key) = &request.key else { return Ok(None) };
-        let Some(entry) = self.journal.by_key(name, key).await? else {
+        let Some(turn) = self.journal.by_key(name, key).await? else {
             return Ok(None);
         };
-        if entry.turn.prompt.blake3 != blake3::hash(text).to_hex().as_str() {
+        if turn.prompt.blake3 != blake3::hash(text).to_hex().as_str() {
             return Err(TurnFault::Conflict {
                 key: key.clone(),
-                id: entry.turn.id,
+                id: turn.id,
             });
         }
         // Nothing was typed: to try again is what the key is for.
-        if matches!(entry.turn.state, TurnState::Refused | TurnState::Unsubmitted) {
+        if matches!(turn.state, TurnState::Refused | TurnState::Unsubmitted) {
             return Ok(None);
         }
-        Ok(Some(
-            self.live(&entry.turn.id).map_or(entry.turn, |live| live.now()),
-        ))
+        Ok(Some(self.live(&turn.id).map_or(turn, |live| live.now())))
     }
 
     /// Keeps two requests with one key apart: the second finds the turn of the first.
@@ -182,10 +182,10 @@ impl Seats {
         )
     }
 
-    /// Takes a turn that nobody has begun out of its queue.
-    fn unqueue(&self, live: &Arc<Live>) -> bool {
+    /// Takes a turn that nobody has begun out of its queue; gives the seat where it waited.
+    fn unqueue(&self, live: &Arc<Live>) -> Option<Arc<Seat>> {
         let seats: Vec<Arc<Seat>> = lock(&self.by_name).values().cloned().collect();
-        seats.iter().any(|seat| seat.unqueue(live))
+        seats.into_iter().find(|seat| seat.unqueue(live))
     }
 
     /// Knows a turn by its id until it is over.
@@ -202,8 +202,9 @@ impl Seats {
             };
             if let Some(stop) = stop {
                 // Who has begun it stops it; in the queue nobody has.
-                if seats.unqueue(&live) {
+                if let Some(seat) = seats.unqueue(&live) {
                     seat::finish(&live, Over::not_typed(stop)).await;
+                    seat.init_over(&live);
                 }
                 let _ = turns.wait_for(|turn| turn.state.is_final()).await;
             }
@@ -294,16 +295,27 @@ impl Follower for Arc<Seats> {
             return;
         };
         for prompt in self.init_prompts(&seat) {
-            let text = match prompt_bytes(&prompt) {
-                Ok(text) if is_blank(&text) => continue,
-                Ok(text) => text,
-                Err(error) => {
-                    tracing::warn!(session = name, %error, "an init prompt can't be typed");
-                    continue;
-                }
+            let (text, refused) = match prompt_bytes(&prompt) {
+                Ok(text) => (text, None),
+                Err(SessionError::EmptyPrompt) => continue,
+                Err(error) => (Vec::new(), Some(error)),
             };
+            if is_blank(&text) && refused.is_none() {
+                continue;
+            }
             // Queued before anybody is told that the session has started: nothing comes before them.
             let live = self.new_live(&seat, TurnRequest::new(prompt), text, Origin::Init);
+            if let Some(error) = refused {
+                tracing::warn!(session = name, %error, "an init prompt can't be typed");
+                let over = Over::new(TurnState::Refused, "prompt", error.to_string());
+                let seat = seat.clone();
+                seat.init_waits();
+                tokio::spawn(async move {
+                    seat::finish(&live, over).await;
+                    seat.init_over(&live);
+                });
+                continue;
+            }
             self.keep(&live);
             // A program that is gone already needs none.
             if seat.enqueue(live.clone()).is_err() {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::turn::Turn;
+
 /// A session's screen: `GET /api/sessions/{name}/screen`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,4 +82,7 @@ pub struct WaitOutcome {
     pub evidence: String,
     /// Bytes of output seen until then.
     pub seq: u64,
+    /// Of a wait for a ready agent: the first init prompt of this start that did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_init: Option<Box<Turn>>,
 }

@@ -14,6 +14,7 @@ use crate::{
         failure::{Failure, say},
         out::Out,
         table::plain,
+        turn::outcome,
     },
     client::{Client, session_path},
     config::Environment,
@@ -112,8 +113,14 @@ async fn ready(name: &str, client: &mut Client) -> Result<(), Failure> {
         until: Until::Ready,
         timeout_ms: None,
     };
-    let _: WaitOutcome = client.post(&session_path(name, "wait"), &request).await?;
-    Ok(())
+    let outcome: WaitOutcome = client.post(&session_path(name, "wait"), &request).await?;
+    let Some(turn) = outcome.failed_init else {
+        return Ok(());
+    };
+    outcome::check(&turn).map_err(|failure| {
+        let failure = failure.about(&format!("the init prompt {:?}", turn.prompt.head));
+        failure.hint(format!("llmux turn show {}", turn.id))
+    })
 }
 
 async fn agents(wanted: &str, client: &mut Client) -> Result<Vec<String>, Failure> {

@@ -9,8 +9,9 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBehavior, params};
 
 use super::{
-    JournalError, Retention, file,
-    row::{COLUMNS, Row},
+    JournalError, Notices, Retention, file,
+    rescue::{self, Files},
+    row::{ENTRY, EntryRow, TURN, TurnRow},
     worker::Write,
 };
 use crate::store::time;
@@ -18,40 +19,49 @@ use crate::store::time;
 /// The database and the connection to it.
 pub(super) struct Database {
     path: PathBuf,
-    /// None until it is used, and after it was found corrupt.
-    connection: Option<Connection>,
+    /// None until it is used, and after it was found corrupt or gone.
+    open: Option<Open>,
+    notices: Notices,
+}
+
+struct Open {
+    connection: Connection,
+    /// The files that it has open.
+    files: Files,
 }
 
 impl Database {
     /// Opens the database, making it if need be; a corrupt one is set aside.
-    pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
+    pub(super) fn open(path: &Path, notices: Notices) -> Result<Self, JournalError> {
         let mut database = Self {
             path: path.to_owned(),
-            connection: None,
+            open: None,
+            notices,
         };
         database.with(|_| Ok(()))?;
         Ok(database)
     }
 
-    /// Writes all or nothing.
-    pub(super) fn write(&mut self, writes: &[Write]) -> Result<(), JournalError> {
+    /// Writes all or nothing; says of each whether what it changes is there.
+    pub(super) fn write(&mut self, writes: &[Write]) -> Result<Vec<bool>, JournalError> {
         self.with(|connection| {
             let transaction = begin(connection)?;
-            for write in writes {
-                match write {
-                    Write::Put(row) => row.write(&transaction)?,
-                    Write::Rename { from, to } => rename(&transaction, from, to)?,
-                }
-            }
-            transaction.commit()
+            let write = |write: &Write| match write {
+                Write::Put(put) => put.0.put(&put.1, &transaction).map(|()| true),
+                Write::Update(change) => change.update(&transaction),
+                Write::Rename { from, to } => rename(&transaction, from, to).map(|()| true),
+            };
+            let found = writes.iter().map(write).collect::<rusqlite::Result<_>>()?;
+            transaction.commit()?;
+            Ok(found)
         })
     }
 
-    pub(super) fn get(&mut self, id: &str) -> Result<Option<Row>, JournalError> {
+    pub(super) fn get(&mut self, id: &str) -> Result<Option<TurnRow>, JournalError> {
         self.with(|connection| one(connection, "WHERE id = ?1", [id]))
     }
 
-    pub(super) fn by_key(&mut self, session: &str, key: &str) -> Result<Option<Row>, JournalError> {
+    pub(super) fn by_key(&mut self, session: &str, key: &str) -> Result<Option<TurnRow>, JournalError> {
         let rest = "WHERE session = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1";
         self.with(|connection| one(connection, rest, [session, key]))
     }
@@ -61,15 +71,26 @@ impl Database {
         session: &str,
         limit: usize,
         before: Option<&str>,
-    ) -> Result<Vec<Row>, JournalError> {
+    ) -> Result<Vec<TurnRow>, JournalError> {
         // To SQLite a blob, even an empty one, is greater than any text.
         let rest = "WHERE session = ?1 AND id < ifnull(?2, x'') ORDER BY id DESC LIMIT ?3";
         let limit = whole(limit);
-        self.with(|connection| all(connection, rest, params![session, before, limit]))
+        let query = format!("SELECT {TURN} FROM turns {rest}");
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(&query)?;
+            let rows = statement.query_map(params![session, before, limit], TurnRow::read)?;
+            rows.collect()
+        })
     }
 
-    pub(super) fn unfinished(&mut self) -> Result<Vec<Row>, JournalError> {
-        self.with(|connection| all(connection, "WHERE final = 0 ORDER BY id", []))
+    pub(super) fn unfinished(&mut self) -> Result<Vec<EntryRow>, JournalError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(&format!(
+                "SELECT {ENTRY} FROM turns JOIN texts USING (id) WHERE final = 0 ORDER BY turns.id"
+            ))?;
+            let rows = statement.query_map([], EntryRow::read)?;
+            rows.collect()
+        })
     }
 
     /// The sessions that have turns.
@@ -111,28 +132,60 @@ impl Database {
         &mut self,
         work: impl Fn(&Connection) -> rusqlite::Result<R>,
     ) -> Result<R, JournalError> {
+        self.check()?;
         match self.attempt(&work) {
             Err(error) if error.is_corrupt() => {
                 // Closed first: the last to close a database removes the write-ahead log of that name.
-                self.connection = None;
+                self.open = None;
                 let aside = file::set_aside(&self.path)?;
-                tracing::warn!(
-                    aside = %aside.display(),
-                    cause = ?error,
-                    "the journal of turns was corrupt; it was set aside and a new one begun"
-                );
+                self.notices.add(format!(
+                    "the journal of turns was corrupt ({error}); it was set aside as {} and a new one begun",
+                    aside.display()
+                ));
                 self.attempt(&work)
             }
             outcome => outcome,
         }
     }
 
-    fn attempt<R>(&mut self, work: impl Fn(&Connection) -> rusqlite::Result<R>) -> Result<R, JournalError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => file::connect(&self.path)?,
+    /// Notices that its files were deleted or replaced, and saves what they held for the connection to the next.
+    ///
+    /// # Errors
+    ///
+    /// It could not be saved. The files are kept as long as they are open, so it is tried again.
+    pub(super) fn check(&mut self) -> Result<(), JournalError> {
+        let Some(open) = self.open.take_if(|open| open.files != Files::of(&self.path)) else {
+            return Ok(());
         };
-        work(self.connection.insert(connection)).map_err(|source| JournalError::database(&self.path, source))
+        match rescue::save(&open.connection, &self.path) {
+            Ok(()) => self.notices.add(format!(
+                "the journal of turns {} was deleted or replaced while the daemon ran; \
+                 what the daemon had of it was written there again",
+                self.path.display()
+            )),
+            Err(error) if error.is_corrupt() => self.notices.add(format!(
+                "the journal of turns {} was deleted or replaced, and what was left of it is corrupt",
+                self.path.display()
+            )),
+            Err(error) => {
+                self.open = Some(open);
+                return Err(error);
+            }
+        }
+        rescue::close(open.connection);
+        Ok(())
+    }
+
+    fn attempt<R>(&mut self, work: impl Fn(&Connection) -> rusqlite::Result<R>) -> Result<R, JournalError> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => Open {
+                connection: file::connect(&self.path)?,
+                files: Files::of(&self.path),
+            },
+        };
+        let open = self.open.insert(open);
+        work(&open.connection).map_err(|source| JournalError::database(&self.path, source))
     }
 }
 
@@ -146,15 +199,9 @@ fn rename(connection: &Connection, from: &str, to: &str) -> rusqlite::Result<()>
     Ok(())
 }
 
-fn one(connection: &Connection, rest: &str, params: impl Params) -> rusqlite::Result<Option<Row>> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM turns {rest}"))?;
-    statement.query_row(params, Row::read).optional()
-}
-
-fn all(connection: &Connection, rest: &str, params: impl Params) -> rusqlite::Result<Vec<Row>> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM turns {rest}"))?;
-    let rows = statement.query_map(params, Row::read)?;
-    rows.collect()
+fn one(connection: &Connection, rest: &str, params: impl Params) -> rusqlite::Result<Option<TurnRow>> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {TURN} FROM turns {rest}"))?;
+    statement.query_row(params, TurnRow::read).optional()
 }
 
 /// A count as `SQLite` takes it.

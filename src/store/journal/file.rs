@@ -11,11 +11,11 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{JournalError, database::begin};
+use super::{JournalError, database::begin, rescue};
 use crate::store::{FileError, time};
 
 /// The version of the schema, `PRAGMA user_version`. A change is a step added to [`migrate`], never an edit of one.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// How long another process, such as the daemon that hands over to us, may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
 /// To what size, in bytes, the write-ahead log is cut when a burst is over.
@@ -41,6 +41,27 @@ const VERSION_1: &str = "
     PRAGMA user_version = 1;
 ";
 
+/// What is written once, and may be long, apart from what changes: SQLite writes a row anew with each change.
+const VERSION_2: &str = "
+    CREATE TABLE texts (
+        id TEXT PRIMARY KEY NOT NULL,
+        prompt TEXT NOT NULL,
+        request TEXT NOT NULL,
+        pane TEXT NOT NULL
+    );
+    INSERT INTO texts SELECT id, prompt, request, pane FROM turns;
+    ALTER TABLE turns DROP COLUMN prompt;
+    ALTER TABLE turns DROP COLUMN request;
+    ALTER TABLE turns DROP COLUMN pane;
+    CREATE TRIGGER turns_forgotten AFTER DELETE ON turns BEGIN
+        DELETE FROM texts WHERE id = old.id;
+    END;
+    PRAGMA user_version = 2;
+";
+
+/// Each step from one version to the next.
+const STEPS: [&str; SCHEMA as usize] = [VERSION_1, VERSION_2];
+
 /// Connects to the database, making it if need be, mode 0600.
 pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
     make_private(path).map_err(|e| FileError::new("open", path, e))?;
@@ -54,6 +75,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
             known: SCHEMA,
         });
     }
+    rescue::take_back(&connection, path)?;
     Ok(connection)
 }
 
@@ -68,7 +90,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Brings an older database to our schema; says which version it has now.
-fn migrate(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn migrate(connection: &Connection) -> rusqlite::Result<i64> {
     let version = || connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     let found = version()?;
     if found >= SCHEMA {
@@ -76,8 +98,9 @@ fn migrate(connection: &Connection) -> rusqlite::Result<i64> {
     }
     let transaction = begin(connection)?;
     // Asked again: another daemon may have been faster.
-    if version()? < 1 {
-        transaction.execute_batch(VERSION_1)?;
+    let known = usize::try_from(version()?).unwrap_or(0);
+    for step in STEPS.iter().skip(known) {
+        transaction.execute_batch(step)?;
     }
     let now = version()?;
     transaction.commit()?;
@@ -87,7 +110,7 @@ fn migrate(connection: &Connection) -> rusqlite::Result<i64> {
 /// Makes the file, or takes it from others; `SQLite` gives the mode to the files beside it.
 ///
 /// An existing file is not opened: closing it would end the locks that `SQLite` holds on it for another connection.
-fn make_private(path: &Path) -> io::Result<()> {
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -120,7 +143,7 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, FileError> {
     Ok(aside)
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)

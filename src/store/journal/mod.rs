@@ -4,17 +4,26 @@
 mod database;
 mod error;
 mod file;
+mod rescue;
 mod row;
 mod worker;
 
-use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use llmux_protocol::api::{Turn, TurnRequest};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use self::{
     database::Database,
-    row::Row,
+    row::{Change, EntryRow, Text, TurnRow},
     worker::{Job, Write},
 };
 use crate::config::Turns;
@@ -23,6 +32,10 @@ pub(crate) use error::JournalError;
 
 /// How many jobs wait for the thread; each may hold a prompt of 1 MiB.
 const QUEUE: usize = 256;
+/// How many notices are kept.
+const NOTICES: usize = 8;
+/// How long the disk may take before that is worth a notice.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// A turn with what is needed to go on with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +82,27 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Inner {
     jobs: mpsc::Sender<Job>,
+    notices: Notices,
     _thread: Joined,
+}
+
+/// What the user should know of, the last of it. Logged when it happens.
+#[derive(Debug, Clone, Default)]
+struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notices {
+    fn add(&self, notice: String) {
+        tracing::warn!("{notice}");
+        let mut notices = self.lock();
+        if notices.len() == NOTICES {
+            notices.remove(0);
+        }
+        notices.push(notice);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A thread that is waited for.
@@ -87,13 +120,16 @@ impl Drop for Joined {
 impl Journal {
     /// Opens the database, making it if need be, and forgets what `retention` does not keep. Blocks on the disk.
     ///
-    /// A corrupt one is set aside, which is logged, and a new one begun.
+    /// A corrupt one is set aside, which is noted, and a new one begun. So is one that is deleted or replaced while it is
+    /// open; what it held is kept.
     pub(crate) fn open(path: &Path, retention: Retention) -> Result<Self, JournalError> {
-        let database = Database::open(path)?;
+        let notices = Notices::default();
+        let database = Database::open(path, notices.clone())?;
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let thread = worker::spawn(database, retention, inbox)?;
         let inner = Inner {
             jobs,
+            notices,
             _thread: Joined(Some(thread)),
         };
         Ok(Self {
@@ -103,37 +139,68 @@ impl Journal {
 
     /// Writes an entry, over the one of the same turn if there is one; returns when it is committed.
     pub(crate) async fn put(&self, entry: Entry) -> Result<(), JournalError> {
-        self.write(Write::Put(Box::new(Row::encode(entry)?))).await
+        let put = Text::of(entry)?;
+        self.write(Write::Put(Box::new(put))).await.map(drop)
     }
 
-    /// Reads the entry of a turn.
-    pub(crate) async fn get(&self, id: &str) -> Result<Option<Entry>, JournalError> {
+    /// Writes what has changed of a turn whose entry was put; returns when it is committed, and whether the turn is
+    /// there: with a database that was set aside, it is gone. Its session stays as [`Journal::rename`] left it.
+    pub(crate) async fn update(&self, turn: &Turn) -> Result<bool, JournalError> {
+        self.write(Write::Update(Box::new(Change::of(turn)?))).await
+    }
+
+    /// [`Journal::update`] that returns when the change is queued: it is committed soon, and before all that is written
+    /// later.
+    pub(crate) async fn update_soon(&self, turn: &Turn) -> Result<(), JournalError> {
+        let write = Write::Update(Box::new(Change::of(turn)?));
+        self.send(Job::Write(write, None)).await
+    }
+
+    /// Reads a turn.
+    pub(crate) async fn get(&self, id: &str) -> Result<Option<Turn>, JournalError> {
         let id = id.to_owned();
-        self.read_one(move |database| database.get(&id)).await
+        let row = self.read(move |database| database.get(&id)).await?;
+        row.map(TurnRow::decode).transpose()
     }
 
-    /// Reads the newest entry of a session whose sender gave it this key.
-    pub(crate) async fn by_key(&self, session: &str, key: &str) -> Result<Option<Entry>, JournalError> {
+    /// Reads the newest turn of a session whose sender gave it this key.
+    pub(crate) async fn by_key(&self, session: &str, key: &str) -> Result<Option<Turn>, JournalError> {
         let (session, key) = (session.to_owned(), key.to_owned());
-        self.read_one(move |database| database.by_key(&session, &key))
-            .await
+        let row = self.read(move |database| database.by_key(&session, &key)).await?;
+        row.map(TurnRow::decode).transpose()
     }
 
-    /// Reads the newest entries of a session, newest first; with `before`, those older than that turn.
+    /// Reads the newest turns of a session, newest first; with `before`, those older than that turn.
     pub(crate) async fn of_session(
         &self,
         session: &str,
         limit: usize,
         before: Option<&str>,
-    ) -> Result<Vec<Entry>, JournalError> {
+    ) -> Result<Vec<Turn>, JournalError> {
         let (session, before) = (session.to_owned(), before.map(str::to_owned));
-        self.read_all(move |database| database.of_session(&session, limit, before.as_deref()))
-            .await
+        let rows = self
+            .read(move |database| database.of_session(&session, limit, before.as_deref()))
+            .await?;
+        Ok(readable(rows, TurnRow::decode))
     }
 
     /// Reads the entries whose turn is not final, oldest first.
     pub(crate) async fn unfinished(&self) -> Result<Vec<Entry>, JournalError> {
-        self.read_all(Database::unfinished).await
+        let rows = self.read(Database::unfinished).await?;
+        Ok(readable(rows, EntryRow::decode))
+    }
+
+    /// What the user should know of: that the database was corrupt, deleted or replaced, or can't be used now.
+    pub(crate) async fn notices(&self) -> Vec<String> {
+        // It may have happened since it was used last.
+        let looked = timeout(ANSWER, self.read(|database| database.with(|_| Ok(())))).await;
+        let mut notices = self.inner.notices.lock().clone();
+        notices.extend(match looked {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("{error}; {}", error.hint())),
+            Err(_) => Some("the journal of turns does not answer: its disk may be stuck".to_owned()),
+        });
+        notices
     }
 
     /// Gives all turns of a session to another name.
@@ -141,34 +208,13 @@ impl Journal {
     /// A later put of an entry that still has the old name takes that turn back.
     pub(crate) async fn rename(&self, from: &str, to: &str) -> Result<(), JournalError> {
         let (from, to) = (from.to_owned(), to.to_owned());
-        self.write(Write::Rename { from, to }).await
+        self.write(Write::Rename { from, to }).await.map(drop)
     }
 
-    async fn write(&self, write: Write) -> Result<(), JournalError> {
+    async fn write(&self, write: Write) -> Result<bool, JournalError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Job::Write(write, reply), answer).await
-    }
-
-    async fn read_one<F>(&self, query: F) -> Result<Option<Entry>, JournalError>
-    where
-        F: FnOnce(&mut Database) -> Result<Option<Row>, JournalError> + Send + 'static,
-    {
-        self.read(query).await?.map(Row::decode).transpose()
-    }
-
-    /// One entry that can't be read does not hide the others.
-    async fn read_all<F>(&self, query: F) -> Result<Vec<Entry>, JournalError>
-    where
-        F: FnOnce(&mut Database) -> Result<Vec<Row>, JournalError> + Send + 'static,
-    {
-        let rows = self.read(query).await?;
-        let entries = rows.into_iter().filter_map(|row| {
-            let entry = Row::decode(row);
-            entry
-                .inspect_err(|error| tracing::warn!(%error, "a turn is left out"))
-                .ok()
-        });
-        Ok(entries.collect())
+        self.send(Job::Write(write, Some(reply))).await?;
+        answer.await.map_err(|_| JournalError::Gone)?
     }
 
     async fn read<R, F>(&self, query: F) -> Result<R, JournalError>
@@ -181,18 +227,23 @@ impl Journal {
             // A caller that went away wants no answer.
             let _ = reply.send(query(database));
         }));
-        self.ask(job, answer).await
-    }
-
-    async fn ask<R>(
-        &self,
-        job: Job,
-        answer: oneshot::Receiver<Result<R, JournalError>>,
-    ) -> Result<R, JournalError> {
-        let sent = self.inner.jobs.send(job).await;
-        sent.map_err(|_| JournalError::Gone)?;
+        self.send(job).await?;
         answer.await.map_err(|_| JournalError::Gone)?
     }
+
+    async fn send(&self, job: Job) -> Result<(), JournalError> {
+        self.inner.jobs.send(job).await.map_err(|_| JournalError::Gone)
+    }
+}
+
+/// What can be read of some rows: one that can't be does not hide the others.
+fn readable<Row, T>(rows: Vec<Row>, decode: impl Fn(Row) -> Result<T, JournalError>) -> Vec<T> {
+    let read = |row| {
+        let read = decode(row);
+        read.inspect_err(|error| tracing::warn!(%error, "a turn is left out"))
+            .ok()
+    };
+    rows.into_iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -8,25 +8,32 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{JournalError, QUEUE, Retention, database::Database, row::Row};
+use super::{
+    JournalError, QUEUE, Retention,
+    database::Database,
+    row::{Change, Text},
+};
 
 /// After how many writes old turns are looked for.
 const PRUNE_EVERY: usize = 1000;
 
 /// Something to do for a caller.
 pub(super) enum Job {
-    /// Writes and says how it went.
-    Write(Write, Reply),
+    /// Writes and says how it went, if somebody wants to know.
+    Write(Write, Option<Reply>),
     /// Reads and answers by itself.
     Read(Box<dyn FnOnce(&mut Database) + Send>),
 }
 
-pub(super) type Reply = oneshot::Sender<Result<(), JournalError>>;
+/// Hears whether what a write changes was there.
+pub(super) type Reply = oneshot::Sender<Result<bool, JournalError>>;
 
 /// A change.
 pub(super) enum Write {
-    /// Of one turn.
-    Put(Box<Row>),
+    /// A turn and its text.
+    Put(Box<(Change, Text)>),
+    /// A turn whose text is there.
+    Update(Box<Change>),
     /// Of all turns of a session.
     Rename {
         /// The old name.
@@ -37,10 +44,11 @@ pub(super) enum Write {
 }
 
 impl Write {
-    /// The session that has more turns after it.
+    /// The session that may have more turns after it.
     fn session(&self) -> &str {
         match self {
-            Self::Put(row) => &row.session,
+            Self::Put(put) => &put.0.row.session,
+            Self::Update(change) => &change.row.session,
             Self::Rename { to, .. } => to,
         }
     }
@@ -59,6 +67,10 @@ pub(super) fn spawn(
         let mut jobs = Vec::with_capacity(QUEUE);
         while inbox.blocking_recv_many(&mut jobs, QUEUE) > 0 {
             worker.work(&mut database, jobs.drain(..));
+        }
+        // The last chance to save what it holds.
+        if let Err(error) = database.with(|_| Ok(())) {
+            tracing::warn!(%error, cause = ?error, "the journal of turns can't be used any more");
         }
     };
     thread::Builder::new()
@@ -97,8 +109,12 @@ impl Worker {
             }
         }
         for (answer, reply) in commit(database, &writes).into_iter().zip(replies) {
-            // A caller that went away wants no answer.
-            let _ = reply.send(answer);
+            match (reply, answer) {
+                // A caller that went away wants no answer.
+                (Some(reply), answer) => drop(reply.send(answer)),
+                (None, Err(error)) => tracing::error!(%error, "cannot write down a turn"),
+                (None, Ok(_)) => {}
+            }
         }
         for read in reads {
             read(database);
@@ -128,10 +144,10 @@ impl Worker {
 }
 
 /// Writes all in one transaction; if that fails, each in its own, so that only the bad ones fail.
-fn commit(database: &mut Database, writes: &[Write]) -> Vec<Result<(), JournalError>> {
+fn commit(database: &mut Database, writes: &[Write]) -> Vec<Result<bool, JournalError>> {
     if writes.len() > 1 {
         match database.write(writes) {
-            Ok(()) => return writes.iter().map(|_| Ok(())).collect(),
+            Ok(found) => return found.into_iter().map(Ok).collect(),
             Err(error) => {
                 if let Some(answers) = writes.iter().map(|_| error.busy().map(Err)).collect() {
                     return answers;
@@ -141,6 +157,6 @@ fn commit(database: &mut Database, writes: &[Write]) -> Vec<Result<(), JournalEr
     }
     writes
         .iter()
-        .map(|write| database.write(slice::from_ref(write)))
+        .map(|write| Ok(database.write(slice::from_ref(write))? == [true]))
         .collect()
 }

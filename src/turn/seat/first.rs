@@ -1,11 +1,13 @@
-//! Init prompts while somebody's half-typed text is in the composer: they wait until it is gone.
+//! Init prompts: what became of them, and what happens while somebody's half-typed text is in the composer. Then they wait
+//! until it is gone.
 
 use std::{
     future::pending,
     sync::{Arc, atomic::Ordering},
 };
 
-use llmux_protocol::api::{ActivityState, Origin, Source, Step, TurnState};
+use llmux_protocol::api::{ActivityState, Origin, Source, Step, Turn, TurnState};
+use tokio::sync::watch;
 
 use super::{
     super::{
@@ -17,7 +19,40 @@ use super::{
     Seat, lock,
 };
 
+/// What is known of the init prompts of one start.
+#[derive(Debug, Clone, Default)]
+pub(in crate::turn) struct Init {
+    /// How many are waited for.
+    pub(in crate::turn) pending: usize,
+    /// The first that did not end well.
+    pub(in crate::turn) failed: Option<Box<Turn>>,
+}
+
 impl Seat {
+    /// Follows what becomes of the init prompts.
+    pub(in crate::turn) fn init(&self) -> watch::Receiver<Init> {
+        self.init.subscribe()
+    }
+
+    /// Notes that one more init prompt is waited for.
+    pub(in crate::turn) fn init_waits(&self) {
+        self.init.send_modify(|init| init.pending += 1);
+    }
+
+    /// Notes the end of a turn, if it is an init prompt.
+    pub(in crate::turn) fn init_over(&self, live: &Live) {
+        let turn = live.now();
+        if turn.origin != Origin::Init {
+            return;
+        }
+        self.init.send_modify(|init| {
+            init.pending = init.pending.saturating_sub(1);
+            if turn.state.is_final() && turn.state != TurnState::Ended {
+                init.failed.get_or_insert_with(|| Box::new(turn));
+            }
+        });
+    }
+
     /// Puts an init prompt back into its place: `over` says what is in its way.
     pub(super) async fn put_off(&self, live: &Arc<Live>, over: &Over) {
         let why = over.error.as_ref().map_or("", |error| &error.message);
@@ -34,8 +69,14 @@ impl Seat {
         .await;
         self.put_off.store(true, Ordering::Relaxed);
         lock(&self.queue).turns.push_front(live.clone());
-        // The session takes other prompts: nobody has to wait for these.
-        self.init.send_replace(0);
+        // The session takes other prompts: nobody has to wait for these, but who does is told that they are not typed.
+        let mut turn = live.now();
+        turn.state = TurnState::Refused;
+        turn.error = over.error.as_deref().cloned();
+        self.init.send_modify(|init| {
+            init.pending = 0;
+            init.failed.get_or_insert_with(|| Box::new(turn));
+        });
     }
 
     /// Whether the init prompts must be passed over.
@@ -65,7 +106,7 @@ impl Seat {
 
 /// Whether a turn is an init prompt.
 pub(super) fn is_init(live: &Live) -> bool {
-    live.now().origin == Origin::Init
+    live.origin() == Origin::Init
 }
 
 fn is_free(picture: &Picture) -> bool {

@@ -15,7 +15,7 @@ use crate::{
         live::evidence,
         over::Over,
         picture::Picture,
-        report::News,
+        report::{News, Report},
         view::{Look, watch_for},
     },
 };
@@ -27,9 +27,17 @@ const ENTERS: usize = 4;
 /// How long the pane must be silent before an Enter that follows a lost one; twice as long before each further one.
 const GAP: Duration = Duration::from_millis(150);
 
+/// What shows that the agent took the prompt.
+struct Proof {
+    source: Source,
+    detail: String,
+    /// When it came, by the clock that the end is told by: who looks may be later.
+    at: Instant,
+}
+
 /// What came of an Enter.
 enum Entered {
-    Accepted(Source, String),
+    Accepted(Proof),
     /// The composer still shows the prompt; it may have got a line end.
     Lost,
     Unclear,
@@ -42,7 +50,7 @@ impl Submission<'_> {
         let mut gap = Duration::from_millis(self.seat.submit().gap_ms);
         let picture = self.pictures.borrow().clone();
         let (heard, before) = (picture.reports.last(), picture.conversation.clone());
-        let mut at = Instant::now();
+        let mut enters = Vec::new();
         for tries in 0..ENTERS {
             self.silent(gap).await;
             let seq = self.seat.program.pane.seq();
@@ -50,29 +58,44 @@ impl Submission<'_> {
             let is_wanted = tries == 0 || self.still_holds().await;
             let typed = shape(&self.pictures.borrow());
             if is_wanted {
-                at = Instant::now();
+                enters.push(Instant::now());
                 self.type_keys(typist, self.seat.submit().enter.as_bytes())
                     .await?;
             }
+            let typed = Typed {
+                heard,
+                seq,
+                first: enters[0],
+                shape: typed,
+            };
             let entered = if sees_composer {
-                self.entered(heard, seq, &before, typed).await
+                self.entered(&typed, &before).await
             } else if self.live.request.now {
-                Entered::Accepted(Source::Caller, "typed as a person would".into())
+                Entered::Accepted(Proof::now(Source::Caller, "typed as a person would"))
             } else {
-                self.entered_blindly(heard, seq).await
+                self.entered_blindly(&typed).await
             };
             match entered {
-                Entered::Accepted(source, detail) => {
-                    let accepted = Instant::now();
+                Entered::Accepted(proof) => {
+                    // The one that was taken may not be the last.
+                    let entered = enters.iter().rfind(|at| **at <= proof.at);
+                    let entered = *entered.unwrap_or(&enters[0]);
+                    let at = proof.at.max(entered);
                     self.live
-                        .note(|turn| {
+                        .tell(|turn| {
                             turn.state = TurnState::Running;
-                            turn.stages.submitted = Some(self.live.since_queued(at));
-                            turn.stages.accepted = Some(self.live.since_queued(accepted));
-                            turn.evidence.push(evidence(Step::Accepted, source, detail));
+                            turn.stages.submitted = Some(self.live.since_queued(entered));
+                            turn.stages.accepted = Some(self.live.since_queued(at));
+                            turn.evidence
+                                .push(evidence(Step::Accepted, proof.source, proof.detail));
                         })
                         .await;
-                    return Ok(Accepted { heard, before, at });
+                    return Ok(Accepted {
+                        heard,
+                        before,
+                        entered: enters[0],
+                        at,
+                    });
                 }
                 Entered::Lost => gap = (gap * 2).max(GAP),
                 Entered::Gone => return Err(Over::gone()),
@@ -111,34 +134,31 @@ impl Submission<'_> {
         matches!(holds, Some(Holds::Prompt | Holds::Part))
     }
 
-    async fn entered(
-        &mut self,
-        heard: u64,
-        seq: u64,
-        before: &Conversation,
-        typed: Option<(String, usize)>,
-    ) -> Entered {
+    async fn entered(&mut self, typed: &Typed, before: &Conversation) -> Entered {
         let deadline = Instant::now() + ACCEPT;
         let wanted = &self.wanted;
         let mut emptied_at: Option<Instant> = None;
         let look = |picture: &Arc<Picture>| {
-            if let Some((source, detail)) = told(picture, heard, wanted) {
-                return Look::Found(Entered::Accepted(source, detail));
+            let accepted = |detail: &str| {
+                let proof = Proof::of(picture, Source::Screen, detail);
+                Look::Found(Entered::Accepted(proof))
+            };
+            if let Some(proof) = typed.told(picture, wanted) {
+                return Look::Found(Entered::Accepted(proof));
             }
             if picture.has_ended() {
-                let printed = Entered::Accepted(
-                    Source::Output,
-                    "it printed something after Enter, and ended".into(),
-                );
-                return Look::Found(if picture.seq > seq { printed } else { Entered::Gone });
+                return Look::Found(if picture.seq > typed.seq {
+                    let detail = "it printed something after Enter, and ended";
+                    Entered::Accepted(Proof::of(picture, Source::Output, detail))
+                } else {
+                    Entered::Gone
+                });
             }
             if picture.looks_busy() && !matches!(holds(wanted, picture), Some(Holds::Prompt)) {
-                return Look::Found(Entered::Accepted(Source::Screen, "it looks busy".into()));
+                return accepted("it looks busy");
             }
             match holds(wanted, picture) {
-                Some(Holds::Nothing) if *picture.conversation != *before => {
-                    Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
-                }
+                Some(Holds::Nothing) if *picture.conversation != *before => accepted("the composer emptied"),
                 Some(Holds::Nothing) => {
                     // Some repaint the composer in two steps.
                     let since = *emptied_at.get_or_insert_with(Instant::now);
@@ -146,14 +166,11 @@ impl Submission<'_> {
                     if Instant::now() < stands {
                         return Look::Until(stands);
                     }
-                    Look::Found(Entered::Accepted(Source::Screen, "the composer emptied".into()))
+                    accepted("the composer emptied")
                 }
                 // It got a line end: the next Enter must come later.
-                Some(Holds::Prompt) if shape(picture) != typed => Look::Found(Entered::Lost),
-                None if picture.is(ActivityState::Blocked) => Look::Found(Entered::Accepted(
-                    Source::Screen,
-                    "a dialog took the composer's place".into(),
-                )),
+                Some(Holds::Prompt) if shape(picture) != typed.shape => Look::Found(Entered::Lost),
+                None if picture.is(ActivityState::Blocked) => accepted("a dialog took the composer's place"),
                 _ => {
                     emptied_at = None;
                     Look::Wait
@@ -171,22 +188,21 @@ impl Submission<'_> {
                     .as_ref()
                     .is_some_and(|it| self.wanted.is_followed(it)) =>
             {
-                Entered::Accepted(Source::Screen, "it prints below the prompt".into())
+                let detail = "it prints below the prompt";
+                Entered::Accepted(Proof::of(&picture, Source::Screen, detail))
             }
             _ => Entered::Unclear,
         })
     }
 
-    async fn entered_blindly(&mut self, heard: u64, seq: u64) -> Entered {
+    async fn entered_blindly(&mut self, typed: &Typed) -> Entered {
         let wanted = &self.wanted;
         let look = |picture: &Arc<Picture>| {
-            if let Some((source, detail)) = told(picture, heard, wanted) {
-                Look::Found(Entered::Accepted(source, detail))
-            } else if picture.seq > seq {
-                Look::Found(Entered::Accepted(
-                    Source::Output,
-                    "it printed something after Enter".into(),
-                ))
+            if let Some(proof) = typed.told(picture, wanted) {
+                Look::Found(Entered::Accepted(proof))
+            } else if picture.seq > typed.seq {
+                let detail = "it printed something after Enter";
+                Look::Found(Entered::Accepted(Proof::of(picture, Source::Output, detail)))
             } else if picture.has_ended() {
                 Look::Found(Entered::Gone)
             } else {
@@ -196,8 +212,9 @@ impl Submission<'_> {
         let deadline = Instant::now() + ACCEPT;
         let entered = watch_for(&mut self.pictures, Some(deadline), look).await;
         // Of a program without rules nothing more can be expected: it may show nothing at all.
-        entered
-            .unwrap_or_else(|| Entered::Accepted(Source::Timeout, "typed; the program shows nothing".into()))
+        entered.unwrap_or_else(|| {
+            Entered::Accepted(Proof::now(Source::Timeout, "typed; the program shows nothing"))
+        })
     }
 
     /// Waits until the pane was silent for so long.
@@ -222,12 +239,52 @@ fn shape(picture: &Picture) -> Option<(String, usize)> {
     Some((composer.text.clone(), composer.rows))
 }
 
-/// Whether the agent itself says that it took the prompt.
-fn told(picture: &Picture, heard: u64, wanted: &Wanted) -> Option<(Source, String)> {
-    let report = picture.reports.since(heard).find(|report| match &report.news {
-        News::Accepted(Some(prompt)) => wanted.is_in(prompt),
-        News::Accepted(None) | News::Working => true,
-        _ => false,
-    })?;
-    Some((report.source, report.detail.clone()))
+impl Proof {
+    /// What stands on the screen.
+    fn of(picture: &Picture, source: Source, detail: &str) -> Self {
+        Self {
+            source,
+            detail: detail.to_owned(),
+            at: picture.printed_at,
+        }
+    }
+
+    /// What no output shows.
+    fn now(source: Source, detail: &str) -> Self {
+        Self {
+            source,
+            detail: detail.to_owned(),
+            at: Instant::now(),
+        }
+    }
+}
+
+/// What was there when an Enter was typed.
+struct Typed {
+    /// The last report before the first of them.
+    heard: u64,
+    /// How much the program had printed.
+    seq: u64,
+    /// When the first was typed.
+    first: Instant,
+    /// The composer.
+    shape: Option<(String, usize)>,
+}
+
+impl Typed {
+    /// Whether the agent itself says that it took the prompt. What it said before Enter is about something else.
+    fn told(&self, picture: &Picture, wanted: &Wanted) -> Option<Proof> {
+        let is_proof = |report: &&Report| match &report.news {
+            News::Accepted(Some(prompt)) => wanted.is_in(prompt),
+            News::Accepted(None) | News::Working => true,
+            _ => false,
+        };
+        let mut reports = picture.reports.since(self.heard, self.first);
+        let report = reports.find(is_proof)?;
+        Some(Proof {
+            source: report.source,
+            detail: report.detail.clone(),
+            at: report.at,
+        })
+    }
 }

@@ -93,7 +93,7 @@ async fn a_database_of_a_newer_llmux_is_left_alone() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the journal of turns {} has schema version 7; this llmux knows versions up to 1",
+            "the journal of turns {} has schema version 7; this llmux knows versions up to 2",
             place.path().display()
         )
     );
@@ -105,7 +105,7 @@ async fn a_database_of_a_newer_llmux_is_left_alone() {
 #[tokio::test]
 async fn a_full_disk_fails_only_the_put_that_does_not_fit() {
     let place = Place::new();
-    let mut database = Database::open(&place.path()).unwrap();
+    let mut database = Database::open(&place.path(), Notices::default()).unwrap();
     database
         .with(|connection| connection.pragma_update(None, "max_page_count", 64))
         .unwrap();
@@ -120,7 +120,7 @@ async fn a_full_disk_fails_only_the_put_that_does_not_fit() {
     .map(|entry| {
         let (reply, answer) = oneshot::channel();
         answers.push(answer);
-        Job::Write(Write::Put(Box::new(Row::encode(entry).unwrap())), reply)
+        Job::Write(Write::Put(Box::new(Text::of(entry).unwrap())), Some(reply))
     });
     worker::Worker::new(Retention::default()).work(&mut database, jobs.into_iter());
     let mut failed = Vec::new();

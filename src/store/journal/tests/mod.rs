@@ -1,5 +1,7 @@
 mod any;
 mod broken;
+mod gone;
+mod text;
 
 use std::{
     collections::BTreeSet,
@@ -88,8 +90,25 @@ fn keyed(session: &str, id: &str, key: &str) -> Entry {
     entry
 }
 
-fn ids(entries: &[Entry]) -> Vec<&str> {
-    entries.iter().map(|entry| entry.turn.id.as_str()).collect()
+/// The ids of entries or turns.
+fn ids<T: HasId>(all: &[T]) -> Vec<&str> {
+    all.iter().map(HasId::id).collect()
+}
+
+trait HasId {
+    fn id(&self) -> &str;
+}
+
+impl HasId for Turn {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl HasId for Entry {
+    fn id(&self) -> &str {
+        &self.turn.id
+    }
 }
 
 async fn put_all(journal: &Journal, entries: impl IntoIterator<Item = Entry>) {
@@ -108,14 +127,14 @@ async fn what_is_put_is_what_is_got() {
         let entry = any::entry().new_tree(&mut runner).unwrap().current();
         journal.put(entry.clone()).await.unwrap();
         let id = entry.turn.id.as_str();
-        assert_eq!(journal.get(id).await.unwrap().as_ref(), Some(&entry));
+        assert_eq!(journal.get(id).await.unwrap().as_ref(), Some(&entry.turn));
         entries.retain(|older| older.turn.id != id);
         entries.push(entry);
     }
     drop(journal);
     let journal = place.open_keeping(usize::MAX, Duration::MAX);
     for entry in &entries {
-        assert_eq!(journal.get(&entry.turn.id).await.unwrap().as_ref(), Some(entry));
+        assert_eq!(journal.get(&entry.turn.id).await.unwrap().as_ref(), Some(&entry.turn));
     }
     entries.sort_by(|a, b| a.turn.id.cmp(&b.turn.id));
     entries.retain(|entry| !entry.turn.state.is_final());
@@ -151,7 +170,7 @@ async fn a_later_put_replaces_the_entry() {
     journal.put(entry("a", "1", TurnState::Ended)).await.unwrap();
     assert_eq!(journal.unfinished().await.unwrap(), []);
     let listed = journal.of_session("a", 9, None).await.unwrap();
-    assert_eq!((listed.len(), listed[0].turn.state), (1, TurnState::Ended));
+    assert_eq!((listed.len(), listed[0].state), (1, TurnState::Ended));
 }
 
 #[tokio::test]
@@ -169,8 +188,8 @@ async fn a_key_finds_the_newest_turn_of_its_own_session() {
     )
     .await;
     let found = async |session, key| {
-        let entry = journal.by_key(session, key).await.unwrap();
-        entry.map(|entry| entry.turn.id)
+        let turn = journal.by_key(session, key).await.unwrap();
+        turn.map(|turn| turn.id)
     };
     assert_eq!(found("a", "k").await.as_deref(), Some("2"));
     assert_eq!(found("b", "k").await.as_deref(), Some("3"));
@@ -195,8 +214,8 @@ async fn a_renamed_session_takes_its_turns_along() {
     assert_eq!(journal.of_session("a", 9, None).await.unwrap(), []);
     let moved = journal.of_session("z", 9, None).await.unwrap();
     assert_eq!(ids(&moved), ["2", "1"]);
-    assert!(moved.iter().all(|entry| entry.turn.session == "z"));
-    assert_eq!(journal.by_key("z", "k").await.unwrap().unwrap().turn.id, "2");
+    assert!(moved.iter().all(|turn| turn.session == "z"));
+    assert_eq!(journal.by_key("z", "k").await.unwrap().unwrap().id, "2");
     assert_eq!(journal.unfinished().await.unwrap()[0].turn.session, "z");
 }
 
@@ -241,7 +260,7 @@ async fn a_journal_that_is_open_for_long_stays_bounded() {
     let kept = journal.of_session("a", usize::MAX, None).await.unwrap();
     // It is pruned each thousand puts, after which the newest ten and the one that runs are left.
     assert!((11..=1011).contains(&kept.len()), "{}", kept.len());
-    assert_eq!(kept.last().unwrap().turn.state, TurnState::Running);
+    assert_eq!(kept.last().unwrap().state, TurnState::Running);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

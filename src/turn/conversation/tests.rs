@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::agent::{Catalog, Overrides};
+use crate::agent::{Catalog, Overrides, Rules};
 
 fn rules() -> Rules {
     rules_of("demo")
@@ -27,7 +27,7 @@ fn conversation(text: &str) -> Conversation {
         rows,
         ..Page::default()
     };
-    Conversation::new(page, None, 40)
+    Conversation::new(Arc::new(page), None, 40)
 }
 
 fn reply(text: &str, prompt: &str) -> Option<String> {
@@ -182,7 +182,7 @@ fn frames_that_a_repaint_left_in_the_history_are_not_read() {
         first_visible: 5,
         ..Page::default()
     };
-    assert_eq!(Conversation::new(page, Some(2), 40).rows, ["❯ x", "● A"]);
+    assert_eq!(Conversation::new(Arc::new(page), Some(2), 40).rows(), ["❯ x", "● A"]);
 }
 
 #[test]
@@ -202,7 +202,7 @@ proptest::proptest! {
     #[test]
     fn no_screen_makes_it_panic(rows in proptest::collection::vec("[❯●│ <>a-z日─]{0,12}", 0..30), top in 0usize..40, prompt in "[a-z日 \n]{0,20}") {
         let page = Page { continued: vec![false; rows.len()], first_visible: rows.len() / 2, rows, ..Page::default() };
-        let (conversation, rules) = (Conversation::new(page, Some(top), 12), rules());
+        let (conversation, rules) = (Conversation::new(Arc::new(page), Some(top), 12), rules());
         let marker = Marker::read("LLMUX_DONE_0badf00d").unwrap();
         let wanted = wanted(&prompt);
         let anchors = [
