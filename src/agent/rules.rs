@@ -100,7 +100,10 @@ impl Rules {
         let composer = self.composer.as_ref().and_then(|rule| rule.find(&text));
         Read {
             state: self.state(&text, composer.as_ref()),
-            is_normal_mode: self.normal.as_ref().is_some_and(|rule| rule.find(&text).is_some()),
+            is_normal_mode: self
+                .normal
+                .as_ref()
+                .is_some_and(|rule| rule.find(&text).is_some()),
             composer: composer.and_then(|found| self.composer_at(found, &text, sight)),
         }
     }

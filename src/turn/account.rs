@@ -32,6 +32,8 @@ pub(super) struct Account {
     pub(super) works: bool,
     /// Its hooks told that it took a prompt.
     began: bool,
+    /// A hook told an end.
+    pub(super) hooked: bool,
     written: Written,
     /// The last message of this turn.
     pub(super) reply: Option<String>,
@@ -48,6 +50,7 @@ impl Account {
             since,
             works: false,
             began: false,
+            hooked: false,
             written: Written::No,
             reply: None,
             replied_at: None,
@@ -61,6 +64,8 @@ impl Account {
             // An end that was told before the prompt of this turn is the one of the turn before, told late.
             let is_late = report.source == Source::Hook && reports.hooks_tell_prompts() && !self.began;
             self.heard = report.number;
+            let is_end = matches!(report.news, News::Done(_) | News::Failed(_) | News::Interrupted);
+            self.hooked |= is_end && report.source == Source::Hook && !is_late;
             match &report.news {
                 News::Working => self.works = true,
                 News::Accepted(prompt) => self.begins(report.source, prompt.as_deref(), wanted),
@@ -91,6 +96,14 @@ impl Account {
     /// Whether the transcript holds this prompt: then it will hold the answer.
     pub(super) fn is_written(&self) -> bool {
         self.written != Written::No
+    }
+
+    /// Forgets an end that a hook has told: it was another turn's.
+    pub(super) fn disown(&mut self) {
+        (self.end, self.hooked) = (None, false);
+        if self.written == Written::No {
+            (self.reply, self.replied_at) = (None, None);
+        }
     }
 
     fn begins(&mut self, source: Source, prompt: Option<&str>, wanted: &Wanted) {

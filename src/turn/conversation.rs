@@ -22,7 +22,12 @@ pub(super) struct Conversation {
 /// Equal conversations stand at any place of a page.
 impl PartialEq for Conversation {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |it: &Self| (it.cols, it.page.continued.get(it.range.clone()).map(<[bool]>::to_vec));
+        let parts = |it: &Self| {
+            (
+                it.cols,
+                it.page.continued.get(it.range.clone()).map(<[bool]>::to_vec),
+            )
+        };
         self.rows() == other.rows() && parts(self) == parts(other)
     }
 }

@@ -24,7 +24,8 @@ use crate::{agent::Rules, screen::Size};
 const HOLD: Duration = Duration::from_millis(400);
 /// How long, where nothing shows that it worked.
 const HOLD_IDLE: Duration = Duration::from_millis(1500);
-/// How long, where the prompt stands on the screen with nothing behind it: a machine may be that slow.
+/// How long, where the prompt stands on the screen with nothing behind it, or nothing at all has come: a machine may be
+/// that slow.
 const HOLD_UNANSWERED: Duration = Duration::from_secs(10);
 /// How long, where the agent usually tells ends by better means.
 const HOLD_TELLING: Duration = Duration::from_secs(3);
@@ -79,6 +80,8 @@ pub(super) struct Ending<'a> {
     worked: bool,
     /// Whether this prompt's own echo was seen.
     echoed: bool,
+    /// Whether the turn before has ended without its hook: that may still come.
+    owes_hook: bool,
     /// The dialog that was told last, while it is open.
     blocked: Option<String>,
     /// When the screen showed the first part of the answer.
@@ -110,9 +113,20 @@ impl<'a> Ending<'a> {
             accepted_at: accepted.at,
             worked: false,
             echoed: false,
+            owes_hook: false,
             blocked: None,
             first_shown: None,
         }
+    }
+
+    /// Says that the turn before may have ended without its hook.
+    pub(super) fn owing_hook(self, owes_hook: bool) -> Self {
+        Self { owes_hook, ..self }
+    }
+
+    /// Whether a hook has told the end of this turn.
+    pub(super) fn has_heard_hook(&self) -> bool {
+        self.account.hooked
     }
 
     /// Looks at one picture.
@@ -186,7 +200,7 @@ impl<'a> Ending<'a> {
         // It has the prompt, and will show that it works.
         let is_unanswered = !worked
             && self.rules.knows_busy()
-            && anchor.is_some_and(Anchor::is_visible)
+            && (anchor.is_some_and(Anchor::is_visible) || *picture.conversation == *self.before)
             && self.how(picture, anchor) == How::Done;
         let hold = match (picture.reports.tells_ends(), worked) {
             _ if is_unanswered => HOLD_UNANSWERED,
@@ -229,10 +243,15 @@ impl<'a> Ending<'a> {
         self.account.hear(&picture.reports, &self.wanted);
         self.worked |= self.account.works;
         let end = self.account.end.clone()?;
-        // A hook that only tells ends may tell the one of the turn before.
-        let is_doubtful =
-            end.source == Source::Hook && !picture.reports.hooks_tell_prompts() && picture.looks_busy();
-        (!is_doubtful).then(|| End {
+        // A hook that only tells ends may tell, late, the one of the turn before.
+        let is_doubtful = end.source == Source::Hook && !picture.reports.hooks_tell_prompts();
+        if is_doubtful && self.owes_hook && !self.worked && self.first_shown.is_none() {
+            // If it is this one's after all, the screen tells it a little later.
+            self.account.disown();
+            self.owes_hook = false;
+            return None;
+        }
+        (!is_doubtful || !picture.looks_busy()).then(|| End {
             told: self.account.reply.clone(),
             ..end
         })
@@ -308,5 +327,86 @@ impl<'a> Ending<'a> {
             return None;
         }
         now.behind(self.rules, &self.before, &self.wanted, self.echoed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        pane::Life,
+        turn::{
+            picture::Belief,
+            report::{News, Reports},
+        },
+    };
+
+    fn picture(reports: &Reports, state: ActivityState) -> Picture {
+        Picture {
+            printed_at: Instant::now(),
+            seq: 1,
+            life: Life::Running,
+            size: Size::new(80, 24),
+            resized_at: None,
+            screen: None,
+            title: None,
+            composer: None,
+            is_normal_mode: false,
+            conversation: Arc::default(),
+            reports: Arc::new(reports.clone()),
+            belief: Belief {
+                state,
+                dialog: None,
+                source: Source::Screen,
+                detail: String::new(),
+                since: Instant::now(),
+                since_wall: String::new(),
+            },
+        }
+    }
+
+    fn accepted() -> Accepted {
+        Accepted {
+            heard: 0,
+            before: Arc::default(),
+            entered: Instant::now(),
+            at: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn a_hook_that_comes_late_does_not_end_the_next_turn() {
+        let (rules, accepted) = (Rules::default(), accepted());
+        let mut reports = Reports::default();
+        let ending = || Ending::new(&rules, None, "the prompt", &accepted, Size::new(80, 24));
+        let ends = |ending: &mut Ending<'_>, reports: &Reports, state| {
+            matches!(
+                ending.look(&picture(reports, state)),
+                Look::Found(Progress::Ended(_))
+            )
+        };
+        let hook = |reports: &mut Reports| {
+            reports.add(
+                Instant::now(),
+                Source::Hook,
+                News::Done(Some("old".to_owned())),
+                "",
+            );
+        };
+        hook(&mut reports);
+        // Nobody's but this one's.
+        assert!(ends(&mut ending(), &reports, ActivityState::Unknown));
+        // The one of the turn before is still to come.
+        let mut late = ending().owing_hook(true);
+        assert!(!ends(&mut late, &reports, ActivityState::Unknown));
+        assert_eq!(late.reply_told(&picture(&reports, ActivityState::Unknown)), None);
+        assert!(!late.has_heard_hook());
+        // The next is its own.
+        hook(&mut reports);
+        assert!(ends(&mut late, &reports, ActivityState::Unknown));
+        // So is the one of an agent that was seen to work.
+        let mut works = ending().owing_hook(true);
+        assert!(ends(&mut works, &reports, ActivityState::Busy));
+        assert!(works.has_heard_hook());
     }
 }

@@ -25,7 +25,12 @@ mod tests {
             ..Stages::default()
         };
         close(&mut stages, first_output, ended);
-        [stages.submitted, stages.accepted, stages.first_output, stages.ended]
+        [
+            stages.submitted,
+            stages.accepted,
+            stages.first_output,
+            stages.ended,
+        ]
     }
 
     #[test]

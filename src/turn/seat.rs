@@ -61,6 +61,8 @@ pub(crate) struct Seat {
     init: watch::Sender<Init>,
     /// Whether the init prompts wait until somebody's half-typed text is gone.
     put_off: AtomicBool,
+    /// Whether the last turn has ended without its hook.
+    owes_hook: AtomicBool,
 }
 
 impl Seat {
@@ -84,6 +86,7 @@ impl Seat {
             arrived: Notify::new(),
             init: watch::Sender::default(),
             put_off: AtomicBool::new(false),
+            owes_hook: AtomicBool::new(false),
         })
     }
 

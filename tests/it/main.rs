@@ -20,6 +20,7 @@ mod outside;
 mod panes;
 mod process_tree;
 mod real_programs;
+mod receipts;
 mod recordings;
 mod recovery;
 mod registry;

@@ -154,7 +154,10 @@ impl Tally {
         let mut left = answers.iter();
         for turn in turns {
             self.count(turn);
-            if !self.may_end_so(turn) {
+            if !is_in_order(turn) {
+                self.odd += 1;
+                faults.push(("a stage is before an earlier one".to_owned(), turn));
+            } else if !self.may_end_so(turn) {
                 self.odd += 1;
                 faults.push(("did not end well".to_owned(), turn));
             } else if turns.len() > 1 && is_unread(turn, answers) {
@@ -195,6 +198,13 @@ impl Tally {
 /// Whether llmux says that the agent has dealt with it.
 fn is_answered(turn: &Value) -> bool {
     turn["state"] == "ended" || turn["state"] == "failed"
+}
+
+/// Whether each stage of its receipt is behind the one before.
+fn is_in_order(turn: &Value) -> bool {
+    let stages = ["started", "submitted", "accepted", "firstOutput", "ended"];
+    let reached = stages.iter().filter_map(|stage| turn["stages"][stage].as_u64());
+    reached.is_sorted()
 }
 
 /// Whether llmux says that the agent may have got it.

@@ -52,6 +52,11 @@ impl Finder {
             .map_or_else(|| Owner::Cwd(cwds().collect()), Owner::Id)
     }
 
+    /// Whether only one conversation is looked for.
+    pub(super) fn has_id(&self) -> bool {
+        self.place.id.is_some()
+    }
+
     /// Looks at the disk.
     pub(super) fn look(&mut self) -> Layout {
         let homes = match self.format {

@@ -19,19 +19,25 @@ use std::{
 
 use serde::Deserialize;
 use tokio::{
-    sync::Notify,
     task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 
 pub(crate) use self::id::{chooses_conversation, random_id};
 pub use self::watch::Watch;
-use self::{layout::Finder, record::Reader, tail::Tail, watch::Interest};
+use self::{
+    layout::Finder,
+    record::Reader,
+    tail::Tail,
+    watch::{Bell, Interest, Known},
+};
 
 /// How often to look where a directory can't be watched.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How much is read in one look: more follows at once, in the next.
 const LOOK_BYTES: usize = 8 << 20;
+/// How much is read where it is waited for: to hand a few lines to another thread takes longer than to read them.
+const GLANCE_BYTES: usize = 64 << 10;
 /// How often the directories are looked at again in one look because one more could be watched.
 const MAX_STEPS: usize = 32;
 
@@ -102,7 +108,11 @@ pub enum Outcome {
 
 /// Follows the transcripts of one place.
 pub struct Follower {
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
+    /// Whether it has to look before it waits for the bell.
+    due: bool,
+    /// A change may go unheard.
+    blind: bool,
     search: Search,
 }
 
@@ -127,6 +137,8 @@ struct Looker {
     format: Format,
     finder: Finder,
     interest: Interest,
+    /// The files that were there when it last looked around.
+    files: BTreeSet<PathBuf>,
     tails: BTreeMap<PathBuf, Tail>,
 }
 
@@ -134,15 +146,18 @@ impl Follower {
     /// Begins to follow. Nothing is read before [`Follower::next`] or [`Follower::look`] is called.
     #[must_use]
     pub fn start(format: Format, place: Place, watch: &Watch) -> Self {
-        let bell = Arc::new(Notify::new());
+        let bell = Arc::new(Bell::default());
         let looker = Looker {
             format,
             finder: Finder::new(format, place),
             interest: Interest::new(watch, bell.clone()),
+            files: BTreeSet::new(),
             tails: BTreeMap::new(),
         };
         Self {
             bell,
+            due: true,
+            blind: false,
             search: Search::Here(Box::new(looker)),
         }
     }
@@ -152,20 +167,27 @@ impl Follower {
     /// Cancel safe.
     pub async fn next(&mut self) -> Vec<Entry> {
         loop {
-            let look = self.step().await;
-            if !look.entries.is_empty() {
-                return look.entries;
-            }
-            if look.more {
-                continue;
+            // Who is asked again and again, and hears nothing meanwhile, need not look again and again.
+            if self.due {
+                let look = self.step().await;
+                // Where it hears nothing, it looks each time it is asked.
+                self.due = look.more || look.blind;
+                self.blind = look.blind;
+                if !look.entries.is_empty() {
+                    return look.entries;
+                }
+                if look.more {
+                    continue;
+                }
             }
             let bell = self.bell.notified();
-            if look.blind {
+            if self.blind {
                 // Looks again whether it rang or not.
                 let _ = timeout(LOOK_EVERY, bell).await;
             } else {
                 bell.await;
             }
+            self.due = true;
         }
     }
 
@@ -173,6 +195,8 @@ impl Follower {
     ///
     /// Not cancel safe: what it has read is lost.
     pub async fn look(&mut self) -> Vec<Entry> {
+        // What appeared just now was perhaps not heard yet.
+        self.bell.look_again();
         let mut entries = Vec::new();
         loop {
             let look = self.step().await;
@@ -185,6 +209,11 @@ impl Follower {
 
     /// Looks once. Cancel safe: a look that is under way is waited for by the next call.
     async fn step(&mut self) -> Look {
+        if let Search::Here(looker) = &mut self.search
+            && let Some(look) = looker.glance()
+        {
+            return look;
+        }
         self.search = match std::mem::replace(&mut self.search, Search::Gone) {
             Search::Here(mut looker) => Search::Looking(spawn_blocking(move || {
                 let look = looker.look();
@@ -206,8 +235,38 @@ impl Follower {
 }
 
 impl Looker {
+    /// Reads what was appended to the files that are known, if nothing else has happened and it is not much.
+    fn glance(&mut self) -> Option<Look> {
+        if !self.interest.bell.is_around() || self.interest.blind {
+            return None;
+        }
+        let (mut entries, mut budget) = (Vec::new(), GLANCE_BYTES);
+        for (path, tail) in &mut self.tails {
+            if self.files.contains(path) && tail.read(path, &mut budget, &mut entries).is_err() {
+                self.interest.bell.look_again();
+            }
+        }
+        if budget == 0 {
+            self.interest.bell.look_again();
+        }
+        Some(Look {
+            entries,
+            more: !self.interest.bell.is_around(),
+            blind: false,
+        })
+    }
+
     fn look(&mut self) -> Look {
+        self.interest.bell.look_around();
         let files = self.find();
+        self.interest.bell.know(Known {
+            names: files
+                .iter()
+                .filter_map(|file| Some(file.file_name()?.to_owned()))
+                .collect(),
+            no_more: self.finder.has_id() && !files.is_empty(),
+        });
+        self.files.clone_from(&files);
         let (mut entries, mut budget) = (Vec::new(), LOOK_BYTES);
         for path in files {
             let tail = self

@@ -70,7 +70,8 @@ impl Tail {
         }
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(self.offset))?;
-        let mut chunk = vec![0; CHUNK_BYTES];
+        let grown = usize::try_from(found.len() - self.offset).unwrap_or(CHUNK_BYTES);
+        let mut chunk = vec![0; grown.min(CHUNK_BYTES)];
         while *budget > 0 {
             let wish = chunk.len().min(*budget);
             let count = file.read(&mut chunk[..wish])?;

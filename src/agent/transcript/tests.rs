@@ -509,7 +509,7 @@ async fn to_read_is_not_to_change() {
     fs::create_dir(&first).unwrap();
     fs::create_dir(&second).unwrap();
     fs::write(first.join("f"), "x").unwrap();
-    let bells = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+    let bells = [Arc::new(Bell::default()), Arc::new(Bell::default())];
     let mut interests = bells.clone().map(|bell| Interest::new(&lab.watch, bell));
     assert!(interests[0].set(&BTreeSet::from([first.clone()])));
     assert!(interests[1].set(&BTreeSet::from([second.clone()])));

@@ -2,12 +2,16 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, event::ModifyKind};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 /// The process's directory watcher. Clones share it; make one.
 #[derive(Clone)]
@@ -25,7 +29,7 @@ struct Dirs(Mutex<HashMap<PathBuf, Dir>>);
 
 #[derive(Default)]
 struct Dir {
-    bells: Vec<Arc<Notify>>,
+    bells: Vec<Arc<Bell>>,
     /// It was removed or renamed: if it is there again, it is another one.
     stale: bool,
 }
@@ -71,15 +75,30 @@ impl Dirs {
         match event {
             // Reading is an access, too: hearing of it would make every look cause the next.
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-            Ok(event) if !event.need_rescan() => {
-                let moved = matches!(
-                    event.kind,
-                    EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
-                );
-                event.paths.iter().for_each(|path| self.changed(path, moved));
-            }
+            Ok(event) if !event.need_rescan() => match event.kind {
+                EventKind::Modify(ModifyKind::Data(_)) => {
+                    event.paths.iter().for_each(|path| self.written(path));
+                }
+                kind => {
+                    let moved = matches!(
+                        kind,
+                        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+                    );
+                    event.paths.iter().for_each(|path| self.changed(path, moved));
+                }
+            },
             // Events were lost.
             _ => lock(&self.0).values().for_each(Dir::ring),
+        }
+    }
+
+    /// A file got other content.
+    fn written(&self, path: &Path) {
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+            return;
+        };
+        if let Some(dir) = lock(&self.0).get(dir) {
+            dir.bells.iter().for_each(|bell| bell.ring_for(name));
         }
     }
 
@@ -99,21 +118,82 @@ impl Dirs {
 
 impl Dir {
     fn ring(&self) {
-        self.bells.iter().for_each(|bell| bell.notify_one());
+        self.bells.iter().for_each(|bell| bell.ring());
+    }
+}
+
+/// Rings for one follower.
+#[derive(Default)]
+pub(super) struct Bell {
+    notify: Notify,
+    /// Only the content of files that it knows has changed since it looked around.
+    is_around: AtomicBool,
+    known: Mutex<Known>,
+}
+
+/// What a follower has found.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The names of its files.
+    pub(super) names: BTreeSet<OsString>,
+    /// No file that is there already can come to be its own: of many conversations in one directory, each is written
+    /// all the time.
+    pub(super) no_more: bool,
+}
+
+impl Bell {
+    /// Rings for something new.
+    pub(super) fn ring(&self) {
+        self.is_around.store(false, Ordering::Release);
+        self.notify.notify_one();
+    }
+
+    fn ring_for(&self, name: &OsStr) {
+        let known = lock(&self.known);
+        if known.names.contains(name) {
+            self.notify.notify_one();
+        } else if !known.no_more {
+            self.ring();
+        }
+    }
+
+    /// Waits until it rings.
+    pub(super) fn notified(&self) -> Notified<'_> {
+        self.notify.notified()
+    }
+
+    /// To be called before a follower looks around: what comes from here on is new.
+    pub(super) fn look_around(&self) {
+        self.is_around.store(true, Ordering::Release);
+    }
+
+    /// Makes the next look one around.
+    pub(super) fn look_again(&self) {
+        self.is_around.store(false, Ordering::Release);
+    }
+
+    /// Whether a follower need not look around.
+    pub(super) fn is_around(&self) -> bool {
+        self.is_around.load(Ordering::Acquire)
+    }
+
+    /// To be called when a follower has found its files, before it reads them.
+    pub(super) fn know(&self, known: Known) {
+        *lock(&self.known) = known;
     }
 }
 
 /// One follower's directories, and the bell that rings when something in them changes.
 pub(super) struct Interest {
     watch: Watch,
-    bell: Arc<Notify>,
+    pub(super) bell: Arc<Bell>,
     dirs: BTreeSet<PathBuf>,
     /// A directory could not be watched: there will be no bell for it.
     pub(super) blind: bool,
 }
 
 impl Interest {
-    pub(super) fn new(watch: &Watch, bell: Arc<Notify>) -> Self {
+    pub(super) fn new(watch: &Watch, bell: Arc<Bell>) -> Self {
         Self {
             watch: watch.clone(),
             bell,

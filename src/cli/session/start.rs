@@ -50,7 +50,7 @@ pub(crate) struct Start {
     /// Type no init prompts this time
     #[arg(long)]
     skip_init: bool,
-    /// Return when the agent is ready and its init prompts are done
+    /// Return when the agent is ready and its init prompts are done, with the exit code of the first that failed
     #[arg(long)]
     wait_ready: bool,
 }

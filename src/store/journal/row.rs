@@ -10,8 +10,7 @@ use super::{Entry, JournalError};
 /// What [`TurnRow::read`] reads.
 pub(super) const TURN: &str = "turns.id, turns.session, turns.turn";
 /// What [`EntryRow::read`] reads of the turns and their texts.
-pub(super) const ENTRY: &str =
-    "turns.id, turns.session, turns.turn, texts.prompt, texts.request, texts.pane";
+pub(super) const ENTRY: &str = "turns.id, turns.session, turns.turn, texts.prompt, texts.request, texts.pane";
 
 /// A turn: what changes while it goes on.
 #[derive(Debug)]
@@ -71,8 +70,8 @@ impl Change {
     ///
     /// Its session is left: [`super::Journal::rename`] changes that, and knows better.
     pub(super) fn update(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        let mut statement = connection
-            .prepare_cached("UPDATE turns SET state = ?2, final = ?3, turn = ?4 WHERE id = ?1")?;
+        let mut statement =
+            connection.prepare_cached("UPDATE turns SET state = ?2, final = ?3, turn = ?4 WHERE id = ?1")?;
         let changed = statement.execute(params![self.row.id, self.state, self.is_final, self.row.turn])?;
         Ok(changed > 0)
     }

@@ -182,7 +182,10 @@ fn frames_that_a_repaint_left_in_the_history_are_not_read() {
         first_visible: 5,
         ..Page::default()
     };
-    assert_eq!(Conversation::new(Arc::new(page), Some(2), 40).rows(), ["❯ x", "● A"]);
+    assert_eq!(
+        Conversation::new(Arc::new(page), Some(2), 40).rows(),
+        ["❯ x", "● A"]
+    );
 }
 
 #[test]

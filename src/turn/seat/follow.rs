@@ -1,6 +1,9 @@
 //! Following a submitted turn to its end, and writing the answer down.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use llmux_protocol::api::{ActivityState, Reply, Source, Step, TurnError, TurnState};
 use tokio::time::Instant;
@@ -32,7 +35,10 @@ impl Seat {
         let prompt = String::from_utf8_lossy(&live.text).into_owned();
         let mut pictures = self.oracle.pictures();
         let size = pictures.borrow().size;
-        let mut ending = Ending::new(self.rules(), self.marker(), &prompt, accepted, size);
+        // Until it is heard, the hook of this turn may come in the next.
+        let owes_hook = self.owes_hook.swap(true, Ordering::Relaxed);
+        let ending = Ending::new(self.rules(), self.marker(), &prompt, accepted, size);
+        let mut ending = ending.owing_hook(owes_hook);
         loop {
             let progress = {
                 let ending = &mut ending;
@@ -74,6 +80,9 @@ impl Seat {
                 }
                 Progress::Ended(end) => {
                     self.end(live, &mut ending, end, picture).await;
+                    if ending.has_heard_hook() {
+                        self.owes_hook.store(false, Ordering::Relaxed);
+                    }
                     return Ok(());
                 }
             }

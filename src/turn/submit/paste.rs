@@ -44,7 +44,11 @@ enum Shown {
 
 impl Submission<'_> {
     /// Does with somebody's half-typed text as the request says; returns what is to be put back.
-    pub(super) async fn make_room(&mut self, typist: &Typist, ready: &Picture) -> Result<Option<String>, Over> {
+    pub(super) async fn make_room(
+        &mut self,
+        typist: &Typist,
+        ready: &Picture,
+    ) -> Result<Option<String>, Over> {
         let Some(composer) = ready
             .composer
             .as_ref()
@@ -94,8 +98,11 @@ impl Submission<'_> {
             self.type_text(typist).await?;
             match self.shown(patience + longer).await {
                 Shown::Prompt => {
-                    self.live
-                        .add(evidence(Step::Typed, Source::Screen, "the composer shows the prompt"));
+                    self.live.add(evidence(
+                        Step::Typed,
+                        Source::Screen,
+                        "the composer shows the prompt",
+                    ));
                     return Ok(());
                 }
                 Shown::Nothing => {}

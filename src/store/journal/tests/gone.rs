@@ -34,7 +34,13 @@ async fn filled(place: &Place) -> Journal {
 
 #[tokio::test]
 async fn what_a_deleted_database_held_is_in_the_next() {
-    for gone in [&["", "-wal", "-shm"][..], &["", "-wal"], &[""], &["-wal"], &["-shm"]] {
+    for gone in [
+        &["", "-wal", "-shm"][..],
+        &["", "-wal"],
+        &[""],
+        &["-wal"],
+        &["-shm"],
+    ] {
         let place = Place::new();
         let journal = filled(&place).await;
         assert_eq!(journal.notices().await, Vec::<String>::new());
@@ -45,12 +51,21 @@ async fn what_a_deleted_database_held_is_in_the_next() {
         journal.put(entry("a", "3", TurnState::Queued)).await.unwrap();
         assert_eq!(place.found_after_a_kill().await, ["1", "2", "3"], "{gone:?}");
         let notices = journal.notices().await;
-        assert!(notices.len() == 1 && notices[0].contains("was deleted or replaced"), "{notices:?}");
+        assert!(
+            notices.len() == 1 && notices[0].contains("was deleted or replaced"),
+            "{notices:?}"
+        );
         drop(journal);
         let journal = place.open();
         assert_eq!(journal.get("1").await.unwrap(), Some(ended));
         let unfinished = journal.unfinished().await.unwrap();
-        assert_eq!(unfinished[0], Entry { turn: unfinished[0].turn.clone(), ..entry("a", "2", TurnState::Running) });
+        assert_eq!(
+            unfinished[0],
+            Entry {
+                turn: unfinished[0].turn.clone(),
+                ..entry("a", "2", TurnState::Running)
+            }
+        );
         assert_eq!(ids(&unfinished), ["2", "3"]);
         assert!(!place.file(".rescued").exists() && !place.file(".rescuing").exists());
     }
@@ -82,7 +97,13 @@ async fn a_database_that_somebody_puts_there_gets_what_the_other_held() {
     journal.put(entry("a", "3", TurnState::Running)).await.unwrap();
     assert_eq!(place.found_after_a_kill().await, ["0", "1", "2", "3"]);
     let unfinished = journal.unfinished().await.unwrap();
-    assert_eq!(unfinished[0], Entry { turn: unfinished[0].turn.clone(), ..entry("a", "1", TurnState::Running) });
+    assert_eq!(
+        unfinished[0],
+        Entry {
+            turn: unfinished[0].turn.clone(),
+            ..entry("a", "1", TurnState::Running)
+        }
+    );
     assert_eq!(unfinished[0].turn.state, TurnState::Running);
 }
 
@@ -104,7 +125,10 @@ async fn where_nothing_can_be_written_it_is_tried_again() {
     let journal = filled(&place).await;
     let away = place.0.path().with_extension("away");
     fs::rename(place.0.path(), &away).unwrap();
-    journal.put(entry("a", "3", TurnState::Running)).await.unwrap_err();
+    journal
+        .put(entry("a", "3", TurnState::Running))
+        .await
+        .unwrap_err();
     assert_eq!(journal.notices().await.len(), 1, "it says that it can't be used");
     fs::create_dir(place.0.path()).unwrap();
     journal.put(entry("a", "3", TurnState::Running)).await.unwrap();
@@ -124,5 +148,8 @@ async fn what_a_killed_daemon_has_saved_is_taken_back() {
     assert!(!place.file(".rescued").exists());
     // Half of it is nothing.
     fs::write(place.file(".rescuing"), "half").unwrap();
-    assert_eq!(ids(&place.open().of_session("a", 9, None).await.unwrap()), ["2", "1"]);
+    assert_eq!(
+        ids(&place.open().of_session("a", 9, None).await.unwrap()),
+        ["2", "1"]
+    );
 }

@@ -134,7 +134,10 @@ async fn what_is_put_is_what_is_got() {
     drop(journal);
     let journal = place.open_keeping(usize::MAX, Duration::MAX);
     for entry in &entries {
-        assert_eq!(journal.get(&entry.turn.id).await.unwrap().as_ref(), Some(&entry.turn));
+        assert_eq!(
+            journal.get(&entry.turn.id).await.unwrap().as_ref(),
+            Some(&entry.turn)
+        );
     }
     entries.sort_by(|a, b| a.turn.id.cmp(&b.turn.id));
     entries.retain(|entry| !entry.turn.state.is_final());

@@ -25,7 +25,11 @@ async fn a_change_does_not_write_the_text_again() {
     let mut large = entry("a", "1", TurnState::Queued);
     large.request.prompt = "x".repeat(1 << 20);
     journal.put(large.clone()).await.unwrap();
-    let written = || fs::metadata(format!("{}-wal", place.path().display())).unwrap().len();
+    let written = || {
+        fs::metadata(format!("{}-wal", place.path().display()))
+            .unwrap()
+            .len()
+    };
     let before = written();
     for state in [TurnState::Submitting, TurnState::Running, TurnState::Blocked] {
         large.turn.state = state;
@@ -76,12 +80,15 @@ async fn a_text_is_forgotten_with_its_turn() {
     let place = Place::new();
     let journal = place.open();
     for n in 0..20 {
-        journal.put(entry("a", &format!("{n:02}"), TurnState::Ended)).await.unwrap();
+        journal
+            .put(entry("a", &format!("{n:02}"), TurnState::Ended))
+            .await
+            .unwrap();
     }
     drop(journal);
     drop(place.open_keeping(3, Duration::MAX));
     let connection = Connection::open(place.path()).unwrap();
-    let count = |table| -> usize {
+    let count = |table| -> i64 {
         let query = format!("SELECT count(*) FROM {table}");
         connection.query_row(&query, [], |row| row.get(0)).unwrap()
     };
@@ -99,9 +106,20 @@ async fn a_database_of_the_first_llmux_is_brought_to_ours() {
             .execute(
                 "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rusqlite::params![
-                    turn.id, turn.session, turn.state.as_str(), turn.state.is_final(), turn.key, turn.queued_at,
-                    serde_json::to_string(turn).unwrap(), request.prompt,
-                    serde_json::to_string(&TurnRequest { prompt: String::new(), ..request.clone() }).unwrap(), pane
+                    turn.id,
+                    turn.session,
+                    turn.state.as_str(),
+                    turn.state.is_final(),
+                    turn.key,
+                    turn.queued_at,
+                    serde_json::to_string(turn).unwrap(),
+                    request.prompt,
+                    serde_json::to_string(&TurnRequest {
+                        prompt: String::new(),
+                        ..request.clone()
+                    })
+                    .unwrap(),
+                    pane
                 ],
             )
             .unwrap();
@@ -109,7 +127,10 @@ async fn a_database_of_the_first_llmux_is_brought_to_ours() {
     drop(connection);
     let journal = place.open();
     assert_eq!(journal.unfinished().await.unwrap(), entries[..1]);
-    assert_eq!(journal.by_key("b", "k").await.unwrap().as_ref(), Some(&entries[1].turn));
+    assert_eq!(
+        journal.by_key("b", "k").await.unwrap().as_ref(),
+        Some(&entries[1].turn)
+    );
     let mut changed = entries[0].clone();
     changed.turn.state = TurnState::Blocked;
     assert!(journal.update(&changed.turn).await.unwrap());
