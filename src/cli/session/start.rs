@@ -49,6 +49,12 @@ pub(crate) struct Start {
     /// Type no init prompts this time
     #[arg(long)]
     skip_init: bool,
+    /// Have the agent tell what happens in it, even if the configuration says no
+    #[arg(long, conflicts_with = "no_hooks")]
+    hooks: bool,
+    /// Set up no hooks in the agent, in this session and when it is started again
+    #[arg(long)]
+    no_hooks: bool,
     /// Return when the agent is ready and its init prompts are done
     #[arg(long)]
     wait_ready: bool,
@@ -157,6 +163,7 @@ async fn start(
         size: None,
         skip_init: args.skip_init,
         resume_from: args.resume_from.clone(),
+        hooks: (args.hooks || args.no_hooks).then_some(args.hooks),
     };
     let reply: SessionReply = client.post("/api/sessions", &request).await?;
     Ok(reply.session)
