@@ -299,7 +299,12 @@ impl Agent {
             cmd: self.cmd.clone(),
             flags: self.flags.clone(),
             env_defaults: self.env.clone(),
-            hooks: self.hooks.as_ref().map(Hooks::events).unwrap_or_default().to_vec(),
+            hooks: self
+                .hooks
+                .as_ref()
+                .map(Hooks::events)
+                .unwrap_or_default()
+                .to_vec(),
             installed,
             builtin: self.builtin.is_some(),
             install_hint: self.install_hint.clone(),

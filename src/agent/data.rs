@@ -8,7 +8,10 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Builtin, Rules, history::Store, hooks::Hooks, keys::Keys, rule::Rule, transcript::Format, trust::TrustFile};
+use super::{
+    Builtin, Rules, history::Store, hooks::Hooks, keys::Keys, rule::Rule, transcript::Format,
+    trust::TrustFile,
+};
 use crate::config::AgentConfig;
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");

@@ -79,7 +79,9 @@ impl Sessions {
     pub(super) fn sweep_hooks(&self) {
         let used: Vec<PathBuf> = {
             let live = lock(&self.0.live);
-            live.values().map(|live| self.hooks_dir(live.pane.key())).collect()
+            live.values()
+                .map(|live| self.hooks_dir(live.pane.key()))
+                .collect()
         };
         let is_used = |name: &str| used.iter().any(|dir| dir.ends_with(name));
         hooks::sweep(&self.0.setting.hooks, is_used);
@@ -119,8 +121,13 @@ impl Sessions {
     /// What a hook calls. It finds each daemon of this state directory, whatever the agent's environment is.
     fn hook_command(&self) -> Vec<String> {
         let setting = &self.0.setting;
-        [setting.exe.as_path(), Path::new("--socket"), &setting.door, Path::new("hook")]
-            .map(|word| word.to_string_lossy().into_owned())
-            .to_vec()
+        [
+            setting.exe.as_path(),
+            Path::new("--socket"),
+            &setting.door,
+            Path::new("hook"),
+        ]
+        .map(|word| word.to_string_lossy().into_owned())
+        .to_vec()
     }
 }

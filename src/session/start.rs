@@ -190,6 +190,7 @@ impl Sessions {
         let warnings = self.prepare(record, &agent).await;
         let (set_up, warning) = self.set_up_hooks(record, &agent, &key).await;
         let warnings = warnings.into_iter().chain(warning).collect();
+        let flag = set_up.words.first().cloned();
         let made = self.make_pane(record, &agent, (size, &key), set_up).await;
         // Nobody follows its end.
         let (ids, pane) = made.inspect_err(|_| self.remove_hooks(&key))?;
@@ -206,7 +207,8 @@ impl Sessions {
                 tracing::warn!(name = record.name, %error, "cannot give a new session its size");
             }
         }
-        self.watch_start(record, &agent, &live).await?;
+        let started = self.watch_start(record, &agent, &live).await;
+        started.map_err(|failure| failure.perhaps_of_hooks(flag))?;
         self.0.follower.started(&record.name, init);
         Ok(())
     }

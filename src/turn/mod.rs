@@ -27,8 +27,8 @@ mod view;
 use std::{sync::Arc, time::Duration};
 
 use llmux_protocol::api::{
-    Activity, ActivityState, AnswerRequest, Answered, Explanation, HookRequest, HooksView, Origin, Turn, TurnCancel,
-    TurnRequest, TurnState, TurnWait, WaitFor,
+    Activity, ActivityState, AnswerRequest, Answered, Explanation, HookRequest, HooksView, Origin, Turn,
+    TurnCancel, TurnRequest, TurnState, TurnWait, WaitFor,
 };
 use tokio::time::{Instant, timeout};
 

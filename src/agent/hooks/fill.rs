@@ -23,7 +23,9 @@ pub(super) struct Filler {
 
 impl Filler {
     pub(super) fn new(dir: &Path, hook: &[String], events: &[String], event: &str) -> io::Result<Self> {
-        let dir = dir.to_str().ok_or_else(|| bad("the session's directory is not UTF-8"))?;
+        let dir = dir
+            .to_str()
+            .ok_or_else(|| bad("the session's directory is not UTF-8"))?;
         let words: Vec<String> = hook.iter().map(|word| format!("\"{}\"", escaped(word))).collect();
         let mut filler = Self {
             dir: dir.to_owned(),
@@ -55,16 +57,10 @@ impl Filler {
         while let Some(at) = rest.find('{') {
             let (before, from) = rest.split_at(at);
             out.push_str(before);
-            match all.iter().find(|(name, _)| from.starts_with(name)) {
-                Some((name, value)) => {
-                    out.push_str(value);
-                    rest = &from[name.len()..];
-                }
-                None => {
-                    out.push('{');
-                    rest = &from[1..];
-                }
-            }
+            let found = all.iter().find(|(name, _)| from.starts_with(name));
+            let (name, value) = found.map_or(("{", "{"), |(name, value)| (*name, value));
+            out.push_str(value);
+            rest = &from[name.len()..];
         }
         out + rest
     }
@@ -88,9 +84,20 @@ mod unit {
 
     #[test]
     fn a_word_reaches_its_program_through_a_shell_as_it_is() {
-        for word in ["/usr/bin/llmux", "a b", "it's", "\"$HOME\" `id` \\", "$(x)${y}", "日本", "-n"] {
+        for word in [
+            "/usr/bin/llmux",
+            "a b",
+            "it's",
+            "\"$HOME\" `id` \\",
+            "$(x)${y}",
+            "日本",
+            "-n",
+        ] {
             let script = format!("printf %s {}", quoted(word));
-            let run = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            let run = std::process::Command::new("sh")
+                .args(["-c", &script])
+                .output()
+                .unwrap();
             assert_eq!(String::from_utf8(run.stdout).unwrap(), word);
         }
         assert!(!quoted("/home/$USER/${X}").contains("$U") && !quoted("${X}").contains("${"));
@@ -99,7 +106,10 @@ mod unit {
     #[test]
     fn what_is_filled_in_is_not_filled_again() {
         let filler = Filler::new(Path::new("/a/{hook}"), &["x\"y".to_owned()], &[], "").unwrap();
-        assert_eq!(filler.fill("{dir} {words} {other} {", Context::Raw), "/a/{hook} \"x\\\"y\" {other} {");
+        assert_eq!(
+            filler.fill("{dir} {words} {other} {", Context::Raw),
+            "/a/{hook} \"x\\\"y\" {other} {"
+        );
         assert_eq!(filler.fill("\"{hook} Stop\"", Context::Text), "\"'x\\\"y' Stop\"");
     }
 }

@@ -81,7 +81,11 @@ impl Hooks {
         let raw = |text: &String| filler.fill(text, Context::Raw);
         Ok(SetUp {
             words: words.iter().map(raw).collect(),
-            env: self.env.iter().map(|(name, text)| (name.clone(), raw(text))).collect(),
+            env: self
+                .env
+                .iter()
+                .map(|(name, text)| (name.clone(), raw(text)))
+                .collect(),
         })
     }
 }
@@ -89,14 +93,20 @@ impl Hooks {
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
     let is_below = |part| matches!(part, Component::Normal(_));
     if !Path::new(name).components().all(is_below) {
-        return Err(bad(&format!("hooks.files: {name:?} is no path below a directory")));
+        return Err(bad(&format!(
+            "hooks.files: {name:?} is no path below a directory"
+        )));
     }
     let path = dir.join(name);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path.parent().unwrap_or(dir))?;
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }
 

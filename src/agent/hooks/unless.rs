@@ -15,18 +15,18 @@ use crate::agent::{rule::Pattern, trust::Surroundings};
 pub(super) enum Unless {
     /// `$NAME`: a variable that is set; `/path`: a file that is there; else a word of the command line that begins so.
     Is(String),
-    /// A file with a row of its own for it.
-    Says(Says),
+    /// A file with a row that matches.
+    Has(Own),
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Says {
+pub(super) struct Own {
     /// Absolute, or below the home directory with `~/`.
     file: String,
     /// The variable that names its directory, if it is set.
     dir_variable: Option<String>,
-    says: Pattern,
+    row: Pattern,
 }
 
 impl Unless {
@@ -44,11 +44,11 @@ impl Unless {
                     Some(format!("its flags have {word}"))
                 }
             }
-            Self::Says(says) => {
-                let path = says.path(around)?;
+            Self::Has(own) => {
+                let path = own.path(around)?;
                 let content = fs::read(&path).ok()?;
                 let content = String::from_utf8_lossy(&content);
-                says.says
+                own.row
                     .is_match(&content)
                     .then(|| format!("{} has its own", path.display()))
             }
@@ -56,7 +56,7 @@ impl Unless {
     }
 }
 
-impl Says {
+impl Own {
     fn path(&self, around: Surroundings<'_>) -> Option<PathBuf> {
         let path = match self.file.strip_prefix("~/") {
             Some(rest) => around.home().join(rest),

@@ -20,6 +20,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are flags")]
 #[command(after_help = "Example:\n  llmux session start claude --name main --cwd ~/projects/app")]
 pub(crate) struct Start {
     /// Agent keys separated by commas, or `all` for every installed agent
