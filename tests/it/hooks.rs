@@ -12,21 +12,21 @@ fn row(key: &str, event: &str, unless: &str) -> String {
     let catalog: toml::Table = include_str!("../../assets/agents.toml").parse().unwrap();
     let agents = catalog["agent"].as_array().unwrap();
     let demo = agents.iter().find(|agent| agent["key"].as_str() == Some("demo"));
-    let rules = toml::to_string(demo.unwrap()["rules"].as_table().unwrap()).unwrap();
-    format!(
-        "[[agent]]
-key = '{key}'
+    let text = format!(
+        "key = '{key}'
 cmd = '{LLMUX} demo-agent'
 exit-keys = 'C-d C-d'
-[agent.hooks]
+[hooks]
 events = ['UserPromptSubmit', 'PermissionRequest', 'Stop', 'StopFailure']
 event = '''{event}'''
 flags = '--hooks {{dir}}/hooks.json'
 files = {{ 'hooks.json' = '{{{{events}}}}' }}
-unless = [{unless}]
-[agent.rules]
-{rules}"
-    )
+unless = [{unless}]"
+    );
+    let mut row: toml::Table = text.parse().unwrap();
+    row.insert("rules".to_owned(), demo.unwrap()["rules"].clone());
+    let agents = toml::Value::from(vec![toml::Value::from(row)]);
+    toml::to_string(&toml::Table::from_iter([("agent".to_owned(), agents)])).unwrap()
 }
 
 const CALL: &str = r#""{event}": "{hook} {event}""#;
@@ -125,6 +125,22 @@ fn hooks_that_fail_change_no_turn() {
     // What spoke for it while it had no turn is not the end of its next one.
     let turn = ask(&lab, "doubled", "four").json();
     assert_eq!(turn["reply"]["text"], "Echo: four", "{turn}");
+}
+
+#[test]
+fn a_hook_that_overtakes_the_screen_does_not_cut_the_reply() {
+    let event = r#""{event}": "[ {event} = UserPromptSubmit ] && { {hook} {event}; (sleep 0.4; {hook} Stop) & } </dev/null >/dev/null 2>&1""#;
+    let lab = with_rows(&[row("hasty", event, "")]);
+    lab.start("hasty", "h", "");
+    for _ in 0..2 {
+        let turn = ask(&lab, "h", "[[lines=10]] [[chunks=10]] [[delay=100]]").json();
+        let reply = turn["reply"]["text"].as_str().unwrap_or_default();
+        assert_eq!(
+            (&ended_by(&turn), reply.lines().count()),
+            (&"hook".into(), 10),
+            "{turn}"
+        );
+    }
 }
 
 #[test]
