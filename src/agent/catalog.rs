@@ -9,6 +9,7 @@ use super::{
     BadRule, Overrides, Rules,
     data::{self, Row, SubmitRow},
     history::Store,
+    hooks::Hooks,
     launch::program_name,
     transcript::Format,
     trust::TrustFile,
@@ -50,6 +51,10 @@ pub struct Agent {
     pub trust_file: Option<TrustFile>,
     /// Whether its files may be changed before it starts.
     pub pre_spawn: bool,
+    /// How it is made to tell what happens in it, if it can be for one session alone.
+    pub hooks: Option<Hooks>,
+    /// Whether that is done in sessions that do not say it.
+    pub wants_hooks: bool,
     /// Environment set for it, below what a session sets.
     pub env: BTreeMap<String, String>,
     /// How its terminal is read.
@@ -217,6 +222,8 @@ impl Agent {
             danger_flags: Vec::new(),
             trust_file: None,
             pre_spawn: true,
+            hooks: None,
+            wants_hooks: true,
             env: BTreeMap::new(),
             rules: Rules::default(),
             submit: Submit::default(),
@@ -242,8 +249,9 @@ impl Agent {
     fn apply(&mut self, row: Row) {
         if let Some(cmd) = row.cmd {
             if self.builtin.is_some() || program_name(&cmd) != program_name(&self.cmd) {
-                // Another program may refuse the flag, and is somewhere else.
+                // Another program may refuse the flags, and is somewhere else.
                 self.session_id_flag = None;
+                self.hooks = None;
                 self.elsewhere = None;
             }
             self.cmd = cmd;
@@ -261,6 +269,8 @@ impl Agent {
         }
         self.trust_file = row.trust_file.or(self.trust_file);
         set(&mut self.pre_spawn, row.pre_spawn);
+        self.hooks = row.hooks.or(self.hooks.take());
+        set(&mut self.wants_hooks, row.wants_hooks);
         self.env.extend(row.env);
         self.rules.overlay(row.rules);
         self.submit.overlay(row.submit);
@@ -289,6 +299,12 @@ impl Agent {
             cmd: self.cmd.clone(),
             flags: self.flags.clone(),
             env_defaults: self.env.clone(),
+            hooks: self
+                .hooks
+                .as_ref()
+                .map(Hooks::events)
+                .unwrap_or_default()
+                .to_vec(),
             installed,
             builtin: self.builtin.is_some(),
             install_hint: self.install_hint.clone(),

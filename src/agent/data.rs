@@ -8,7 +8,10 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Builtin, Rules, history::Store, keys::Keys, rule::Rule, transcript::Format, trust::TrustFile};
+use super::{
+    Builtin, Rules, history::Store, hooks::Hooks, keys::Keys, rule::Rule, transcript::Format,
+    trust::TrustFile,
+};
 use crate::config::AgentConfig;
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
@@ -37,6 +40,9 @@ pub(super) struct Row {
     pub(super) trust_file: Option<TrustFile>,
     #[serde(skip)]
     pub(super) pre_spawn: Option<bool>,
+    pub(super) hooks: Option<Hooks>,
+    #[serde(skip)]
+    pub(super) wants_hooks: Option<bool>,
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
     pub(super) exit_keys: Option<Keys>,
@@ -77,6 +83,7 @@ impl Row {
             cmd: config.cmd.clone(),
             flags: config.flags.clone(),
             pre_spawn: config.pre_spawn,
+            wants_hooks: config.hooks,
             env: config.env.clone(),
             rules: Rules::of_ready(ready),
             models: (!config.models.is_empty()).then(|| config.models.clone()),

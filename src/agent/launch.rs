@@ -18,6 +18,12 @@ impl Agent {
         Ok(argv)
     }
 
+    /// Puts words between the command and its flags: what the flags say has the last word, and may hold a `--`.
+    pub fn insert(&self, words: Vec<String>, argv: &mut Vec<String>, env: &Environment) {
+        let at = self.program(env).map_or(argv.len(), |program| program.len());
+        argv.splice(at..at, words);
+    }
+
     /// The flag that gives the conversation of a command line an id, unless the line chooses one itself.
     #[must_use]
     pub fn pin_flag(&self, argv: &[String]) -> Option<&str> {

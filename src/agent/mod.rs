@@ -10,6 +10,7 @@ mod data;
 mod detect;
 pub mod dialog;
 pub mod history;
+pub mod hooks;
 mod keys;
 mod launch;
 mod rule;

@@ -86,8 +86,12 @@ impl Context {
 
     /// Connects to the daemon if one runs.
     pub(crate) async fn running(&self) -> Result<Client, Failure> {
-        let state = self.state()?;
-        Ok(client::running(&self.sockets(&state)?).await?)
+        let sockets = match self.global.socket.as_deref() {
+            // An agent's hook may see another home, where nothing is to be made.
+            Some(socket) => vec![StateDir::explicit(&self.env, socket)],
+            None => self.sockets(&self.state()?)?,
+        };
+        Ok(client::running(&sockets).await?)
     }
 
     /// Where the daemon listens, then where it was last seen.

@@ -1,7 +1,7 @@
 //! `llmux hook EVENT [PAYLOAD]`: what an agent calls when something happens in it.
 //!
-//! An agent waits for its hooks, reads what they print and may stop because of how they end. So this one is quick,
-//! prints nothing on standard output, ends with 0 whatever happens, and never starts a daemon.
+//! An agent waits for its hooks, reads what they print, on standard error too, and may stop because of how they end. So
+//! this one is quick, prints nothing but to a person's terminal, ends with 0 whatever happens, and never starts a daemon.
 
 use std::{
     ffi::OsString,
@@ -42,14 +42,21 @@ pub(super) struct Hook {
     words: Vec<OsString>,
 }
 
-/// Tells the daemon; what goes wrong is said on standard error only.
+/// Tells the daemon.
 pub(super) fn run(hook: &Hook, env: Environment, global: Global) {
     // An agent that a person started himself has the same hooks, and no session.
     let Some(session) = env.text("LLMUX_SESSION").map(str::to_owned) else {
         return;
     };
     if let Err(failure) = tell(hook, &session, env, global) {
-        say(&format!("hook: {}", failure.message()));
+        complain(&failure.message());
+    }
+}
+
+/// Says what went wrong, to a person who tries a hook: what an agent reads here it may take for a word to its model.
+fn complain(what: &str) {
+    if io::stderr().is_terminal() {
+        say(&format!("hook: {what}"));
     }
 }
 
@@ -93,7 +100,7 @@ async fn request(hook: &Hook) -> Result<HookRequest, Failure> {
         },
     };
     let payload = payload.and_then(|bytes| parsed(&bytes)).unwrap_or_else(|why| {
-        say(&format!("hook: the payload is left out: {why}"));
+        complain(&format!("the payload is left out: {why}"));
         Value::Null
     });
     Ok(HookRequest {

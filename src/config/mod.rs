@@ -63,6 +63,8 @@ pub struct AgentConfig {
     pub models: Vec<String>,
     /// Whether its own files may be changed so that it starts without a question; they may unless this says no.
     pub pre_spawn: Option<bool>,
+    /// Whether its hooks are set up for sessions that do not say it; they are unless this says no.
+    pub hooks: Option<bool>,
 }
 
 /// How turns are kept and begun.

@@ -29,6 +29,7 @@ const AGENT: &[&str] = &[
     "readyPrompt",
     "models",
     "preSpawn",
+    "hooks",
 ];
 const TURNS: &[&str] = &["keep", "days", "readyTimeoutMs"];
 const TURNQ: &[&str] = &["enabled", "url", "maxHoldMs", "apiKey"];

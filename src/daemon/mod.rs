@@ -219,6 +219,8 @@ impl Bound {
             environment,
             exe,
             spool: runtime_dir,
+            hooks: state.hooks(),
+            door: state.door(),
             owner,
             markers: config.turnq.enabled,
         };

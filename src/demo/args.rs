@@ -29,6 +29,10 @@ pub struct DemoArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) resume: Option<String>,
 
+    /// Call the commands that this file of JSON names for events, such as `{"Stop": "COMMAND"}`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hooks: Option<PathBuf>,
+
     /// Draw on the alternate screen
     #[arg(long)]
     pub(crate) alt_screen: bool,

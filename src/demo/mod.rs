@@ -12,6 +12,7 @@
 //! | `script`, `turn`, `marker` | what a prompt asks for; the answer as it streams |
 //! | `wrap`, `view`, `status` | text to rows; rows to the screen; the state beside it |
 //! | `history` | the JSONL transcript |
+//! | `hooks` | commands called when something happens |
 //! | `app`, `frame` | the state machine; the rows it shows |
 
 mod app;
@@ -20,6 +21,7 @@ mod composer;
 mod dialog;
 mod frame;
 mod history;
+mod hooks;
 mod keys;
 mod marker;
 mod script;

@@ -44,6 +44,11 @@ pub(crate) enum SessionError {
         end: End,
         rows: Vec<String>,
     },
+    #[error("{failure}; it was given {flag} to set up its hooks")]
+    HooksRefused {
+        failure: Box<SessionError>,
+        flag: String,
+    },
     #[error("{text:?} is no regular expression: {source}")]
     BadRegex { text: String, source: Box<regex::Error> },
     #[error("session {name:?}: what was waited for did not come within {ms} ms")]
@@ -100,13 +105,26 @@ impl SessionError {
             | Self::BadRegex { .. }
             | Self::NothingToEdit => ErrorCode::BadRequest,
             Self::PromptTooLarge(_) => ErrorCode::PromptTooLarge,
-            Self::StartFailed { .. } => ErrorCode::StartFailed,
+            Self::StartFailed { .. } | Self::HooksRefused { .. } => ErrorCode::StartFailed,
             Self::NoHistory(_) => ErrorCode::NoHistory,
             Self::NoConversation(_) | Self::AmbiguousConversation { .. } => ErrorCode::ConversationNotFound,
             Self::Unproven { .. } => ErrorCode::ResumeUnproven,
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
             Self::Tmux(_) | Self::ShuttingDown => ErrorCode::Tmux,
             Self::Registry(_) | Self::Spool(_) => ErrorCode::State,
+        }
+    }
+
+    /// Says so if a program that ended at once speaks of the flag that it got for its hooks.
+    pub(super) fn perhaps_of_hooks(self, flag: Option<String>) -> Self {
+        match (self, flag) {
+            (Self::StartFailed { name, end, rows }, Some(flag))
+                if rows.iter().any(|row| row.contains(&flag)) =>
+            {
+                let failure = Box::new(Self::StartFailed { name, end, rows });
+                Self::HooksRefused { failure, flag }
+            }
+            (other, _) => other,
         }
     }
 
@@ -139,6 +157,9 @@ impl SessionError {
                 let last = &last[last.len().saturating_sub(LAST_ROWS)..];
                 (!last.is_empty()).then(|| format!("its last output was:\n{}", last.join("\n")))
             }
+            Self::HooksRefused { flag, .. } => Some(format!(
+                "this version of it may not know {flag}; start the session with --no-hooks, or set agents.KEY.hooks to false"
+            )),
             Self::PromptTooLarge(_) => Some("put it into a file and prompt the agent to read that".into()),
             Self::Tmux(_) => Some("`llmux server status` shows the connection".into()),
             Self::NoCwd(_) => Some("make it, or name another with --cwd".into()),

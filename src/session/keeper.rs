@@ -37,7 +37,12 @@ pub(super) async fn run(sessions: Sessions) {
         let model = models.borrow_and_update().clone();
         let settled = keeper.compare(&model).await;
         if model.looked && settled {
-            keeper.sessions.0.synced.send_replace(true);
+            let synced = &keeper.sessions.0.synced;
+            // Before that nothing is started.
+            if !*synced.borrow() {
+                keeper.sessions.sweep_hooks();
+            }
+            synced.send_replace(true);
         }
     }
 }
@@ -54,6 +59,7 @@ pub(super) async fn follow(sessions: Sessions, name: String, live: Live) {
         return;
     };
     let Life::Ended(end) = end else { return };
+    sessions.remove_hooks(live.pane.key());
     // The wrapper keeps its terminal open until all output is read; it is now.
     let _ = sessions.0.tmux.run(live.server, Command::KillPane(live.id)).await;
     // A rename may have moved it meanwhile.

@@ -6,6 +6,7 @@
 mod edit;
 mod error;
 mod history;
+mod hooks;
 mod input;
 mod keeper;
 mod prepare;
@@ -66,6 +67,10 @@ pub(crate) struct Setting {
     pub(crate) exe: PathBuf,
     /// A private directory for large pastes.
     pub(crate) spool: PathBuf,
+    /// The directory that holds one directory a program, with its hooks.
+    pub(crate) hooks: PathBuf,
+    /// The socket by which any daemon of this state directory is found.
+    pub(crate) door: PathBuf,
     /// What tells this daemon's panes from those of another state directory on the same tmux server.
     pub(crate) owner: String,
     /// Whether agents are asked to mark the end of each reply.

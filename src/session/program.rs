@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use llmux_protocol::PaneId;
+use llmux_protocol::{PaneId, api::HooksView};
 
 use super::input::Input;
 use crate::{agent::Agent, pane::Pane, store::SessionRecord, tmux::ServerId};
@@ -17,6 +17,8 @@ pub(crate) struct Program {
     pub(crate) record: Arc<SessionRecord>,
     /// Its environment, as far as it is known.
     pub(crate) env: Arc<BTreeMap<String, String>>,
+    /// How its hooks were set up.
+    pub(crate) hooks: Arc<HooksView>,
     pub(crate) pane: Pane,
     pub(crate) input: Input,
 }

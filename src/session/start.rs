@@ -17,7 +17,7 @@ use super::{
     tree::Process,
 };
 use crate::{
-    agent::{Agent, history::Conversation, transcript::random_id},
+    agent::{Agent, history::Conversation, hooks::SetUp, transcript::random_id},
     pane::{Condition, Life, Pane, WaitError},
     screen::Size,
     store::SessionRecord,
@@ -98,6 +98,7 @@ impl Sessions {
             .filter(|env| !env.is_empty());
         record.init_prompts = request.init_prompts.clone().filter(|prompts| !prompts.is_empty());
         record.parent.clone_from(&request.parent);
+        record.hooks = request.hooks;
         self.mark(&mut record)?;
         Ok(record)
     }
@@ -184,11 +185,44 @@ impl Sessions {
         size: Size,
         init: bool,
     ) -> Result<(), SessionError> {
-        let name: SessionName = record.name.parse()?;
         let agent = self.agent(&record.agent)?.clone();
         let key = new_key()?;
         let warnings = self.prepare(record, &agent).await;
-        let line = self.launch_line(&name, record, &agent, (size, &key))?;
+        let (set_up, warning) = self.set_up_hooks(record, &agent, &key).await;
+        let warnings = warnings.into_iter().chain(warning).collect();
+        let flag = set_up.words.first().cloned();
+        let made = self.make_pane(record, &agent, (size, &key), set_up).await;
+        // Nobody follows its end.
+        let (ids, pane) = made.inspect_err(|_| self.remove_hooks(&key))?;
+        let live = self.enlist(record, ids, pane, warnings);
+        if self.0.tmux.version().ignores_session_size() {
+            let resize = Command::ResizeWindow {
+                window: ids.window,
+                size: size.into(),
+            };
+            let unpin = Command::UnpinWindowSize { window: ids.window };
+            let resized = self.0.tmux.run(ids.server, CommandLine::new(resize).then(unpin));
+            if let Err(error) = resized.await {
+                // A program that runs in another size is better than none; one that is gone is noticed below.
+                tracing::warn!(name = record.name, %error, "cannot give a new session its size");
+            }
+        }
+        let started = self.watch_start(record, &agent, &live).await;
+        started.map_err(|failure| failure.perhaps_of_hooks(flag))?;
+        self.0.follower.started(&record.name, init);
+        Ok(())
+    }
+
+    /// Starts the program in a new tmux session.
+    async fn make_pane(
+        &self,
+        record: &SessionRecord,
+        agent: &Agent,
+        (size, key): (Size, &str),
+        set_up: SetUp,
+    ) -> Result<(Ids, Pane), SessionError> {
+        let name: SessionName = record.name.parse()?;
+        let line = self.launch_line(&name, record, agent, (size, key), set_up)?;
         let server = self.0.tmux.server();
         let (replies, feed) = match self.0.tmux.create(server, line, size).await {
             Ok(created) => created,
@@ -204,23 +238,7 @@ impl Sessions {
             why: "new-session answered no ids".into(),
             done: Vec::new(),
         })?;
-        let pane = Pane::made(feed, size, &key);
-        let live = self.enlist(record, ids, pane, warnings.into_iter().collect());
-        if self.0.tmux.version().ignores_session_size() {
-            let resize = Command::ResizeWindow {
-                window: ids.window,
-                size: size.into(),
-            };
-            let unpin = Command::UnpinWindowSize { window: ids.window };
-            let resized = self.0.tmux.run(server, CommandLine::new(resize).then(unpin));
-            if let Err(error) = resized.await {
-                // A program that runs in another size is better than none; one that is gone is noticed below.
-                tracing::warn!(name = record.name, %error, "cannot give a new session its size");
-            }
-        }
-        self.watch_start(record, &agent, &live).await?;
-        self.0.follower.started(&record.name, init);
-        Ok(())
+        Ok((ids, Pane::made(feed, size, key)))
     }
 
     /// Ends a session that was made before a later command of its line failed.
@@ -240,6 +258,7 @@ impl Sessions {
         record: &SessionRecord,
         agent: &Agent,
         (size, key): (Size, &str),
+        set_up: SetUp,
     ) -> Result<impl FnOnce(SessionId) -> CommandLine + use<>, SessionError> {
         let environment = &self.0.setting.environment;
         let mut program = agent.argv(record.flags.as_deref(), environment)?;
@@ -248,6 +267,7 @@ impl Sessions {
         } else if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
             program.extend([flag.to_owned(), id.clone()]);
         }
+        agent.insert(set_up.words, &mut program, environment);
         if let Some(file) = agent.stand_in(&program, &self.0.programs) {
             program[0] = file.to_string_lossy().into_owned();
         }
@@ -260,7 +280,7 @@ impl Sessions {
             name: of(),
             size: size.into(),
             cwd: Some(record.cwd.clone()),
-            env: self.environment_of(record, agent),
+            env: self.environment_of(record, agent, set_up.env),
             argv,
         };
         // Linked at once: a user's hook between two commands can let the program print.
@@ -280,8 +300,13 @@ impl Sessions {
         })
     }
 
-    /// The agent's own variables, over them the session's, over them ours.
-    fn environment_of(&self, record: &SessionRecord, agent: &Agent) -> Vec<(String, String)> {
+    /// The agent's own variables, over them the session's, over them those of its hooks, over them ours.
+    fn environment_of(
+        &self,
+        record: &SessionRecord,
+        agent: &Agent,
+        hooks: BTreeMap<String, String>,
+    ) -> Vec<(String, String)> {
         let environment = &self.0.setting.environment;
         let mut all: BTreeMap<String, String> = BTreeMap::new();
         // A pane would get the tmux server's, which may have been started with little (a service, a cron job).
@@ -297,6 +322,7 @@ impl Sessions {
         all.insert("COLORTERM".into(), "truecolor".into());
         all.extend(agent.env.clone());
         all.extend(record.env.clone().unwrap_or_default());
+        all.extend(hooks);
         all.insert("LLMUX_SESSION".into(), record.name.clone());
         all.insert("LLMUX_AGENT".into(), record.agent.clone());
         all.insert(OWNER.into(), self.0.setting.owner.clone());
@@ -336,6 +362,7 @@ impl Sessions {
             id: ProgramId { server, pane: id },
             agent: agent.cloned().map(Arc::new),
             env: Arc::new(self.known_environment(record, agent)),
+            hooks: Arc::new(self.hooks_of(record, agent, pane.key())),
             record: Arc::new(record.clone()),
             pane: pane.clone(),
             input: input.clone(),

@@ -101,6 +101,18 @@ impl StateDir {
         paths
     }
 
+    /// The hooks that are set up in agents.
+    #[must_use]
+    pub fn hooks(&self) -> PathBuf {
+        self.path.join("hooks")
+    }
+
+    /// A link to the socket of this directory's daemon, whichever runs.
+    #[must_use]
+    pub fn door(&self) -> PathBuf {
+        self.path.join("daemon.sock")
+    }
+
     /// Where a background daemon's standard error goes.
     #[must_use]
     pub fn daemon_log(&self) -> PathBuf {
@@ -135,12 +147,19 @@ impl StateDir {
     /// A socket that is named, by `explicit` or `$LLMUX_SOCKET`, is the only one.
     pub fn sockets(&self, env: &Environment, explicit: Option<&Path>) -> Result<Vec<PathBuf>, DirError> {
         if let Some(path) = explicit {
-            return Ok(vec![env.resolve(path)]);
+            return Ok(vec![Self::explicit(env, path)]);
         }
         let usual = self.socket(env)?;
         let named = env.os("LLMUX_SOCKET").is_some();
         let announced = self.announced().filter(|seen| !named && *seen != usual);
         Ok([Some(usual), announced].into_iter().flatten().collect())
+    }
+
+    /// The socket that a path names, or a link to it: a link can be where no socket's path may be so long.
+    #[must_use]
+    pub fn explicit(env: &Environment, path: &Path) -> PathBuf {
+        let path = env.resolve(path);
+        fs::read_link(&path).unwrap_or(path)
     }
 
     /// Notes at which socket this directory's daemon listens, for clients whose runtime directory is another one
@@ -156,13 +175,13 @@ impl StateDir {
             _ => {}
         }
         symlink(socket, &draft)?;
-        fs::rename(&draft, self.path.join("daemon.sock"))
+        fs::rename(&draft, self.door())
     }
 
     /// The socket that [`StateDir::announce`] noted last, whether or not somebody listens there.
     #[must_use]
     pub fn announced(&self) -> Option<PathBuf> {
-        fs::read_link(self.path.join("daemon.sock")).ok()
+        fs::read_link(self.door()).ok()
     }
 }
 

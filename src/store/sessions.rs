@@ -67,6 +67,9 @@ pub struct SessionRecord {
     /// Kept for the Node program, which always writes `on-failure` and never acts on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<String>,
+    /// Whether the agent's hooks are set up, if it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<bool>,
     /// How its program ended, when it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitRecord>,

@@ -259,6 +259,18 @@ impl<'a> Ending<'a> {
 
     /// Looks for signs of failure where an agent says no more than that it is over.
     fn proven(&self, end: End, picture: &Picture, anchor: Option<Anchor>) -> Look<Progress> {
+        // A hook overtakes the screen, where an answer that it does not tell is then read.
+        if end.source == Source::Hook && end.told.is_none() && !self.is_in_transcript() {
+            let at_most = end.at + HOLD_TELLING;
+            let drawn = if picture.looks_busy() {
+                at_most
+            } else {
+                at_most.min(picture.printed_at + SILENT)
+            };
+            if Instant::now() < drawn {
+                return Look::Until(drawn);
+            }
+        }
         if end.how != How::Done || end.told.is_some() || !self.rules.knows_errors() {
             return Look::Found(Progress::Ended(end));
         }

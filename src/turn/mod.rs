@@ -28,8 +28,8 @@ mod view;
 use std::{sync::Arc, time::Duration};
 
 use llmux_protocol::api::{
-    Activity, ActivityState, AnswerRequest, Answered, Explanation, HookRequest, Origin, Turn, TurnCancel,
-    TurnRequest, TurnState, TurnWait, WaitFor,
+    Activity, ActivityState, AnswerRequest, Answered, Explanation, HookRequest, HooksView, Origin, Turn,
+    TurnCancel, TurnRequest, TurnState, TurnWait, WaitFor,
 };
 use tokio::time::{Instant, timeout};
 
@@ -197,6 +197,10 @@ impl Turns {
             composer: picture.composer.as_ref().map(|composer| composer.text.clone()),
             turn: seat.current().map(|live| live.now()),
             queued: seat.waiting(),
+            hooks: HooksView {
+                last: picture.last_hook(),
+                ..(*seat.program.hooks).clone()
+            },
         })
     }
 

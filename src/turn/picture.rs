@@ -1,8 +1,8 @@
 //! What is known of a session at one moment: everything a turn decides by.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
-use llmux_protocol::api::{Activity, ActivityState, Dialog, DialogKind, Source, Vote};
+use llmux_protocol::api::{Activity, ActivityState, Dialog, DialogKind, HookCall, Source, Vote};
 use tokio::time::Instant;
 
 use super::{conversation::Conversation, report::Reports};
@@ -10,6 +10,7 @@ use crate::{
     agent::{Composer, Seen, dialog},
     pane::Life,
     screen::Size,
+    store::time,
 };
 
 /// A session at one moment.
@@ -85,6 +86,16 @@ impl Picture {
             .rows()
             .iter()
             .any(|row| dialog.options.iter().all(|option| row.contains(&option.label)))
+    }
+
+    /// What was last told by a hook.
+    pub(super) fn last_hook(&self) -> Option<HookCall> {
+        let report = self.reports.last_hook()?;
+        let at = SystemTime::now() - report.at.elapsed();
+        Some(HookCall {
+            detail: report.detail.clone(),
+            at: time::rfc3339(at),
+        })
     }
 
     /// What each source says, the most reliable first.

@@ -52,6 +52,7 @@ pub(super) struct Reports {
     kept: VecDeque<Report>,
     last: u64,
     hooks_tell_prompts: bool,
+    last_hook: Option<Report>,
 }
 
 impl Reports {
@@ -66,13 +67,22 @@ impl Reports {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back(Report {
+        let report = Report {
             number: self.last,
             at,
             source,
             news,
             detail: detail.into(),
-        });
+        };
+        if source == Source::Hook {
+            self.last_hook = Some(report.clone());
+        }
+        self.kept.push_back(report);
+    }
+
+    /// What was last told by a hook, however long ago.
+    pub(super) fn last_hook(&self) -> Option<&Report> {
+        self.last_hook.as_ref()
     }
 
     /// Whether hooks of this program have ever told that it took a prompt.

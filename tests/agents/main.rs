@@ -18,6 +18,7 @@ use self::{cli::Cli, trial::Findings};
 
 mod cli;
 mod clock;
+mod hooks;
 #[expect(dead_code, reason = "shared with the other tests, which use the rest")]
 #[path = "../it/lab.rs"]
 mod lab;

@@ -11,7 +11,7 @@ use llmux_protocol::api::{Reply, Source, Step, Turn, TurnState};
 
 use crate::{
     cli::Cli,
-    clock,
+    clock, hooks,
     lab::{Lab, Run},
     model::{Model, Way, reply, token},
     prompts::{self, Prompt},
@@ -106,6 +106,13 @@ pub fn run(cli: &Cli) -> Findings {
     let strangers = trial.model.strangers();
     if !strangers.is_empty() {
         eprintln!("{}: the model was asked for {strangers:?}", cli.key);
+    }
+    match hooks::heard(&trial.lab, NAME) {
+        Ok(heard) => eprintln!("{}: {heard}", cli.key),
+        Err(fault) => {
+            eprintln!("{}: {fault}", cli.key);
+            trial.findings.faults += 1;
+        }
     }
     trial.lab.llmux(["session", "stop", NAME]).ok();
     trial.findings

@@ -14,6 +14,7 @@ mod daemon;
 mod demo;
 mod demo_sessions;
 mod helper;
+mod hooks;
 mod lab;
 mod life;
 mod outside;

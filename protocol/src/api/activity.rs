@@ -205,6 +205,34 @@ pub struct Explanation {
     pub turn: Option<super::Turn>,
     /// How many turns wait behind it.
     pub queued: usize,
+    /// The hooks by which it tells what happens in it.
+    #[serde(default)]
+    pub hooks: HooksView,
+}
+
+/// The hooks of a running program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HooksView {
+    /// The events that they were set up for, in the agent's own words; empty if they were not.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// Why they were not set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+    /// What was last told by a hook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<HookCall>,
+}
+
+/// A call of a hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HookCall {
+    /// What it told.
+    pub detail: String,
+    /// When, RFC 3339.
+    pub at: String,
 }
 
 /// What one source says.

@@ -18,6 +18,9 @@ pub struct AgentView {
     pub flags: String,
     /// The environment it is started with.
     pub env_defaults: BTreeMap<String, String>,
+    /// The events that it tells llmux of through hooks of its own, set up for each session; empty if it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<String>,
     /// Whether the program was found.
     pub installed: bool,
     /// Whether it is part of llmux; such an agent is not meant by "all agents".

@@ -13,7 +13,7 @@ mod turn;
 
 pub use activity::{
     Activity, ActivityState, AnswerRequest, Answered, Dialog, DialogKind, DialogOption, Explanation,
-    HookRequest, Source, Vote,
+    HookCall, HookRequest, HooksView, Source, Vote,
 };
 pub use agent::AgentView;
 pub use conversation::{ConversationView, FoundView, ResumeRequest};

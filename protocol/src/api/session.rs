@@ -144,6 +144,9 @@ pub struct StartRequest {
     /// Begin in this stored conversation: its id, or the beginning of just one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_from: Option<String>,
+    /// Whether the agent's hooks are set up; as the configuration has it by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<bool>,
 }
 
 /// Starts a session anew as it was set up: `POST /api/sessions/{name}/respawn`.

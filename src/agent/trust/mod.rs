@@ -125,7 +125,8 @@ impl Surroundings<'_> {
         self.absolute(variable).unwrap_or_else(|| default(self))
     }
 
-    fn home(self) -> PathBuf {
+    /// The home directory it has.
+    pub(in crate::agent) fn home(self) -> PathBuf {
         self.absolute("HOME").unwrap_or_else(|| self.home.to_owned())
     }
 

@@ -119,6 +119,10 @@ fn details(agent: &AgentView) -> Vec<String> {
     } else {
         format!("no; {}", agent.install_hint)
     };
+    let hooks = match &agent.hooks[..] {
+        [] => "none that can be set up for one session".to_owned(),
+        events => events.join(", "),
+    };
     let mut lines = vec![
         format!("key        {}", agent.key),
         format!("name       {}", agent.display_name),
@@ -127,6 +131,7 @@ fn details(agent: &AgentView) -> Vec<String> {
             .to_owned(),
         format!("installed  {installed}"),
         format!("docs       {}", agent.docs_url),
+        format!("hooks      {hooks}"),
     ];
     lines.extend(
         agent

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use clap::Args;
-use llmux_protocol::api::Explanation;
+use llmux_protocol::api::{Explanation, HooksView};
 
 use super::target;
 use crate::{
@@ -56,9 +56,10 @@ pub(in crate::cli) fn explained(explanation: &Explanation) -> String {
     }
     let _ = write!(
         text,
-        "\ncomposer  {}\nturn      {}\n",
+        "\ncomposer  {}\nturn      {}\nhooks     {}\n",
         plain(&composer(explanation)),
-        plain(&turn(explanation))
+        plain(&turn(explanation)),
+        plain(&hooks(&explanation.hooks)),
     );
     for line in open_dialog(explanation) {
         let _ = writeln!(text, "{}", plain(&line));
@@ -98,6 +99,18 @@ fn turn(explanation: &Explanation) -> String {
     }
 }
 
+fn hooks(hooks: &HooksView) -> String {
+    let set_up = match &hooks.events[..] {
+        [] => format!("none: {}", hooks.why_not.as_deref().unwrap_or("not known")),
+        events => events.join(", "),
+    };
+    match &hooks.last {
+        Some(last) => format!("{set_up}; last heard {} at {}", last.detail, last.at),
+        None if hooks.events.is_empty() => set_up,
+        None => format!("{set_up}; none was heard yet"),
+    }
+}
+
 fn open_dialog(explanation: &Explanation) -> Vec<String> {
     let session = &explanation.session;
     let Some(open) = &explanation.activity.dialog else {
@@ -124,6 +137,7 @@ mod tests {
             "votes": [{"source": "status", "state": "busy", "detail": "state=working"},
                       {"source": "screen", "state": "ready", "detail": "row 3"}],
             "composer": "half a \"th",
+            "hooks": {"events": ["Stop"], "last": {"detail": "hook Stop", "at": "13:59"}},
         }))
         .unwrap();
         assert_eq!(
@@ -135,7 +149,8 @@ mod tests {
              screen  ready  row 3\n\
              \n\
              composer  holds \"half a \\\"th\"\n\
-             turn      t1 queued: do the thing; 2 wait behind it\n"
+             turn      t1 queued: do the thing; 2 wait behind it\n\
+             hooks     Stop; last heard hook Stop at 13:59\n"
         );
     }
 
@@ -153,6 +168,7 @@ mod tests {
              \n\
              composer  can't be seen\n\
              turn      none\n\
+             hooks     none: not known\n\
              \n\
              planner asks: Run it?\n  rm -r build\n> 1. Yes\n  2. No  (and say what to do instead)\n\
              answer    llmux session answer planner 1 --dialog d7\n"

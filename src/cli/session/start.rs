@@ -21,6 +21,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are flags")]
 #[command(after_help = "Example:\n  llmux session start claude --name main --cwd ~/projects/app")]
 pub(crate) struct Start {
     /// Agent keys separated by commas, or `all` for every installed agent
@@ -50,6 +51,12 @@ pub(crate) struct Start {
     /// Type no init prompts this time
     #[arg(long)]
     skip_init: bool,
+    /// Have the agent tell what happens in it, even if the configuration says no
+    #[arg(long, conflicts_with = "no_hooks")]
+    hooks: bool,
+    /// Set up no hooks in the agent, in this session and when it is started again
+    #[arg(long)]
+    no_hooks: bool,
     /// Return when the agent is ready and its init prompts are done, with the exit code of the first that failed
     #[arg(long)]
     wait_ready: bool,
@@ -164,6 +171,7 @@ async fn start(
         size: None,
         skip_init: args.skip_init,
         resume_from: args.resume_from.clone(),
+        hooks: (args.hooks || args.no_hooks).then_some(args.hooks),
     };
     let reply: SessionReply = client.post("/api/sessions", &request).await?;
     Ok(reply.session)

@@ -24,6 +24,7 @@ impl App {
             self.view
                 .say([Row::plain(format!("● Cannot write the transcript: {error}"))]);
         }
+        self.hooks.call("UserPromptSubmit", &[("prompt", &prompt)]);
         self.remember_marker(&prompt);
         self.echo(&prompt);
         self.ghost = false;
@@ -85,6 +86,8 @@ impl App {
 
     fn ask(&mut self) {
         if let State::Busy(turn) = std::mem::replace(&mut self.state, State::Ready) {
+            self.hooks
+                .call("PermissionRequest", &[("message", "Do you want to proceed?")]);
             self.state = State::Asking(turn, Dialog::approval());
         }
     }
@@ -134,6 +137,8 @@ impl App {
         self.close_turn();
         self.view
             .say([Row::plain("● API Error: 400 demo error"), Row::plain("")]);
+        self.hooks
+            .call("StopFailure", &[("error", "API Error: 400 demo error")]);
         self.teller.tell(Status::Error);
         self.rest();
     }
@@ -178,6 +183,9 @@ impl App {
             return Ok(());
         };
         self.exit = self.exit.or(finished.exit);
-        self.history.assistant(&finished.text, finished.first_ns)
+        self.history.assistant(&finished.text, finished.first_ns)?;
+        self.hooks
+            .call("Stop", &[("last_assistant_message", &finished.text)]);
+        Ok(())
     }
 }

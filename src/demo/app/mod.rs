@@ -14,6 +14,7 @@ use super::composer::Composer;
 use super::dialog::Dialog;
 use super::frame::{self, Frame};
 use super::history::{History, Role};
+use super::hooks::Hooks;
 use super::status::{Status, Teller};
 use super::term::Size;
 use super::turn::Turn;
@@ -42,6 +43,7 @@ pub(super) struct App {
     view: View,
     composer: Composer,
     history: History,
+    hooks: Hooks,
     teller: Teller,
     state: State,
     queue: VecDeque<String>,
@@ -76,7 +78,9 @@ impl App {
             };
             return Err(io::Error::other(format!("{text} {}", history.id)));
         }
+        let hooks = Hooks::open(args.hooks.as_deref(), &history.id)?;
         let mut app = Self {
+            hooks,
             view: View::new(&args, size),
             composer: Composer::default(),
             teller: Teller::new(args.osc_status, args.title, &history.cwd),
