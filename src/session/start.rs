@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use llmux_protocol::{
     SessionId, SessionName,
-    api::{ResumeRequest, SessionView, StartRequest},
+    api::{BoundBy, ResumeRequest, SessionView, StartRequest},
     control::{Command, CommandLine, PaneTarget, Reply, SessionTarget, WindowTarget},
 };
 use tokio::time::timeout;
 
 use super::{
     Live, SessionError, Sessions,
+    binding::Binding,
     input::{Destination, Input},
     keeper, lock,
     program::{Program, ProgramId},
@@ -127,6 +128,7 @@ impl Sessions {
     /// conversation before is no longer true.
     pub(super) fn pin(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
         let agent = self.agent(&record.agent)?;
+        record.external_session_by = None;
         if record.resume_from.is_some() {
             record.external_session_id = None;
             return Ok(());
@@ -134,6 +136,7 @@ impl Sessions {
         let argv = agent.argv(record.flags.as_deref(), &self.0.setting.environment)?;
         let id = agent.pin_flag(&argv).map(|_| random_id()).transpose();
         record.external_session_id = id.map_err(SessionError::Spool)?;
+        record.external_session_by = record.external_session_id.is_some().then_some(BoundBy::Pin);
         Ok(())
     }
 
@@ -332,13 +335,16 @@ impl Sessions {
             spool: self.0.setting.spool.clone(),
         });
         let agent = self.0.catalog.find(&record.agent);
+        let program_id = ProgramId { server, pane: id };
+        let binding = Binding::start(self, program_id, record);
         let program = Program {
-            id: ProgramId { server, pane: id },
+            id: program_id,
             agent: agent.cloned().map(Arc::new),
             env: Arc::new(self.known_environment(record, agent)),
             record: Arc::new(record.clone()),
             pane: pane.clone(),
             input: input.clone(),
+            binding: binding.clone(),
         };
         let live = Live {
             server,
@@ -349,10 +355,12 @@ impl Sessions {
             root: Process::now(pid),
             pane,
             input,
+            binding,
             warnings,
         };
         lock(&self.0.live).insert(record.name.clone(), live.clone());
         self.0.follower.runs(&record.name, program);
+        self.0.begun.send_modify(|begun| *begun += 1);
         tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
         live
     }

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -74,6 +75,36 @@ pub(super) fn of_pane(root: Process, birthplace: Birthplace) -> Vec<Process> {
     }
     let living = found.into_iter().filter(|stat| !stat.zombie);
     living.map(|stat| stat.process).collect()
+}
+
+/// The files that the processes of a pane's terminal hold open for writing. A server that one of them started for all of an
+/// agent's programs has a terminal session of its own, and is not theirs.
+#[cfg(target_os = "linux")]
+pub(super) fn written_files(root: Process) -> HashSet<PathBuf> {
+    let all = all_processes();
+    let ours = all.iter().filter(|stat| stat.session == root.pid && root.lives());
+    ours.flat_map(|stat| written_by(stat.process.pid)).collect()
+}
+
+/// Elsewhere they can't be known without help.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn written_files(_: Process) -> HashSet<PathBuf> {
+    HashSet::new()
+}
+
+#[cfg(target_os = "linux")]
+fn written_by(pid: i32) -> Vec<PathBuf> {
+    let is_written = |fd: &str| {
+        let about = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
+        let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+        // The last digit of the octal number: read, write, or both.
+        flags.is_some_and(|flags| flags.trim().ends_with(['1', '2']))
+    };
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    fds.filter(|fd| fd.file_name().to_str().is_some_and(is_written))
+        .filter_map(|fd| fs::read_link(fd.path()).ok())
+        .filter(|path| path.is_absolute())
+        .collect()
 }
 
 /// Sends `signals` to each process that is still the same one, the last found first: children before parents.

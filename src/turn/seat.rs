@@ -1,5 +1,6 @@
 //! The seat of one program: its queue of turns, and the one that is being taken.
 
+mod chat;
 mod first;
 mod interrupt;
 
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use llmux_protocol::api::{ActivityState, Reply, Source, Step, TurnError, TurnState};
+use llmux_protocol::api::{ActivityState, Origin, Reply, Source, Step, TurnError, TurnState};
 use tokio::{
     sync::{Notify, RwLock, watch},
     time::Instant,
@@ -296,6 +297,11 @@ impl Seat {
         if live.resumed {
             return self.resume(live).await;
         }
+        if live.now().origin == Origin::NewChat {
+            let before = self.echoes().await;
+            let accepted = self.hand_in(live).await?;
+            return self.begin_chat(live, &accepted, &before).await;
+        }
         let accepted = self.hand_in(live).await?;
         self.follow(live, &accepted).await
     }
@@ -338,9 +344,14 @@ impl Seat {
         // Somebody may have typed while this one waited for the pane.
         let ready = submission.ready().await?;
         let _typing = self.typing.read().await;
+        let binding = &self.program.binding;
+        binding.says(&String::from_utf8_lossy(&live.text));
         match submission.hand_in(&typist, &ready).await {
             Submitted::Accepted(accepted) => Ok(accepted),
-            Submitted::Over(over) => Err(over),
+            Submitted::Over(over) => {
+                binding.unanswered();
+                Err(over)
+            }
         }
     }
 
@@ -387,7 +398,10 @@ impl Seat {
                     progress = watch_for(&mut pictures, None, look) => {
                         progress.unwrap_or_else(|| Some((Progress::Gone, self.oracle.last())))
                     }
-                    stop = live.stopped() => return Err(self.stop(live, stop).await),
+                    stop = live.stopped() => {
+                        self.program.binding.unanswered();
+                        return Err(self.stop(live, stop).await);
+                    }
                 }
             };
             let Some((progress, picture)) = progress else {
@@ -441,6 +455,10 @@ impl Seat {
         } else {
             picture
         };
+        match end.how {
+            How::Done => self.program.binding.answered(ending.is_in_transcript()),
+            How::Failed(_) | How::Interrupted => self.program.binding.unanswered(),
+        }
         let anchor = ending.anchor(&picture);
         let reply = self.reply(&picture, anchor, told, &end, ending.is_resized(&picture));
         live.note(|turn| {

@@ -9,6 +9,7 @@ mod architecture;
 mod bad_input;
 mod bench;
 mod contract;
+mod binding;
 mod conversations;
 mod daemon;
 mod demo;

@@ -12,7 +12,7 @@ mod watch;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -26,6 +26,7 @@ use tokio::{
 
 pub(crate) use self::id::{chooses_conversation, random_id};
 pub use self::watch::Watch;
+pub(crate) use self::watch::Listener;
 use self::{layout::Finder, record::Reader, tail::Tail, watch::Interest};
 
 /// How often to look where a directory can't be watched.
@@ -104,6 +105,9 @@ pub enum Outcome {
 pub struct Follower {
     bell: Arc<Notify>,
     search: Search,
+    place: Place,
+    /// Where to look from the next look on.
+    aim: Option<Place>,
 }
 
 /// Who has the search: the follower, or the thread that looks.
@@ -137,13 +141,26 @@ impl Follower {
         let bell = Arc::new(Notify::new());
         let looker = Looker {
             format,
-            finder: Finder::new(format, place),
+            finder: Finder::new(format, place.clone()),
             interest: Interest::new(watch, bell.clone()),
             tails: BTreeMap::new(),
         };
         Self {
             bell,
             search: Search::Here(Box::new(looker)),
+            place,
+            aim: None,
+        }
+    }
+
+    /// Follows another conversation, or without an id every one that is touched from now on. What other files hold already
+    /// is not told: it is the past.
+    pub fn aim(&mut self, id: Option<String>) {
+        if self.place.id != id {
+            self.place.id = id;
+            self.place.since = SystemTime::now();
+            self.aim = Some(self.place.clone());
+            self.bell.notify_one();
         }
     }
 
@@ -186,10 +203,16 @@ impl Follower {
     /// Looks once. Cancel safe: a look that is under way is waited for by the next call.
     async fn step(&mut self) -> Look {
         self.search = match std::mem::replace(&mut self.search, Search::Gone) {
-            Search::Here(mut looker) => Search::Looking(spawn_blocking(move || {
-                let look = looker.look();
-                (looker, look)
-            })),
+            Search::Here(mut looker) => {
+                let aim = self.aim.take();
+                Search::Looking(spawn_blocking(move || {
+                    if let Some(place) = aim {
+                        looker.aim(place);
+                    }
+                    let look = looker.look();
+                    (looker, look)
+                }))
+            }
             search => search,
         };
         let Search::Looking(looking) = &mut self.search else {
@@ -206,23 +229,45 @@ impl Follower {
 }
 
 impl Looker {
+    /// Looks elsewhere from now on. Of a file that was followed before, nothing is told twice and nothing is lost.
+    fn aim(&mut self, place: Place) {
+        self.finder = Finder::new(self.format, place);
+        let files = self.find();
+        self.tails.retain(|path, _| files.contains(path));
+        for path in files {
+            if self.tails.contains_key(&path) {
+                continue;
+            }
+            // In pieces: what it tells is dropped.
+            let mut budget = 0;
+            while budget == 0 {
+                budget = LOOK_BYTES;
+                self.read(&path, &mut budget, &mut Vec::new());
+            }
+        }
+    }
+
     fn look(&mut self) -> Look {
         let files = self.find();
         let (mut entries, mut budget) = (Vec::new(), LOOK_BYTES);
         for path in files {
-            let tail = self
-                .tails
-                .entry(path.clone())
-                .or_insert_with(|| Tail::new(Reader::new(self.format, self.finder.owner())));
-            // A file that went away, or may not be read, tells nothing until it changes.
-            if let Err(error) = tail.read(&path, &mut budget, &mut entries) {
-                tracing::debug!(path = %path.display(), %error, "cannot read a transcript");
-            }
+            self.read(&path, &mut budget, &mut entries);
         }
         Look {
             entries,
             more: budget == 0,
             blind: self.interest.blind,
+        }
+    }
+
+    fn read(&mut self, path: &Path, budget: &mut usize, entries: &mut Vec<Entry>) {
+        let tail = self
+            .tails
+            .entry(path.to_owned())
+            .or_insert_with(|| Tail::new(Reader::new(self.format, self.finder.owner())));
+        // A file that went away, or may not be read, tells nothing until it changes.
+        if let Err(error) = tail.read(path, budget, entries) {
+            tracing::debug!(path = %path.display(), %error, "cannot read a transcript");
         }
     }
 
