@@ -46,7 +46,10 @@ fn main() {
         fs::write(&grown, format!("{text}{}", record("user", "more"))).expect("room");
         list(&history);
     });
-    let heard = heard(home.path(), &home.path().join(".claude/projects/-w-demo/c9.jsonl"));
+    let heard = heard(
+        home.path(),
+        &home.path().join(".claude/projects/-w-demo/c9.jsonl"),
+    );
     println!(
         "{CONVERSATIONS} conversations, {} MB",
         CONVERSATIONS * BYTES_EACH / 1_000_000
@@ -66,7 +69,10 @@ fn main() {
 
 /// From an append to the event, the slowest but one in a hundred.
 fn heard(home: &Path, path: &Path) -> Duration {
-    let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("a runtime");
     let mut place = Place::new(home, Path::new(CWD));
     place.id = Some("c9".to_owned());
     let mut follower = Follower::start(Format::Claude, place, &Watch::new());

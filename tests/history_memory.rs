@@ -28,7 +28,10 @@ fn a_conversation_20_times_as_long_costs_no_more_memory() {
     write(&folder.join("big.jsonl"), BIG);
     // Lets the allocator and the code settle.
     read(home.path(), "small");
-    let (small, big) = (peak(|| read(home.path(), "small")), peak(|| read(home.path(), "big")));
+    let (small, big) = (
+        peak(|| read(home.path(), "small")),
+        peak(|| read(home.path(), "big")),
+    );
     eprintln!("{small} KiB for {SMALL} bytes, {big} KiB for {BIG} bytes");
     assert!(big <= small + small / 4, "{small} KiB, {big} KiB");
 }

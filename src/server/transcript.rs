@@ -59,7 +59,11 @@ pub(super) async fn stream(
 }
 
 async fn pour(reading: Reading, mut dialogs: Dialogs, mut to: Sender<Bytes>) {
-    if to.send_data(Bytes::from_static(b": stream open\n\n")).await.is_err() {
+    if to
+        .send_data(Bytes::from_static(b": stream open\n\n"))
+        .await
+        .is_err()
+    {
         return;
     }
     let mut heartbeat = interval(HEARTBEAT);

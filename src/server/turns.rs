@@ -14,9 +14,9 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use llmux_protocol::api::{
-    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, NewChatReply, Origin, SendRequest,
-    Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState, TurnWait, Until,
-    WaitOutcome, WaitRequest,
+    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, NewChatReply,
+    Origin, SendRequest, Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState,
+    TurnWait, Until, WaitOutcome, WaitRequest,
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -159,10 +159,7 @@ fn refused(turn: &Turn) -> Result<(), TurnRefusal> {
 }
 
 /// Begins a new conversation. To its end, even if the client goes away meanwhile.
-pub(super) async fn new_chat(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-) -> Answer<NewChatReply> {
+pub(super) async fn new_chat(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<NewChatReply> {
     let begin = tokio::spawn(async move { shared.turns.new_chat(&name).await });
     let begun = begin.await.unwrap_or(Err(SessionError::ShuttingDown.into()))?;
     Ok(Reply(begun?))

@@ -24,7 +24,11 @@ impl Sessions {
             return Ok(Vec::new());
         };
         let found = self.read(move |history| history.list(store, &place)).await;
-        Ok(found.iter().map(view).collect())
+        let mut views: Vec<ConversationView> = found.iter().map(view).collect();
+        for view in &mut views {
+            view.current = record.conversation() == Some(&view.id);
+        }
+        Ok(views)
     }
 
     /// The same for an agent in any directory; none if either is unknown.
@@ -109,5 +113,6 @@ fn view(conversation: &Conversation) -> ConversationView {
         started_at: moment(conversation.started),
         last_message_at: moment(conversation.last),
         message_count: conversation.messages,
+        current: false,
     }
 }

@@ -132,7 +132,9 @@ impl Reading {
             let home = path.as_deref().and_then(std::path::Path::parent);
             ear.set(home.into_iter().chain(dirs.iter().map(PathBuf::as_path)));
             let read = history.follow(store, &place, &id, LAST_TURNS);
-            if read.is_ok() && let Some(home) = home {
+            if read.is_ok()
+                && let Some(home) = home
+            {
                 ear.set([home]);
             }
             Some((ear, read.ok()))
@@ -189,7 +191,10 @@ impl Reading {
         if let Some(live) = self.sessions.live(&self.name) {
             self.bound = Some(live.binding.follow());
         }
-        let now = self.bound.as_mut().map(|bound| bound.borrow_and_update().id.clone());
+        let now = self
+            .bound
+            .as_mut()
+            .map(|bound| bound.borrow_and_update().id.clone());
         let is_other = now.as_ref().is_some_and(|now| *now != self.id);
         if let Some(now) = now.filter(|_| is_other) {
             self.id = now;

@@ -100,7 +100,10 @@ fn written_by(pid: i32) -> Vec<PathBuf> {
         // The last digit of the octal number: read, write, or both.
         flags.is_some_and(|flags| flags.trim().ends_with(['1', '2']))
     };
-    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let fds = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
     fds.filter(|fd| fd.file_name().to_str().is_some_and(is_written))
         .filter_map(|fd| fs::read_link(fd.path()).ok())
         .filter(|path| path.is_absolute())

@@ -121,7 +121,10 @@ impl TurnRefusal {
             Some(error) => (error.message.clone(), error.hint.clone()),
             None => (format!("the turn is {}", turn.state.as_str()), None),
         };
-        let is_unproven = turn.error.as_ref().is_some_and(|error| error.code == "new_chat_unproven");
+        let is_unproven = turn
+            .error
+            .as_ref()
+            .is_some_and(|error| error.code == "new_chat_unproven");
         let code = match turn.state {
             _ if is_unproven => ErrorCode::NewChatUnproven,
             TurnState::SessionGone => ErrorCode::SessionNotRunning,

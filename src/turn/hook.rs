@@ -42,6 +42,9 @@ pub(super) fn read(request: &HookRequest) -> (News, String) {
     (news, format!("hook {event}"))
 }
 
+/// The longest id of a conversation.
+const MAX_ID: usize = 128;
+
 /// The conversation that a call of a hook names. `is_busy`: the agent works.
 pub(super) fn conversation(request: &HookRequest, is_busy: bool) -> Option<Named> {
     let payload = &request.payload;
@@ -54,8 +57,16 @@ pub(super) fn conversation(request: &HookRequest, is_busy: bool) -> Option<Named
     // Codex tells all messages of a turn.
     let messages = payload.get("input-messages").and_then(Value::as_array);
     let last = || Some(messages?.last()?.as_str()?.to_owned());
-    Some(Named {
-        id: text(&["session_id", "sessionId", "thread-id", "thread_id", "conversation_id"])?,
+    let id = text(&[
+        "session_id",
+        "sessionId",
+        "thread-id",
+        "thread_id",
+        "conversation_id",
+    ])?;
+    let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    (id.len() <= MAX_ID && id.bytes().all(is_id)).then(|| Named {
+        id,
         begins: is_start.then(|| text(&["source"]).unwrap_or_else(|| "startup".to_owned())),
         prompt: text(&["prompt"]).or_else(last),
         is_busy,
@@ -96,7 +107,14 @@ mod tests {
     fn a_conversation_is_named_in_each_agents_words() {
         let named = |event: &str, payload: Value| {
             let event = event.to_owned();
-            conversation(&HookRequest { event, payload, pane: None }, false)
+            conversation(
+                &HookRequest {
+                    event,
+                    payload,
+                    pane: None,
+                },
+                false,
+            )
         };
         let is = |id: &str, begins: Option<&str>, prompt: Option<&str>| {
             Some(Named {
@@ -110,16 +128,28 @@ mod tests {
             named("SessionStart", json!({"session_id": "a", "source": "clear"})),
             is("a", Some("clear"), None)
         );
-        assert_eq!(named("sessionStart", json!({"sessionId": "b"})), is("b", Some("startup"), None));
+        assert_eq!(
+            named("sessionStart", json!({"sessionId": "b"})),
+            is("b", Some("startup"), None)
+        );
         assert_eq!(
             named("UserPromptSubmit", json!({"session_id": "c", "prompt": "hi"})),
             is("c", None, Some("hi"))
         );
         assert_eq!(
-            named("notify", json!({"type": "agent-turn-complete", "thread-id": "d", "input-messages": ["x", "y"]})),
+            named(
+                "notify",
+                json!({"type": "agent-turn-complete", "thread-id": "d", "input-messages": ["x", "y"]})
+            ),
             is("d", None, Some("y"))
         );
-        for payload in [json!({}), json!({"session_id": ""}), json!("text"), json!({"session_id": 7})] {
+        for payload in [
+            json!({}),
+            json!({"session_id": ""}),
+            json!("text"),
+            json!({"session_id": 7}),
+            json!({"session_id": "a b"}),
+        ] {
             assert_eq!(named("Stop", payload), None);
         }
     }

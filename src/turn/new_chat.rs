@@ -25,7 +25,11 @@ impl Turns {
         if turn.state != TurnState::Ended {
             return Ok(Err(TurnRefusal::of(&turn)));
         }
-        let ended = turn.evidence.iter().rev().find(|evidence| evidence.step == Step::Ended);
+        let ended = turn
+            .evidence
+            .iter()
+            .rev()
+            .find(|evidence| evidence.step == Step::Ended);
         Ok(Ok(NewChatReply {
             ok: true,
             session: self.sessions.get(&turn.session).await?,

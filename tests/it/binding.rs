@@ -18,7 +18,10 @@ fn lab() -> Lab {
     let dir = lab.path("config/llmux/agents.d");
     fs::create_dir_all(&dir).unwrap();
     let demo = include_str!("../../assets/agents.toml");
-    let demo = demo.split("[[agent]]\n").find(|row| row.starts_with("key = \"demo\"")).unwrap();
+    let demo = demo
+        .split("[[agent]]\n")
+        .find(|row| row.starts_with("key = \"demo\""))
+        .unwrap();
     let roamer = demo
         .replace("key = \"demo\"", "key = \"roamer\"")
         .replace("session-id-flag = \"--session-id\"\n", "");
@@ -28,7 +31,8 @@ fn lab() -> Lab {
 
 #[track_caller]
 fn ask(lab: &Lab, name: &str, prompt: &str) {
-    lab.llmux(["session", "prompt", name, "--wait", "--", prompt]).ok();
+    lab.llmux(["session", "prompt", name, "--wait", "--", prompt])
+        .ok();
 }
 
 fn bound(lab: &Lab, name: &str) -> Option<(String, String)> {
@@ -50,7 +54,8 @@ fn said(lab: &Lab, name: &str) -> Vec<String> {
     assert_eq!(transcript["supported"], true, "{transcript}");
     let turns = transcript["turns"].as_array().unwrap().iter();
     let user = turns.filter(|turn| turn["role"] == "user");
-    user.map(|turn| turn["parts"][0]["text"].as_str().unwrap().to_owned()).collect()
+    user.map(|turn| turn["parts"][0]["text"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -63,7 +68,10 @@ fn an_id_that_was_chosen_is_known_at_once() {
     assert_eq!(bound(&lab, "d").unwrap(), (id.clone(), by));
     assert_eq!(said(&lab, "d"), ["hello"]);
     let explained = lab.llmux(["session", "explain", "d"]).ok();
-    assert!(explained.contains(&format!("conversation {id} (pin)")), "{explained}");
+    assert!(
+        explained.contains(&format!("conversation {id} (pin)")),
+        "{explained}"
+    );
 }
 
 #[test]
@@ -109,7 +117,7 @@ fn equal_prompts_at_once_tell_nothing_until_something_else_is_said() {
     for name in ["a", "b"] {
         lab.start("roamer", name, "");
     }
-    let slow = "the same words @delay=300";
+    let slow = "the same words [[delay=20]]";
     let both: Vec<Child> = ["a", "b"]
         .map(|name| lab.spawn(["session", "prompt", name, "--wait", "--", slow]))
         .into();
@@ -167,7 +175,9 @@ fn a_hook_tells_the_conversation_before_anything_is_said() {
     lab.start("roamer", "r", "");
     let hook = |payload: &str| {
         let mut command = lab.command(LLMUX);
-        command.env("LLMUX_SESSION", "r").args(["hook", "SessionStart", payload]);
+        command
+            .env("LLMUX_SESSION", "r")
+            .args(["hook", "SessionStart", payload]);
         assert!(command.status().unwrap().success());
     };
     lab.llmux(["session", "wait", "r", "--until", "ready"]).ok();
@@ -211,9 +221,16 @@ fn a_new_chat_types_nothing_where_it_must_not() {
 
     lab.start("shell", "s", "");
     let refused = lab.llmux(["session", "new-chat", "s"]).fails(1);
-    assert!(refused.contains("has no new-chat command configured"), "{refused}");
+    assert!(
+        refused.contains("has no new-chat command configured"),
+        "{refused}"
+    );
     lab.llmux(["session", "stop", "s"]).ok();
-    assert!(lab.llmux(["session", "new-chat", "s"]).stderr.contains("no session"));
+    assert!(
+        lab.llmux(["session", "new-chat", "s"])
+            .stderr
+            .contains("no session")
+    );
 }
 
 #[test]
@@ -225,10 +242,12 @@ fn an_edit_chooses_the_conversation() {
     lab.llmux(["session", "restart", "d"]).ok();
     ask(&lab, "d", "the second");
     let pane = lab.session("d").unwrap()["pane"].clone();
-    lab.llmux(["session", "edit", "d", "--resume-from", "nonsense"]).fails(1);
+    lab.llmux(["session", "edit", "d", "--resume-from", "nonsense"])
+        .fails(1);
     assert_eq!(lab.session("d").unwrap()["pane"], pane, "it was left alone");
 
-    lab.llmux(["session", "edit", "d", "--resume-from", &first[..13]]).ok();
+    lab.llmux(["session", "edit", "d", "--resume-from", &first[..13]])
+        .ok();
     assert_eq!(bound(&lab, "d").unwrap(), (first.clone(), "resume".to_owned()));
     assert!(lab.screen("d").contains("the first"));
     ask(&lab, "d", "and on");
@@ -305,6 +324,9 @@ fn an_agent_without_conversations_has_no_transcript() {
     let lab = Lab::new();
     lab.start("shell", "s", "");
     let view = lab.llmux(["session", "transcript", "s", "--json"]).json();
-    assert_eq!((&view["supported"], &view["path"]), (&Value::Bool(false), &Value::Null));
+    assert_eq!(
+        (&view["supported"], &view["path"]),
+        (&Value::Bool(false), &Value::Null)
+    );
     assert_eq!(view["turns"], Value::Array(Vec::new()));
 }

@@ -8,8 +8,8 @@
 mod architecture;
 mod bad_input;
 mod bench;
-mod contract;
 mod binding;
+mod contract;
 mod conversations;
 mod daemon;
 mod demo;

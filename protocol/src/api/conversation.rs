@@ -54,6 +54,9 @@ pub struct ConversationView {
     pub last_message_at: String,
     /// About how many messages it has.
     pub message_count: u64,
+    /// Whether the session that was asked for is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub current: bool,
 }
 
 /// Starts a session's program anew in a stored conversation: `POST /api/sessions/{name}/resume`.

@@ -154,7 +154,9 @@ impl History {
     /// Warns of a file that can't be read, once. One that is not there is nothing to warn of.
     pub(super) fn warn(&self, path: &Path, error: &dyn Display) {
         // One that is not there may be tomorrow.
-        let is_there = path.symlink_metadata().map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true);
+        let is_there = path
+            .symlink_metadata()
+            .map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true);
         if is_there && lock(&self.warned).insert(path.to_owned()) {
             tracing::warn!(path = %path.display(), %error, "cannot read an agent's conversations");
         }

@@ -75,7 +75,10 @@ fn conversation(history: &History, place: &Place, root: &Path, one: &Value) -> O
     let asked = || {
         let asked = history.remember(&path, &place.cwd, || {
             let title = first_prompt(&path)?;
-            Ok(Some(Conversation { title, ..found.clone() }))
+            Ok(Some(Conversation {
+                title,
+                ..found.clone()
+            }))
         });
         asked.into_iter().next()?.title
     };

@@ -51,7 +51,9 @@ fn files(history: &History, store: Store, place: &Place, id: Option<&str>) -> Ve
     let named = || id.map_or_else(|| ".jsonl".to_owned(), |id| format!("{id}.jsonl"));
     let of = |dirs: Vec<PathBuf>, begin: &str, end: &str| -> Vec<PathBuf> {
         let wanted = |name: &str| name.starts_with(begin) && name.ends_with(end);
-        dirs.iter().flat_map(|dir| history.entries(dir, &wanted)).collect()
+        dirs.iter()
+            .flat_map(|dir| history.entries(dir, &wanted))
+            .collect()
     };
     match store {
         Store::Codex => of(codex_days(history, place), "rollout-", &named()),

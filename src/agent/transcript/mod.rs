@@ -25,8 +25,8 @@ use tokio::{
 };
 
 pub(crate) use self::id::{chooses_conversation, random_id};
-pub use self::watch::Watch;
 pub(crate) use self::watch::Listener;
+pub use self::watch::Watch;
 use self::{layout::Finder, record::Reader, tail::Tail, watch::Interest};
 
 /// How often to look where a directory can't be watched.

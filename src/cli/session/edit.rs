@@ -73,7 +73,8 @@ fn request(args: &Edit, context: &Context) -> Result<EditRequest, Failure> {
             ..EditRequest::default()
         })
     {
-        return Err(Failure::usage("nothing to edit").hint("give --name, --cwd, --flags, --env, --init or --resume-from"));
+        return Err(Failure::usage("nothing to edit")
+            .hint("give --name, --cwd, --flags, --env, --init or --resume-from"));
     }
     Ok(request)
 }

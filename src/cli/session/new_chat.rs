@@ -23,7 +23,9 @@ pub(crate) struct NewChat {
 pub(super) async fn run(args: &NewChat, context: &Context) -> Result<(), Failure> {
     let mut client = context.client().await?;
     let reply: NewChatReply = target::on(&mut client, &args.target, async |client, name| {
-        client.post(&session_path(name, "new-chat"), &serde_json::json!({})).await
+        client
+            .post(&session_path(name, "new-chat"), &serde_json::json!({}))
+            .await
     })
     .await?;
     let mut out = Out::new();
@@ -32,7 +34,10 @@ pub(super) async fn run(args: &NewChat, context: &Context) -> Result<(), Failure
     } else {
         let id = reply.session.bound_conversation_id;
         let id = id.as_deref().unwrap_or("known with the next prompt");
-        out.line(&plain(&format!("{}: new conversation ({id})", reply.session.name)))?;
+        out.line(&plain(&format!(
+            "{}: new conversation ({id})",
+            reply.session.name
+        )))?;
     }
     out.finish()
 }

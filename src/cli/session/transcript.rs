@@ -94,7 +94,9 @@ fn shown(turn: &TranscriptTurn) -> String {
         let shown = match part {
             TranscriptPart::Text { text } => text.clone(),
             TranscriptPart::ToolUse { name, input, .. } => format!("{name} {input}"),
-            TranscriptPart::ToolResult { text, is_error: true, .. } => format!("failed: {text}"),
+            TranscriptPart::ToolResult {
+                text, is_error: true, ..
+            } => format!("failed: {text}"),
             TranscriptPart::ToolResult { text, .. } => text.clone(),
         };
         for line in shown.lines() {

@@ -112,7 +112,11 @@ impl Named {
 impl Question {
     /// Looks. Blocks on the disk.
     pub(super) fn ask(&self, history: &History) -> Found {
-        let read = |id: &str| history.read(self.store, &self.place, id, LAST_TURNS).unwrap_or_default();
+        let read = |id: &str| {
+            history
+                .read(self.store, &self.place, id, LAST_TURNS)
+                .unwrap_or_default()
+        };
         if let (Some(id), Some(last)) = (&self.bound.id, &self.last)
             && last.is_in(&read(id))
         {
@@ -127,7 +131,10 @@ impl Question {
             return Found::Nothing;
         };
         let touched = |one: &&Conversation| one.last.is_none_or(|at| at + COARSE >= last.at);
-        let mut holders = all.iter().filter(touched).filter(|one| last.is_in(&read(&one.id)));
+        let mut holders = all
+            .iter()
+            .filter(touched)
+            .filter(|one| last.is_in(&read(&one.id)));
         match (holders.next(), holders.next()) {
             (Some(one), None) => self.found(one, BoundBy::Prompt),
             _ => Found::Nothing,

@@ -213,3 +213,6 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

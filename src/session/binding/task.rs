@@ -114,7 +114,9 @@ impl Task {
         if last.is_none() && !by_file {
             return;
         }
-        let root = by_file.then(|| self.sessions.of_pane(self.id.server, self.id.pane)).flatten();
+        let root = by_file
+            .then(|| self.sessions.of_pane(self.id.server, self.id.pane))
+            .flatten();
         let root = root.map(|(_, live)| live.root);
         let is_command = last.as_ref().is_some_and(Said::is_command);
         let until = last.as_ref().map(Said::at);
@@ -149,7 +151,12 @@ impl Task {
         if bound.id.as_ref() == Some(&named.id) || !named.is_told(&bound, &lock(&self.said)) {
             return;
         }
-        if self.sessions.others(self.id, self.store).taken.contains(&named.id) {
+        if self
+            .sessions
+            .others(self.id, self.store)
+            .taken
+            .contains(&named.id)
+        {
             return;
         }
         self.bind(Bound {

@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use llmux_protocol::api::{ActivityState, Source, Step, TurnState};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::agent::Sight;
+
 use super::{Accepted, Live, Over, Picture, Seat, evidence};
 
 /// How long an agent may take to show that a new conversation began.
@@ -15,12 +17,19 @@ const STANDS: Duration = Duration::from_millis(200);
 const NAMED: Duration = Duration::from_secs(1);
 
 impl Seat {
-    /// The prompts that are visible now.
+    /// The prompts that are visible now, above the composer.
     pub(super) async fn echoes(&self) -> Vec<String> {
         let look = self.program.pane.look().await;
         let rows = look.map(|look| look.rows).unwrap_or_default();
+        let sight = Sight {
+            rows: &rows,
+            bright: &rows,
+            title: "",
+        };
+        let composer = self.rules().composer(&sight);
+        let top = composer.map_or(rows.len(), |composer| composer.top.min(rows.len()));
         let echo = |row: &String| self.rules().echo(row).map(str::to_owned);
-        let echoes = rows.iter().filter_map(echo);
+        let echoes = rows[..top].iter().filter_map(echo);
         echoes.filter(|echo| !echo.trim().is_empty()).collect()
     }
 
@@ -68,7 +77,10 @@ impl Seat {
             let since = is_clear.then(|| *clear_since.get_or_insert_with(Instant::now));
             clear_since = since;
             if since.is_some_and(|since| since + STANDS <= Instant::now()) {
-                return Ok((Source::Screen, "its screen no longer shows what was said".to_owned()));
+                return Ok((
+                    Source::Screen,
+                    "its screen no longer shows what was said".to_owned(),
+                ));
             }
             let wake = since.map_or(deadline, |since| since + STANDS);
             tokio::select! {

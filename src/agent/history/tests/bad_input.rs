@@ -150,7 +150,11 @@ fn an_unreadable_directory_is_warned_of_once() {
     assert!(found.iter().all(|found| found.is_empty() == is_closed));
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     // Nor is a loop of links one that can be read, for anybody.
-    for dir in [".codex/sessions/2026/01", ".grok/sessions/%2Fw%2Fdemo.proj", ".gemini/tmp"] {
+    for dir in [
+        ".codex/sessions/2026/01",
+        ".grok/sessions/%2Fw%2Fdemo.proj",
+        ".gemini/tmp",
+    ] {
         let dir = home.path(dir);
         fs::create_dir_all(dir.parent().unwrap()).unwrap();
         symlink(&dir, &dir).unwrap();
@@ -164,14 +168,25 @@ fn an_unreadable_directory_is_warned_of_once() {
 #[test]
 fn a_working_directory_may_have_any_name() {
     let home = Home::new();
-    for name in ["we'ird \"näme\"", "a.b_c", "a b", "a-b", "日本 🦀", "$(x) `y` ;", "-n"] {
+    for name in [
+        "we'ird \"näme\"",
+        "a.b_c",
+        "a b",
+        "a-b",
+        "日本 🦀",
+        "$(x) `y` ;",
+        "-n",
+    ] {
         let cwd = home.path(name);
         fs::create_dir(&cwd).unwrap();
         let place = Place::new(home.root.path(), &cwd);
         let folder = folder_name(Format::Claude, &cwd);
         let line = serde_json::json!({"type": "user", "cwd": cwd.to_str(), "message": {"content": name}});
         let id = format!("c{}", name.len());
-        home.put(&format!(".claude/projects/{folder}/{id}.jsonl"), format!("{line}\n"));
+        home.put(
+            &format!(".claude/projects/{folder}/{id}.jsonl"),
+            format!("{line}\n"),
+        );
         let found = home.history.list(Store::Claude, &place);
         // `a.b_c`, `a b` and `a-b` share folders with others: only their own are theirs.
         assert_eq!(found.len(), 1, "{name}: {found:?}");
@@ -185,9 +200,14 @@ fn a_list_is_read_anew_only_when_it_changed() {
     let home = Home::new();
     let id = "11111111-2222-4333-8444-555555555555";
     let root = ".gemini/antigravity-cli";
-    home.put(&format!("{root}/brain/{id}/.system_generated/logs/transcript.jsonl"), "");
+    home.put(
+        &format!("{root}/brain/{id}/.system_generated/logs/transcript.jsonl"),
+        "",
+    );
     let prompt = |text: &str| {
-        format!("{{\"display\":\"{text}\",\"timestamp\":1,\"workspace\":\"{CWD}\",\"conversationId\":\"{id}\"}}\n")
+        format!(
+            "{{\"display\":\"{text}\",\"timestamp\":1,\"workspace\":\"{CWD}\",\"conversationId\":\"{id}\"}}\n"
+        )
     };
     let path = home.put(&format!("{root}/history.jsonl"), prompt("one"));
     assert_eq!(home.only(Store::Agy).messages, 1);
