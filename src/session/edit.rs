@@ -50,9 +50,8 @@ impl Sessions {
             after.init_prompts = Some(prompts).filter(|prompts| !prompts.is_empty());
         }
         let moved = after.cwd != before.cwd;
-        let wish = resume_from.map(|id| id.filter(|id| !id.is_empty()));
-        let leaves = wish == Some(None) && before.resume_from.is_some();
-        let resumes = match wish.flatten() {
+        let leaves = resume_from.as_deref() == Some("") && before.resume_from.is_some();
+        let resumes = match resume_from.filter(|id| !id.is_empty()) {
             // Before anything is changed: a resume that fails leaves all as it was.
             Some(id) => self.resume_edited(&before, &after, id).await?,
             None => false,

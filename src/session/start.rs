@@ -247,7 +247,10 @@ impl Sessions {
         let environment = &self.0.setting.environment;
         let mut program = agent.argv(record.flags.as_deref(), environment)?;
         if let Some(id) = &record.resume_from {
-            program.extend(agent.resume_words(id).unwrap_or_default());
+            let words = agent.resume_words(id).unwrap_or_default();
+            // The flags may hold the subcommand already: `goose session` with `session -r`.
+            let is_there = words.first().is_some_and(|word| program[1..].contains(word));
+            program.extend(words.into_iter().skip(usize::from(is_there)));
         } else if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
             program.extend([flag.to_owned(), id.clone()]);
         }

@@ -296,6 +296,38 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_written_in_the_terminal_session_is_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        let path = |name: &str| dir.join(name);
+        std::fs::write(path("read"), "").unwrap();
+        // What leaves the session is a server of its own, whoever started it.
+        let script = "exec 3>>written 4<read; (setsid sh -c 'exec 5>>elsewhere; echo; exec sleep 1000' & wait) & \
+                      wait";
+        let mut child = Command::new("setsid")
+            .args(["sh", "-c", script])
+            .current_dir(&dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        let root = Process::now(child.id());
+        let written = written_files(root);
+        assert!(written.contains(&path("written")), "{written:?}");
+        assert!(
+            !written.contains(&path("read")) && !written.contains(&path("elsewhere")),
+            "{written:?}"
+        );
+        let nowhere = Birthplace {
+            server: ServerId::default(),
+            pane: PaneId(0),
+        };
+        signal(&of_pane(root, nowhere), &[Signal::KILL]);
+        let _ = child.wait();
+        assert_eq!(written_files(root), HashSet::new());
+    }
+
+    #[test]
     fn only_the_very_pane_of_the_very_server_is_a_birthplace() {
         let here = Birthplace {
             server: ServerId { pid: 42, started: 7 },

@@ -190,7 +190,7 @@ pub struct EditRequest {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub resume_from: Option<Option<String>>,
+    pub resume_from: Option<String>,
     /// Restart a running session even if nothing needs it.
     #[serde(default)]
     pub apply: bool,
@@ -231,9 +231,10 @@ pub struct SendRequest {
     pub skip_turnq: bool,
 }
 
-/// Tells null from a field that is absent.
-fn present<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(field).map(Some)
+/// Tells null, which counts as empty, from a field that is absent.
+fn present<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
+    let field = Option::<String>::deserialize(field)?;
+    Ok(Some(field.unwrap_or_default()))
 }
 
 fn yes() -> bool {

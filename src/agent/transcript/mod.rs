@@ -32,7 +32,7 @@ use self::{layout::Finder, record::Reader, tail::Tail, watch::Interest};
 /// How often to look where a directory can't be watched.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How much is read in one look: more follows at once, in the next.
-const LOOK_BYTES: usize = 8 << 20;
+const LOOK_BYTES: usize = 1 << 20;
 /// How often the directories are looked at again in one look because one more could be watched.
 const MAX_STEPS: usize = 32;
 

@@ -61,10 +61,7 @@ fn request(args: &Edit, context: &Context) -> Result<EditRequest, Failure> {
         env: (!args.env.is_empty()).then(|| args.env.join("\n")),
         init_prompts: (!args.init.is_empty())
             .then(|| args.init.iter().filter(|p| !p.is_empty()).cloned().collect()),
-        resume_from: args
-            .resume_from
-            .as_ref()
-            .map(|id| Some(id.clone()).filter(|id| !id.is_empty())),
+        resume_from: args.resume_from.clone(),
         apply: args.apply,
     };
     if request

@@ -123,10 +123,13 @@ impl Question {
             return Found::Same;
         }
         let mut all = history.list(self.store, &self.place);
-        all.retain(|one| !self.others.taken.contains(&one.id) && self.bound.id.as_ref() != Some(&one.id));
-        if let Some(one) = self.by_file(&all) {
-            return self.found(one, BoundBy::File);
+        all.retain(|one| !self.others.taken.contains(&one.id));
+        let is_known = |one: &Conversation| self.bound.id.as_ref() == Some(&one.id);
+        // Some hold the file of the conversation before open, too, for a while: then it does not tell.
+        if let Some(one) = self.by_file(&all).filter(|one| !is_known(one)) {
+            return found(one, BoundBy::File);
         }
+        all.retain(|one| !is_known(one));
         let Some(last) = self.last.as_ref().filter(|last| !self.is_said_elsewhere(last)) else {
             return Found::Nothing;
         };
@@ -136,7 +139,7 @@ impl Question {
             .filter(touched)
             .filter(|one| last.is_in(&read(&one.id)));
         match (holders.next(), holders.next()) {
-            (Some(one), None) => self.found(one, BoundBy::Prompt),
+            (Some(one), None) => found(one, BoundBy::Prompt),
             _ => Found::Nothing,
         }
     }
@@ -154,13 +157,13 @@ impl Question {
             _ => None,
         }
     }
+}
 
-    fn found(&self, one: &Conversation, by: BoundBy) -> Found {
-        Found::Other(Bound {
-            id: Some(one.id.clone()),
-            by: Some(by),
-        })
-    }
+fn found(one: &Conversation, by: BoundBy) -> Found {
+    Found::Other(Bound {
+        id: Some(one.id.clone()),
+        by: Some(by),
+    })
 }
 
 /// A text without blanks: agents and terminals break lines as they like.

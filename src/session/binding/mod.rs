@@ -17,7 +17,7 @@ use std::{
 };
 
 use llmux_protocol::api::BoundBy;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::evidence::{Named, Said};
 use super::{Live, ProgramId, Sessions, lock};
@@ -40,7 +40,6 @@ pub(crate) struct Bound {
 }
 
 /// What a program's binding is told.
-#[derive(Debug)]
 pub(super) enum Fact {
     /// A turn has ended well, and its prompt does not stand in the conversation that is known.
     Missing,
@@ -48,8 +47,8 @@ pub(super) enum Fact {
     Rested,
     /// A hook named a conversation.
     Named(Named),
-    /// A new conversation was begun here.
-    Left,
+    /// A new conversation was begun here; whoever says so waits until that is known.
+    Left(oneshot::Sender<()>),
 }
 
 /// A handle on a program's binding. Cheap to clone.
@@ -143,8 +142,13 @@ impl Binding {
 
     /// A new conversation was begun: the one before is not it, whatever comes.
     pub(crate) async fn left(&self) {
+        if self.shelf.is_none() {
+            return;
+        }
+        let (known, knows) = oneshot::channel();
         // The task lives as long as this handle.
-        let _ = self.facts.send(Fact::Left).await;
+        let _ = self.facts.send(Fact::Left(known)).await;
+        let _ = knows.await;
     }
 
     fn tell(&self, fact: Fact) {

@@ -38,6 +38,8 @@ pub(super) struct Task {
     place: Place,
     said: Arc<Mutex<Vec<Said>>>,
     bound: watch::Sender<Bound>,
+    /// The conversation that was left for a new one. Its file may be open for a while.
+    left: Option<String>,
     /// Hears of changes in the store, while it is looked for something there.
     ear: Option<Listener>,
     /// When it may be looked again, and after how long if that finds nothing.
@@ -60,6 +62,7 @@ impl Task {
             place,
             said,
             bound,
+            left: None,
             ear: None,
             next: Instant::now(),
             pause: LOOK_AFTER,
@@ -79,7 +82,12 @@ impl Task {
                 Some(Fact::Missing) => self.begin_to_look().await,
                 Some(Fact::Rested) => self.look(None).await,
                 Some(Fact::Named(named)) => self.named(&named).await,
-                Some(Fact::Left) => self.leave().await,
+                Some(Fact::Left(known)) => {
+                    self.left = self.bound.borrow().id.clone();
+                    self.bind(Bound::default()).await;
+                    let _ = known.send(());
+                    self.begin_to_look().await;
+                }
                 None => self.look_again().await,
             }
         }
@@ -120,12 +128,14 @@ impl Task {
         let root = root.map(|(_, live)| live.root);
         let is_command = last.as_ref().is_some_and(Said::is_command);
         let until = last.as_ref().map(Said::at);
+        let mut others = self.sessions.others(self.id, self.store);
+        others.taken.extend(self.left.clone());
         let question = Question {
             store: self.store,
             place: self.place.clone(),
             bound,
             last,
-            others: self.sessions.others(self.id, self.store),
+            others,
             written: HashSet::new(),
         };
         let history = self.sessions.0.history.clone();
@@ -166,14 +176,12 @@ impl Task {
         .await;
     }
 
-    async fn leave(&mut self) {
-        self.bind(Bound::default()).await;
-        self.begin_to_look().await;
-    }
-
     async fn bind(&mut self, bound: Bound) {
         if !self.sessions.note_bound(self.id, &bound).await {
             return;
+        }
+        if bound.id.is_some() {
+            self.left = None;
         }
         tracing::info!(pane = %self.id.pane, id = bound.id, by = ?bound.by, "a session is in another conversation");
         self.bound.send_replace(bound);

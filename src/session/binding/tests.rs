@@ -129,6 +129,22 @@ fn the_file_that_the_session_writes_is_better_than_its_words() {
 }
 
 #[test]
+fn a_file_of_before_that_is_still_open_tells_nothing() {
+    let home = Home::new();
+    home.write("a", "hello");
+    home.write("b", "hi");
+    let path = |id: &str| home.folder().join(format!("{id}.jsonl")).canonicalize().unwrap();
+    let mut question = home.question(Some("b"), &Said::now("hi"));
+    question.last = None;
+    question.written = HashSet::from([path("a"), path("b")]);
+    assert_eq!(ask(&question), Found::Nothing);
+    question.written = HashSet::from([path("b")]);
+    assert_eq!(ask(&question), Found::Nothing, "that is known");
+    question.written = HashSet::from([path("a")]);
+    assert_eq!(ask(&question), other("a", BoundBy::File));
+}
+
+#[test]
 fn a_hook_is_believed_of_this_session_only() {
     let known = Bound {
         id: Some("a".to_owned()),

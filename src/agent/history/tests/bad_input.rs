@@ -168,7 +168,7 @@ fn an_unreadable_directory_is_warned_of_once() {
 #[test]
 fn a_working_directory_may_have_any_name() {
     let home = Home::new();
-    for name in [
+    let names = [
         "we'ird \"näme\"",
         "a.b_c",
         "a b",
@@ -176,13 +176,14 @@ fn a_working_directory_may_have_any_name() {
         "日本 🦀",
         "$(x) `y` ;",
         "-n",
-    ] {
+    ];
+    for (number, name) in names.into_iter().enumerate() {
         let cwd = home.path(name);
         fs::create_dir(&cwd).unwrap();
         let place = Place::new(home.root.path(), &cwd);
         let folder = folder_name(Format::Claude, &cwd);
         let line = serde_json::json!({"type": "user", "cwd": cwd.to_str(), "message": {"content": name}});
-        let id = format!("c{}", name.len());
+        let id = format!("c{number}");
         home.put(
             &format!(".claude/projects/{folder}/{id}.jsonl"),
             format!("{line}\n"),
