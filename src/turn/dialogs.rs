@@ -37,9 +37,10 @@ impl Dialogs {
         let look = |picture: &Arc<Picture>| {
             let dialog = picture.belief.dialog.clone();
             let is_other = dialog.as_ref().map(|dialog| &dialog.id) != shown.as_ref();
-            match is_other {
-                true => Look::Found(dialog.map(|dialog| pending(&dialog, picture))),
-                false => Look::Wait,
+            if is_other {
+                Look::Found(dialog.map(|dialog| pending(&dialog, picture)))
+            } else {
+                Look::Wait
             }
         };
         let asked = watch_for(pictures, None, look).await.flatten();

@@ -25,11 +25,14 @@ const MAX_THREADS: usize = 4;
 /// What changes when a file does.
 type Version = (Identity, u64, Option<SystemTime>);
 
+/// A file, and the working directory whose conversations it was read for.
+type Document = (PathBuf, PathBuf);
+
 /// Reads the conversations of all agents, and remembers what it saw of their files.
 #[derive(Debug, Default)]
 pub struct History {
     scans: Mutex<HashMap<PathBuf, Scan>>,
-    documents: Mutex<HashMap<(PathBuf, PathBuf), (Version, Vec<Conversation>)>>,
+    documents: Mutex<HashMap<Document, (Version, Vec<Conversation>)>>,
     warned: Mutex<HashSet<PathBuf>>,
 }
 

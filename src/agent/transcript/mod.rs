@@ -232,9 +232,8 @@ impl Looker {
     /// Looks elsewhere from now on. Of a file that was followed before, nothing is told twice and nothing is lost.
     fn aim(&mut self, place: Place) {
         self.finder = Finder::new(self.format, place);
-        let files = self.find();
-        self.tails.retain(|path, _| files.contains(path));
-        for path in files {
+        // Also a file that is left keeps its tail: it may get a last word.
+        for path in self.find() {
             if self.tails.contains_key(&path) {
                 continue;
             }

@@ -92,12 +92,11 @@ fn shown(turn: &TranscriptTurn) -> String {
     };
     for part in &turn.parts {
         let shown = match part {
-            TranscriptPart::Text { text } => text.clone(),
             TranscriptPart::ToolUse { name, input, .. } => format!("{name} {input}"),
             TranscriptPart::ToolResult {
                 text, is_error: true, ..
             } => format!("failed: {text}"),
-            TranscriptPart::ToolResult { text, .. } => text.clone(),
+            TranscriptPart::Text { text } | TranscriptPart::ToolResult { text, .. } => text.clone(),
         };
         for line in shown.lines() {
             let _ = writeln!(text, "{}", plain(line));

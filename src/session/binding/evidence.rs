@@ -99,9 +99,8 @@ impl Named {
     /// was typed here is only asked here.
     pub(super) fn is_told(&self, bound: &Bound, said: &[Said]) -> bool {
         let begins = match (self.begins.as_deref(), &bound.id) {
-            (None, _) => false,
             // The first word of an agent that begins: what is known already is better.
-            (Some("startup"), Some(_)) => false,
+            (None, _) | (Some("startup"), Some(_)) => false,
             (Some(_), _) => !self.is_busy,
         };
         let asked = |prompt: &String| said.iter().any(|said| said.is(prompt));
