@@ -1,17 +1,24 @@
-//! What a list of stored conversations costs: 500 of them, 200 MB together, first and again.
+//! What a list of stored conversations costs: 500 of them, 200 MB together, first and again; and how soon a follower knows
+//! what was appended to one.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
     hint::black_box,
+    io::Write,
     path::Path,
     time::{Duration, Instant},
 };
 
-use llmux::agent::history::{History, Limits, Place, Store};
+use llmux::agent::{
+    history::{History, Limits, Place, Store},
+    transcript::{Follower, Format, Watch},
+};
+use tokio::runtime::Builder;
 
 const CONVERSATIONS: usize = 500;
 const BYTES_EACH: usize = 400_000;
 const ROUNDS: usize = 15;
+const APPENDS: usize = 1000;
 const CWD: &str = "/w/demo";
 
 fn main() {
@@ -39,6 +46,10 @@ fn main() {
         fs::write(&grown, format!("{text}{}", record("user", "more"))).expect("room");
         list(&history);
     });
+    let heard = heard(
+        home.path(),
+        &home.path().join(".claude/projects/-w-demo/c9.jsonl"),
+    );
     println!(
         "{CONVERSATIONS} conversations, {} MB",
         CONVERSATIONS * BYTES_EACH / 1_000_000
@@ -49,10 +60,37 @@ fn main() {
         ("list, one grown", appended, None),
         ("read, last 300 turns", read, None),
         ("search, no hit", search, None),
+        ("append to event, p99", heard, Some(Duration::from_millis(20))),
     ] {
         let verdict = most.map_or("", |most| if took < most { "ok" } else { "TOO SLOW" });
         println!("{what:24} {:>9.2} ms  {verdict}", took.as_secs_f64() * 1e3);
     }
+}
+
+/// From an append to the event, the slowest but one in a hundred.
+fn heard(home: &Path, path: &Path) -> Duration {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("a runtime");
+    let mut place = Place::new(home, Path::new(CWD));
+    place.id = Some("c9".to_owned());
+    let mut follower = Follower::start(Format::Claude, place, &Watch::new());
+    let mut file = OpenOptions::new().append(true).open(path).expect("it is there");
+    let mut times: Vec<Duration> = runtime.block_on(async {
+        follower.look().await;
+        let mut times = Vec::new();
+        for number in 0..APPENDS {
+            let line = record("user", &format!("appended {number}"));
+            let started = Instant::now();
+            file.write_all(line.as_bytes()).expect("room");
+            assert_eq!(follower.next().await.len(), 1);
+            times.push(started.elapsed());
+        }
+        times
+    });
+    times.sort_unstable();
+    times[APPENDS * 99 / 100]
 }
 
 fn median(mut run: impl FnMut()) -> Duration {

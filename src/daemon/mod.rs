@@ -28,7 +28,7 @@ use self::{
     takeover::{LOOK_AGAIN, Other, settle, take_over},
 };
 use crate::{
-    agent::{Catalog, Overrides},
+    agent::{Catalog, Overrides, transcript::Watch},
     config::{Config, Environment},
     server::{self, Order, Shared, listen},
     session::{self, Sessions},
@@ -215,6 +215,7 @@ impl Bound {
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
         let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
         let home = environment.home().to_owned();
+        let watch = Watch::new();
         let setting = session::Setting {
             environment,
             exe,
@@ -223,8 +224,9 @@ impl Bound {
             door: state.door(),
             owner,
             markers: config.turnq.enabled,
+            watch: watch.clone(),
         };
-        let seats = seats(&config, &state, home).await?;
+        let seats = seats(&config, &state, home, watch).await?;
         let follower = Arc::new(seats.clone());
         let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
         let turns = Turns::new(sessions.clone(), seats);
@@ -348,7 +350,12 @@ impl Serving {
 }
 
 /// What takes turns in the sessions to come.
-async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<Seats>, DaemonError> {
+async fn seats(
+    config: &Config,
+    state: &StateDir,
+    home: PathBuf,
+    watch: Watch,
+) -> Result<Arc<Seats>, DaemonError> {
     let setting = turn::Setting {
         ready_timeout: Duration::from_millis(config.turns.ready_timeout_ms),
         init_prompts: config.init_prompts.clone(),
@@ -358,7 +365,7 @@ async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<S
     let (path, retention) = (state.turns(), Retention::from(&config.turns));
     let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
     let journal = opened.map_err(io::Error::other)??;
-    Ok(Seats::open(setting, journal, home).await?)
+    Ok(Seats::open(setting, journal, home, watch).await?)
 }
 
 fn max_hold(config: &Config) -> Duration {

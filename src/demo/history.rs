@@ -77,6 +77,20 @@ impl History {
         })
     }
 
+    /// Names a new conversation in the same folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no source of random ids.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        let id = random_id()?;
+        Ok(Self {
+            path: self.path.with_file_name(format!("{id}.jsonl")),
+            cwd: self.cwd.clone(),
+            id,
+        })
+    }
+
     pub(super) fn exists(&self) -> bool {
         self.path.exists()
     }

@@ -106,6 +106,14 @@ impl View {
         }
     }
 
+    /// Takes all that was shown off the screen, and out of the terminal's history.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.printed = 0;
+        self.live = Live::default();
+        self.raw.push_str("\x1b[2J\x1b[3J\x1b[H");
+    }
+
     pub(super) fn resize(&mut self, size: Size) {
         let mut out = std::mem::take(&mut self.raw);
         if self.repaint_old && !self.alt {

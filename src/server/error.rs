@@ -69,6 +69,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::NoDialog
         | ErrorCode::DialogChanged
         | ErrorCode::ResumeUnproven
+        | ErrorCode::NewChatUnproven
         | ErrorCode::Blocked => StatusCode::CONFLICT,
         ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,

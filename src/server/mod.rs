@@ -9,6 +9,7 @@ mod leaving;
 pub(crate) mod listen;
 mod output;
 mod sessions;
+mod transcript;
 mod turns;
 
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/turns/{id}/events", get(turns::events))
         .route("/api/sessions/{name}/output", get(output::output))
         .route("/api/sessions/{name}/wait", post(turns::wait_session))
+        .route("/api/sessions/{name}/new-chat", post(turns::new_chat))
+        .route("/api/sessions/{name}/transcript/stream", get(transcript::stream))
         .route_layer(from_fn_with_state(shared.leaving.clone(), leaving::end));
     Router::new()
         .route("/health", get(daemon::health))
@@ -78,6 +81,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/sessions/{name}/kill", post(sessions::kill))
         .route("/api/sessions/{name}/respawn", post(sessions::respawn))
         .route("/api/sessions/{name}/resume", post(sessions::resume))
+        .route("/api/sessions/{name}/transcript", get(transcript::get))
         .route("/api/sessions/{name}/conversations", get(history::of_session))
         .route("/api/conversations", get(history::of_place))
         .route("/api/history/search", get(history::search))

@@ -14,9 +14,9 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use llmux_protocol::api::{
-    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, Origin, SendRequest,
-    Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState, TurnWait, Until,
-    WaitOutcome, WaitRequest,
+    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, NewChatReply,
+    Origin, SendRequest, Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState,
+    TurnWait, Until, WaitOutcome, WaitRequest,
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -156,6 +156,13 @@ fn refused(turn: &Turn) -> Result<(), TurnRefusal> {
     } else {
         Err(TurnRefusal::of(turn))
     }
+}
+
+/// Begins a new conversation. To its end, even if the client goes away meanwhile.
+pub(super) async fn new_chat(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<NewChatReply> {
+    let begin = tokio::spawn(async move { shared.turns.new_chat(&name).await });
+    let begun = begin.await.unwrap_or(Err(SessionError::ShuttingDown.into()))?;
+    Ok(Reply(begun?))
 }
 
 /// Types one prompt to all running sessions of an agent, side by side; each takes its session's turn.

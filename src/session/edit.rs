@@ -2,11 +2,11 @@
 
 use llmux_protocol::{
     SessionName,
-    api::{EditRequest, SessionView},
+    api::{EditRequest, ResumeRequest, SessionView},
     control::{Command, CommandLine, PaneTarget},
 };
 
-use super::{Live, SessionError, Sessions, lock, start};
+use super::{Live, SessionError, Sessions, lock, resume::resumed, start};
 use crate::{store::SessionRecord, tmux::RunError};
 
 impl Sessions {
@@ -19,12 +19,13 @@ impl Sessions {
             flags,
             env,
             init_prompts,
+            resume_from,
             apply,
         } = request;
         let changes_nothing = [&new_name, &cwd, &flags, &env]
             .iter()
             .all(|field| field.is_none());
-        if changes_nothing && init_prompts.is_none() && !apply {
+        if changes_nothing && init_prompts.is_none() && resume_from.is_none() && !apply {
             return Err(SessionError::NothingToEdit);
         }
         let new: Option<SessionName> = match new_name.filter(|new| new != name) {
@@ -49,12 +50,23 @@ impl Sessions {
             after.init_prompts = Some(prompts).filter(|prompts| !prompts.is_empty());
         }
         let moved = after.cwd != before.cwd;
-        let restart = (apply || moved) && self.running(name).is_ok();
+        let leaves = resume_from.as_deref() == Some("") && before.resume_from.is_some();
+        let resumes = match resume_from.filter(|id| !id.is_empty()) {
+            // Before anything is changed: a resume that fails leaves all as it was.
+            Some(id) => self.resume_edited(&before, &after, id).await?,
+            None => false,
+        };
+        let restart = !resumes && (apply || moved || leaves) && self.running(name).is_ok();
         let change = move |record: &mut SessionRecord| {
             record.cwd = after.cwd;
             record.flags = after.flags;
             record.env = after.env;
             record.init_prompts = after.init_prompts;
+            if leaves {
+                record.resume_from = None;
+                record.external_session_id = None;
+                record.external_session_by = None;
+            }
         };
         let name = if let Some(new) = &new {
             self.rename(name, new, change).await?;
@@ -72,6 +84,27 @@ impl Sessions {
         } else {
             self.get(name).await
         }
+    }
+
+    /// Goes to a stored conversation as part of an edit: at once if the session runs, else at its next start. Says whether it
+    /// was started anew.
+    async fn resume_edited(
+        &self,
+        before: &SessionRecord,
+        after: &SessionRecord,
+        id: String,
+    ) -> Result<bool, SessionError> {
+        let wish = ResumeRequest {
+            conversation_id: Some(id),
+            latest: false,
+        };
+        let found = self.choose(after, &wish).await?;
+        if self.running(&before.name).is_ok() {
+            self.go_to(before, after, &found).await?;
+            return Ok(true);
+        }
+        self.put(&resumed(after, &found)).await?;
+        Ok(false)
     }
 
     /// Renames a session, in tmux first: tmux knows whether the name is free there. The caller holds both gates.

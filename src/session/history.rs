@@ -4,11 +4,11 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 
 use llmux_protocol::api::{ConversationView, FoundView};
 
-use super::{SessionError, Sessions};
+use super::{SessionError, Sessions, transcript::role};
 use crate::{
     agent::{
         Agent,
-        history::{Conversation, History, Limits, Place, Role, Store},
+        history::{Conversation, History, Limits, Place, Store},
     },
     store::{SessionRecord, time},
 };
@@ -24,7 +24,11 @@ impl Sessions {
             return Ok(Vec::new());
         };
         let found = self.read(move |history| history.list(store, &place)).await;
-        Ok(found.iter().map(view).collect())
+        let mut views: Vec<ConversationView> = found.iter().map(view).collect();
+        for view in &mut views {
+            view.current = record.conversation() == Some(&view.id);
+        }
+        Ok(views)
     }
 
     /// The same for an agent in any directory; none if either is unknown.
@@ -109,14 +113,6 @@ fn view(conversation: &Conversation) -> ConversationView {
         started_at: moment(conversation.started),
         last_message_at: moment(conversation.last),
         message_count: conversation.messages,
-    }
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-        Role::System => "system",
+        current: false,
     }
 }

@@ -3,6 +3,7 @@
 //! What a session is stands in `sessions.json`; whether it runs stands in tmux. The daemon holds neither: it follows
 //! both, and a new daemon finds the same sessions again.
 
+mod binding;
 mod edit;
 mod error;
 mod history;
@@ -15,6 +16,7 @@ mod records;
 mod resume;
 mod start;
 mod stop;
+mod transcript;
 mod tree;
 mod view;
 
@@ -35,13 +37,15 @@ use tokio::{
 };
 
 pub(crate) use self::{
+    binding::{Binding, Bound, Named},
     error::SessionError,
     input::{Input, Typist, is_blank, prompt_bytes},
     program::{Follower, Program},
+    transcript::{Reading, Told},
 };
-use self::{records::Records, tree::Process};
+use self::{program::ProgramId, records::Records, tree::Process};
 use crate::{
-    agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History},
+    agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, transcript::Watch},
     config::Environment,
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
@@ -75,6 +79,8 @@ pub(crate) struct Setting {
     pub(crate) owner: String,
     /// Whether agents are asked to mark the end of each reply.
     pub(crate) markers: bool,
+    /// The process's watcher of directories.
+    pub(crate) watch: Watch,
 }
 
 /// A handle on all sessions. Cheap to clone.
@@ -94,6 +100,8 @@ struct Inner {
     gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Whether the first look at tmux is done.
     synced: watch::Sender<bool>,
+    /// Counts the programs that were started or found.
+    begun: watch::Sender<u64>,
 }
 
 /// A session's pane, from its start until it is started again or forgotten.
@@ -109,6 +117,8 @@ struct Live {
     root: Process,
     pane: Pane,
     input: Input,
+    /// The conversation it is in.
+    binding: Binding,
     /// What did not work when it was started.
     warnings: Arc<[String]>,
 }
@@ -143,6 +153,7 @@ impl Sessions {
             live: Mutex::default(),
             gates: Mutex::default(),
             synced: watch::channel(false).0,
+            begun: watch::channel(0).0,
         }));
         tokio::spawn(keeper::run(sessions.clone()));
         sessions

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use llmux_protocol::{PaneId, api::HooksView};
 
-use super::input::Input;
+use super::{binding::Binding, input::Input};
 use crate::{agent::Agent, pane::Pane, store::SessionRecord, tmux::ServerId};
 
 /// A running program: it is another one after each start.
@@ -21,6 +21,8 @@ pub(crate) struct Program {
     pub(crate) hooks: Arc<HooksView>,
     pub(crate) pane: Pane,
     pub(crate) input: Input,
+    /// The conversation it is in.
+    pub(crate) binding: Binding,
 }
 
 /// What no two programs share, as long as the machine runs.

@@ -35,29 +35,38 @@ impl Sessions {
         let _gate = self.gate(name).await;
         let before = self.record(name).await?;
         let found = self.choose(&before, request).await?;
-        let mut record = before.clone();
-        self.check_startable(&record)?;
+        self.go_to(&before, &before, &found).await?;
+        self.get(name).await
+    }
+
+    /// Starts the program of a record as `after` says, in a stored conversation; else again as it was `before`. The caller
+    /// holds the gate.
+    pub(super) async fn go_to(
+        &self,
+        before: &SessionRecord,
+        after: &SessionRecord,
+        found: &Conversation,
+    ) -> Result<(), SessionError> {
+        let name = &before.name;
+        self.check_startable(after)?;
         let live = self.live(name);
         let ran = live.as_ref().is_some_and(Live::runs);
         let size = live.map_or(DEFAULT_SIZE, |live| live.pane.size());
         self.end(name).await;
-        record.resume_from = Some(found.id.clone());
-        record.external_session_id = None;
+        let mut record = resumed(after, found);
         record.created_at = time::now();
         record.exit = None;
         self.put(&record).await?;
-        match self.launch_in(&record, size, &found).await {
-            Ok(()) => self.get(name).await,
-            Err(error) => {
-                self.end(name).await;
-                self.put(&before).await?;
-                let again = self.where_it_was(before).await;
-                if ran && let Err(error) = self.launch(&again, size, false).await {
-                    tracing::warn!(name, %error, "a session could not be started again as it was before a resume");
-                }
-                Err(error)
-            }
+        let Err(error) = self.launch_in(&record, size, found).await else {
+            return Ok(());
+        };
+        self.end(name).await;
+        self.put(before).await?;
+        let again = self.where_it_was(before.clone()).await;
+        if ran && let Err(error) = self.launch(&again, size, false).await {
+            tracing::warn!(name, %error, "a session could not be started again as it was before a resume");
         }
+        Err(error)
     }
 
     /// A record that launches a session in the conversation it was in: an id of its own choice can't be chosen twice.
@@ -155,12 +164,22 @@ impl Sessions {
     }
 
     /// Writes a record over the one of its name.
-    async fn put(&self, record: &SessionRecord) -> Result<(), SessionError> {
+    pub(super) async fn put(&self, record: &SessionRecord) -> Result<(), SessionError> {
         let record = record.clone();
         let put = self.0.records.update(move |records| {
             records.insert(record.name.clone(), record);
         });
         put.await
+    }
+}
+
+/// A record that is in a stored conversation from its next start on.
+pub(super) fn resumed(record: &SessionRecord, found: &Conversation) -> SessionRecord {
+    SessionRecord {
+        resume_from: Some(found.id.clone()),
+        external_session_id: None,
+        external_session_by: None,
+        ..record.clone()
     }
 }
 

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use llmux_protocol::{
     SessionId, SessionName,
-    api::{ResumeRequest, SessionView, StartRequest},
+    api::{BoundBy, ResumeRequest, SessionView, StartRequest},
     control::{Command, CommandLine, PaneTarget, Reply, SessionTarget, WindowTarget},
 };
 use tokio::time::timeout;
 
 use super::{
     Live, SessionError, Sessions,
+    binding::Binding,
     input::{Destination, Input},
     keeper, lock,
     program::{Program, ProgramId},
@@ -128,6 +129,7 @@ impl Sessions {
     /// conversation before is no longer true.
     pub(super) fn pin(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
         let agent = self.agent(&record.agent)?;
+        record.external_session_by = None;
         if record.resume_from.is_some() {
             record.external_session_id = None;
             return Ok(());
@@ -135,6 +137,7 @@ impl Sessions {
         let argv = agent.argv(record.flags.as_deref(), &self.0.setting.environment)?;
         let id = agent.pin_flag(&argv).map(|_| random_id()).transpose();
         record.external_session_id = id.map_err(SessionError::Spool)?;
+        record.external_session_by = record.external_session_id.is_some().then_some(BoundBy::Pin);
         Ok(())
     }
 
@@ -263,7 +266,10 @@ impl Sessions {
         let environment = &self.0.setting.environment;
         let mut program = agent.argv(record.flags.as_deref(), environment)?;
         if let Some(id) = &record.resume_from {
-            program.extend(agent.resume_words(id).unwrap_or_default());
+            let words = agent.resume_words(id).unwrap_or_default();
+            // The flags may hold the subcommand already: `goose session` with `session -r`.
+            let is_there = words.first().is_some_and(|word| program[1..].contains(word));
+            program.extend(words.into_iter().skip(usize::from(is_there)));
         } else if let (Some(flag), Some(id)) = (agent.pin_flag(&program), &record.external_session_id) {
             program.extend([flag.to_owned(), id.clone()]);
         }
@@ -358,14 +364,17 @@ impl Sessions {
             spool: self.0.setting.spool.clone(),
         });
         let agent = self.0.catalog.find(&record.agent);
+        let program_id = ProgramId { server, pane: id };
+        let binding = Binding::start(self, program_id, record);
         let program = Program {
-            id: ProgramId { server, pane: id },
+            id: program_id,
             agent: agent.cloned().map(Arc::new),
             env: Arc::new(self.known_environment(record, agent)),
             hooks: Arc::new(self.hooks_of(record, agent, pane.key())),
             record: Arc::new(record.clone()),
             pane: pane.clone(),
             input: input.clone(),
+            binding: binding.clone(),
         };
         let live = Live {
             server,
@@ -376,10 +385,12 @@ impl Sessions {
             root: Process::now(pid),
             pane,
             input,
+            binding,
             warnings,
         };
         lock(&self.0.live).insert(record.name.clone(), live.clone());
         self.0.follower.runs(&record.name, program);
+        self.0.begun.send_modify(|begun| *begun += 1);
         tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
         live
     }

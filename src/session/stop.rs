@@ -96,6 +96,7 @@ impl Sessions {
         let repinned = self.0.records.update(move |records| {
             if let Some(record) = records.get_mut(&pinned.name) {
                 record.external_session_id = pinned.external_session_id;
+                record.external_session_by = pinned.external_session_by;
             }
         });
         repinned.await?;

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -74,6 +75,39 @@ pub(super) fn of_pane(root: Process, birthplace: Birthplace) -> Vec<Process> {
     }
     let living = found.into_iter().filter(|stat| !stat.zombie);
     living.map(|stat| stat.process).collect()
+}
+
+/// The files that the processes of a pane's terminal hold open for writing. A server that one of them started for all of an
+/// agent's programs has a terminal session of its own, and is not theirs.
+#[cfg(target_os = "linux")]
+pub(super) fn written_files(root: Process) -> HashSet<PathBuf> {
+    let all = all_processes();
+    let ours = all.iter().filter(|stat| stat.session == root.pid && root.lives());
+    ours.flat_map(|stat| written_by(stat.process.pid)).collect()
+}
+
+/// Elsewhere they can't be known without help.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn written_files(_: Process) -> HashSet<PathBuf> {
+    HashSet::new()
+}
+
+#[cfg(target_os = "linux")]
+fn written_by(pid: i32) -> Vec<PathBuf> {
+    let is_written = |fd: &str| {
+        let about = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
+        let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+        // The last digit of the octal number: read, write, or both.
+        flags.is_some_and(|flags| flags.trim().ends_with(['1', '2']))
+    };
+    let fds = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    fds.filter(|fd| fd.file_name().to_str().is_some_and(is_written))
+        .filter_map(|fd| fs::read_link(fd.path()).ok())
+        .filter(|path| path.is_absolute())
+        .collect()
 }
 
 /// Sends `signals` to each process that is still the same one, the last found first: children before parents.
@@ -259,6 +293,38 @@ mod tests {
         assert!(other.try_wait().unwrap().is_none());
         other.kill().unwrap();
         let _ = (tree.wait(), other.wait());
+    }
+
+    #[test]
+    fn only_what_is_written_in_the_terminal_session_is_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        let path = |name: &str| dir.join(name);
+        std::fs::write(path("read"), "").unwrap();
+        // What leaves the session is a server of its own, whoever started it.
+        let script = "exec 3>>written 4<read; (setsid sh -c 'exec 5>>elsewhere; echo; exec sleep 1000' & wait) & \
+                      wait";
+        let mut child = Command::new("setsid")
+            .args(["sh", "-c", script])
+            .current_dir(&dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        let root = Process::now(child.id());
+        let written = written_files(root);
+        assert!(written.contains(&path("written")), "{written:?}");
+        assert!(
+            !written.contains(&path("read")) && !written.contains(&path("elsewhere")),
+            "{written:?}"
+        );
+        let nowhere = Birthplace {
+            server: ServerId::default(),
+            pane: PaneId(0),
+        };
+        signal(&of_pane(root, nowhere), &[Signal::KILL]);
+        let _ = child.wait();
+        assert_eq!(written_files(root), HashSet::new());
     }
 
     #[test]

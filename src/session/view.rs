@@ -2,7 +2,7 @@
 
 use llmux_protocol::api::{CursorView, ExitView, ScreenView, SessionView, State};
 
-use super::{Live, Sessions};
+use super::{Live, Sessions, binding::Bound};
 use crate::{
     pane::{Life, Look},
     store::SessionRecord,
@@ -30,6 +30,9 @@ impl Sessions {
             default_env: agent.map(|agent| agent.env.clone()).unwrap_or_default(),
             resume_from: record.resume_from.clone(),
             external_session_id: record.external_session_id.clone(),
+            bound_conversation_id: record.conversation().map(str::to_owned),
+            bound_by: Bound::of(record).by,
+            has_history: agent.is_some_and(|agent| agent.history.is_some()),
             init_prompts: record.init_prompts.clone(),
             created_at: record.created_at.clone(),
             parent: record.parent.clone(),

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use llmux_protocol::api::BoundBy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -49,6 +50,9 @@ pub struct SessionRecord {
     /// The conversation it is known to be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_session_id: Option<String>,
+    /// How that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_session_by: Option<BoundBy>,
     /// Prompts typed once the agent is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_prompts: Option<Vec<String>>,

@@ -25,6 +25,8 @@ pub(crate) enum TurnFault {
     Blocked { session: String, dialog: Box<Dialog> },
     #[error("turn {id} is {}, but that can't be written down: the next daemon may take it for one to be typed", .state.as_str())]
     Unwritten { id: String, state: TurnState },
+    #[error("agent {0:?} has no new-chat command configured")]
+    NoNewChat(String),
     #[error("no dialog is open in session {0:?}")]
     NoDialog(String),
     #[error("another dialog is open by now: {}", .0.question)]
@@ -48,6 +50,7 @@ impl TurnFault {
             Self::Conflict { .. } => ErrorCode::TurnConflict,
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
             Self::Blocked { .. } => ErrorCode::Blocked,
+            Self::NoNewChat(_) => ErrorCode::NoNewChat,
             Self::NoDialog(_) => ErrorCode::NoDialog,
             Self::DialogChanged(_) | Self::EqualDialog(_) | Self::NotAnswered(_) => ErrorCode::DialogChanged,
             Self::BadChoice { .. } => ErrorCode::BadChoice,
@@ -72,6 +75,7 @@ impl TurnFault {
                 Some(format!("the turn goes on: `llmux turn wait {id}` waits again"))
             }
             Self::Blocked { session, .. } => Some(format!("`llmux session answer {session}` answers it")),
+            Self::NoNewChat(_) => Some("`llmux session restart NAME` begins a new one, too".into()),
             Self::NoDialog(name) => Some(format!(
                 "`llmux session explain {name}` shows what the agent does"
             )),
@@ -117,7 +121,12 @@ impl TurnRefusal {
             Some(error) => (error.message.clone(), error.hint.clone()),
             None => (format!("the turn is {}", turn.state.as_str()), None),
         };
+        let is_unproven = turn
+            .error
+            .as_ref()
+            .is_some_and(|error| error.code == "new_chat_unproven");
         let code = match turn.state {
+            _ if is_unproven => ErrorCode::NewChatUnproven,
             TurnState::SessionGone => ErrorCode::SessionNotRunning,
             TurnState::Timeout => ErrorCode::Timeout,
             _ => ErrorCode::NotSubmitted,

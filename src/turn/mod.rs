@@ -8,11 +8,13 @@ mod account;
 mod answer;
 mod composer;
 mod conversation;
+mod dialogs;
 mod ending;
 mod error;
 mod hook;
 mod live;
 mod marker;
+mod new_chat;
 mod oracle;
 mod over;
 mod picture;
@@ -34,6 +36,7 @@ use llmux_protocol::api::{
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::{
+    dialogs::Dialogs,
     error::{TurnFault, TurnRefusal},
     live::Live,
     replay::{Change, Recording, replay},
@@ -189,7 +192,10 @@ impl Turns {
     pub(crate) async fn explain(&self, name: &str) -> Result<Explanation, TurnFault> {
         let seat = self.seat(name).await?;
         let picture = seat.oracle.look().await.unwrap_or_else(|| seat.oracle.last());
+        let bound = seat.program.binding.now();
         Ok(Explanation {
+            conversation: bound.id,
+            bound_by: bound.by,
             session: name.to_owned(),
             agent: seat.program.record.agent.clone(),
             activity: picture.belief.activity(),
@@ -278,6 +284,10 @@ impl Turns {
             // Called from elsewhere: a sandbox, or a tmux inside the pane.
             None => self.seat(name).await?,
         };
+        let is_busy = seat.oracle.last().is(ActivityState::Busy);
+        if let Some(named) = hook::conversation(&hook, is_busy) {
+            seat.program.binding.named(named);
+        }
         seat.oracle.hook(hook).await;
         Ok(())
     }

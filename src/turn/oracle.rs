@@ -24,6 +24,7 @@ use crate::{
     },
     pane::{Life, Looked, Observation, Observer, Pane},
     screen::Page,
+    session::{Binding, Bound, Program},
     store::time,
 };
 
@@ -63,13 +64,16 @@ impl Drop for Attention {
 }
 
 impl Oracle {
-    pub(super) fn start(pane: &Pane, rules: Arc<Rules>, transcript: Option<Follower>) -> Self {
+    pub(super) fn start(program: &Program, rules: Arc<Rules>, transcript: Option<Follower>) -> Self {
+        let pane = &program.pane;
         let (asks, inbox) = mpsc::channel(QUEUE);
         let first = Arc::new(Picture::blank(pane));
         let (pictures_sender, pictures) = watch::channel(first);
         let workers = Arc::new(watch::Sender::new(0));
         let task = Task {
             observer: pane.observe(),
+            bound: program.binding.follow(),
+            binding: program.binding.clone(),
             rules,
             transcript,
             asks: inbox,
@@ -125,6 +129,9 @@ impl Oracle {
 
 struct Task {
     observer: Observer,
+    /// The conversation whose transcript is followed.
+    bound: watch::Receiver<Bound>,
+    binding: Binding,
     rules: Arc<Rules>,
     transcript: Option<Follower>,
     asks: mpsc::Receiver<Ask>,
@@ -165,6 +172,12 @@ impl Task {
                         self.report(Source::Transcript, news, detail);
                     }
                     if self.look_again().await.is_none() { return }
+                }
+                Ok(()) = self.bound.changed() => {
+                    let id = self.bound.borrow_and_update().id.clone();
+                    if let Some(transcript) = &mut self.transcript {
+                        transcript.aim(id);
+                    }
                 }
                 // The next look is due earlier or later now.
                 _ = self.workers.changed() => {}
@@ -220,6 +233,10 @@ impl Task {
     fn publish(&mut self, before: &Picture, mut picture: Picture) -> Arc<Picture> {
         picture.reports = self.reports.clone();
         picture.belief = self.belief(&picture, before);
+        let is_ours = *self.workers.borrow() > 0;
+        if before.is(ActivityState::Busy) && picture.is(ActivityState::Ready) && !is_ours {
+            self.binding.rested();
+        }
         if before.belief.state != picture.belief.state {
             tracing::debug!(
                 state = picture.belief.state.as_str(),

@@ -1,5 +1,6 @@
 //! The seat of one program: its queue of turns, and the one that is being taken.
 
+mod chat;
 mod first;
 mod follow;
 mod interrupt;
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use llmux_protocol::api::{Source, Step, TurnState};
+use llmux_protocol::api::{Origin, Source, Step, TurnState};
 use tokio::{
     sync::{Notify, RwLock, watch},
     time::Instant,
@@ -201,6 +202,11 @@ impl Seat {
         if live.resumed {
             return self.resume(live).await;
         }
+        if live.now().origin == Origin::NewChat {
+            let before = self.echoes().await;
+            let accepted = self.hand_in(live).await?;
+            return self.begin_chat(live, &accepted, &before).await;
+        }
         let accepted = self.hand_in(live).await?;
         self.follow(live, &accepted).await
     }
@@ -243,9 +249,14 @@ impl Seat {
         // Somebody may have typed while this one waited for the pane.
         let ready = submission.ready().await?;
         let _typing = self.typing.read().await;
+        let binding = &self.program.binding;
+        binding.says(&String::from_utf8_lossy(&live.text));
         match submission.hand_in(&typist, &ready).await {
             Submitted::Accepted(accepted) => Ok(accepted),
-            Submitted::Over(over) => Err(over),
+            Submitted::Over(over) => {
+                binding.unanswered();
+                Err(over)
+            }
         }
     }
 

@@ -46,12 +46,13 @@ impl Seats {
         setting: Setting,
         journal: Journal,
         home: PathBuf,
+        watch: Watch,
     ) -> Result<Arc<Self>, JournalError> {
         let left = journal.unfinished().await?;
         Ok(Arc::new(Self {
             setting: Arc::new(setting),
             journal,
-            watch: Watch::new(),
+            watch,
             home,
             by_name: Mutex::default(),
             lives: Mutex::default(),
@@ -270,7 +271,7 @@ impl Follower for Arc<Seats> {
             .as_ref()
             .map(|agent| agent.rules.clone())
             .unwrap_or_default();
-        let oracle = Oracle::start(&program.pane, Arc::new(rules), self.transcript(&program));
+        let oracle = Oracle::start(&program, Arc::new(rules), self.transcript(&program));
         let left = self.left_for(&program.id.to_string());
         let seat = Seat::new(name, program, oracle, self.setting.clone(), self.typing.clone());
         for entry in left {

@@ -8,6 +8,7 @@
 mod architecture;
 mod bad_input;
 mod bench;
+mod binding;
 mod contract;
 mod conversations;
 mod daemon;

@@ -200,6 +200,12 @@ pub struct Explanation {
     /// What the composer holds, if it can be seen; empty if it is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub composer: Option<String>,
+    /// The conversation it is in, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+    /// How that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_by: Option<super::BoundBy>,
     /// The turn that the agent works on, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<super::Turn>,

@@ -74,6 +74,10 @@ pub enum ErrorCode {
     ConversationNotFound,
     /// The agent was started, but does not show that it is in the conversation that was asked for.
     ResumeUnproven,
+    /// The agent has no command that begins a new conversation.
+    NoNewChat,
+    /// The agent was told to begin a new conversation, but nothing shows that it did.
+    NewChatUnproven,
     /// The agent asks something and takes no prompt before it is answered.
     Blocked,
     /// No dialog is open.

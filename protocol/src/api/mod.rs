@@ -16,7 +16,10 @@ pub use activity::{
     HookCall, HookRequest, HooksView, Source, Vote,
 };
 pub use agent::AgentView;
-pub use conversation::{ConversationView, FoundView, ResumeRequest};
+pub use conversation::{
+    BoundBy, ConversationView, FoundView, NewChatReply, PendingPrompt, ResumeRequest, TranscriptPart,
+    TranscriptTurn, TranscriptView,
+};
 pub use daemon::{DaemonStatus, Handover, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
 pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};

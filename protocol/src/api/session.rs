@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Activity;
+use super::{Activity, BoundBy};
 
 /// Whether a session's agent runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,15 @@ pub struct SessionView {
     /// The conversation it is known to be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_session_id: Option<String>,
+    /// The conversation it is in: the one it is known to be in, else the one it was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_conversation_id: Option<String>,
+    /// How that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_by: Option<BoundBy>,
+    /// Whether its agent keeps conversations that can be listed.
+    #[serde(default)]
+    pub has_history: bool,
     /// Prompts typed once the agent is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_prompts: Option<Vec<String>>,
@@ -177,6 +186,14 @@ pub struct EditRequest {
     /// The new init prompts; an empty list clears them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_prompts: Option<Vec<String>>,
+    /// The stored conversation to be in, its id or the beginning of just one; null or empty for a new one. A running session
+    /// starts anew in it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub resume_from: Option<String>,
     /// Restart a running session even if nothing needs it.
     #[serde(default)]
     pub apply: bool,
@@ -215,6 +232,12 @@ pub struct SendRequest {
     /// Whether it goes on without a turn of the turnq channel.
     #[serde(default)]
     pub skip_turnq: bool,
+}
+
+/// Tells null, which counts as empty, from a field that is absent.
+fn present<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
+    let field = Option::<String>::deserialize(field)?;
+    Ok(Some(field.unwrap_or_default()))
 }
 
 fn yes() -> bool {

@@ -122,6 +122,8 @@ pub enum Origin {
     Broadcast,
     /// An init prompt of the daemon or the session.
     Init,
+    /// The agent's own command for a new conversation.
+    NewChat,
 }
 
 impl Origin {
@@ -132,6 +134,7 @@ impl Origin {
             Self::Prompt => "prompt",
             Self::Broadcast => "broadcast",
             Self::Init => "init",
+            Self::NewChat => "new_chat",
         }
     }
 }

@@ -14,18 +14,14 @@ use crate::agent::transcript::{layout::is_name, record::str_at};
 /// The longest prompt that is read, in bytes.
 const MAX_PROMPT: usize = 4 << 20;
 
-fn root(place: &Place) -> PathBuf {
+pub(super) fn root(place: &Place) -> PathBuf {
     let home = place.variable("GEMINI_CLI_HOME", "");
     home.join(".gemini/antigravity-cli")
 }
 
 pub(super) fn list(history: &History, place: &Place) -> Vec<Conversation> {
     let path = root(place).join("history.jsonl");
-    let listed = groups(place).unwrap_or_else(|error| {
-        history.warn(&path, &error);
-        BTreeMap::new()
-    });
-    listed.into_values().collect()
+    history.remember(&path, &place.cwd, || Ok(groups(place)?.into_values()))
 }
 
 fn groups(place: &Place) -> io::Result<BTreeMap<String, Conversation>> {

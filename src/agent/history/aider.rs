@@ -21,7 +21,7 @@ const MAX_LINE: usize = 1 << 20;
 const MAX_TEXT: usize = 8 << 20;
 
 /// In the repository's root, or in the directory itself.
-fn file(place: &Place) -> PathBuf {
+pub(super) fn file(place: &Place) -> PathBuf {
     let mut above = place.cwd.ancestors();
     let root = above.find(|dir| dir.join(".git").exists()).unwrap_or(&place.cwd);
     let stated = place.env.get("AIDER_CHAT_HISTORY_FILE");
@@ -30,8 +30,12 @@ fn file(place: &Place) -> PathBuf {
 
 pub(super) fn list(history: &History, place: &Place) -> Vec<Conversation> {
     let path = file(place);
+    history.remember(&path, &place.cwd, || read(&path))
+}
+
+fn read(path: &Path) -> io::Result<Vec<Conversation>> {
     let mut found: Vec<Conversation> = Vec::new();
-    let read = walk(&path, &mut |started, turn| {
+    walk(path, &mut |started, turn| {
         if found.last().is_none_or(|one| one.id != started) {
             found.push(Conversation {
                 id: started.to_owned(),
@@ -39,7 +43,7 @@ pub(super) fn list(history: &History, place: &Place) -> Vec<Conversation> {
                 started: stamp::parse(started),
                 last: stamp::parse(started),
                 messages: 0,
-                path: path.clone(),
+                path: path.to_owned(),
             });
         }
         if let Some(one) = found.last_mut() {
@@ -49,12 +53,9 @@ pub(super) fn list(history: &History, place: &Place) -> Vec<Conversation> {
             }
         }
         ControlFlow::Continue(())
-    });
-    if let Err(error) = read {
-        history.warn(&path, &error);
-    }
+    })?;
     found.retain(|one| one.messages > 0);
-    found
+    Ok(found)
 }
 
 pub(super) fn find(history: &History, place: &Place, id: &str) -> Option<Source> {

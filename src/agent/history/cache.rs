@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt::Display,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
@@ -24,11 +25,14 @@ const MAX_THREADS: usize = 4;
 /// What changes when a file does.
 type Version = (Identity, u64, Option<SystemTime>);
 
+/// A file, and the working directory whose conversations it was read for.
+type Document = (PathBuf, PathBuf);
+
 /// Reads the conversations of all agents, and remembers what it saw of their files.
 #[derive(Debug, Default)]
 pub struct History {
     scans: Mutex<HashMap<PathBuf, Scan>>,
-    documents: Mutex<HashMap<PathBuf, (Version, Option<Conversation>)>>,
+    documents: Mutex<HashMap<Document, (Version, Vec<Conversation>)>>,
     warned: Mutex<HashSet<PathBuf>>,
 }
 
@@ -84,33 +88,79 @@ impl History {
         })
     }
 
-    /// What `read` makes of a document, as long as that does not change; none if it is not there.
-    pub(super) fn remember(
+    /// What `read` makes of a document for one working directory, as long as the document does not change; nothing if it is
+    /// not there.
+    pub(super) fn remember<R: IntoIterator<Item = Conversation>>(
         &self,
         path: &Path,
-        read: impl FnOnce() -> Option<Conversation>,
-    ) -> Option<Conversation> {
-        let found = lines::regular(path).ok()?;
+        cwd: &Path,
+        read: impl FnOnce() -> io::Result<R>,
+    ) -> Vec<Conversation> {
+        let Ok(found) = lines::regular(path).inspect_err(|error| self.warn(path, error)) else {
+            return Vec::new();
+        };
         let version = (Identity::of(&found), found.len(), found.modified().ok());
-        let known = lock(&self.documents).get(path).cloned();
+        let key = (path.to_owned(), cwd.to_owned());
+        let known = lock(&self.documents).get(&key).cloned();
         if let Some((seen, told)) = known
             && seen == version
         {
             return told;
         }
-        let told = read();
+        let told: Vec<Conversation> = match read() {
+            Ok(told) => told.into_iter().collect(),
+            Err(error) => {
+                self.warn(path, &error);
+                Vec::new()
+            }
+        };
         let mut documents = lock(&self.documents);
         if documents.len() >= MAX_FILES {
             documents.clear();
         }
-        documents.insert(path.to_owned(), (version, told.clone()));
+        documents.insert(key, (version, told.clone()));
         told
+    }
+
+    /// What a directory holds under a name that is wanted. One that can't be read is warned of once.
+    pub(super) fn entries(&self, dir: &Path, wanted: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    self.warn(dir, &error);
+                }
+                return Vec::new();
+            }
+        };
+        entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(wanted))
+            .map(|entry| entry.path())
+            .collect()
+    }
+
+    /// The directories in one whose names are numbers, the newest first.
+    pub(super) fn numbered(&self, dir: &Path) -> Vec<PathBuf> {
+        let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        let mut dirs = self.entries(dir, &is_number);
+        dirs.sort_unstable_by(|a, b| b.cmp(a));
+        dirs
+    }
+
+    /// What was warned of.
+    #[cfg(test)]
+    pub(super) fn warned(&self) -> Vec<PathBuf> {
+        lock(&self.warned).iter().cloned().collect()
     }
 
     /// Warns of a file that can't be read, once. One that is not there is nothing to warn of.
     pub(super) fn warn(&self, path: &Path, error: &dyn Display) {
-        let is_new = lock(&self.warned).insert(path.to_owned());
-        if is_new && path.exists() {
+        // One that is not there may be tomorrow.
+        let is_there = path
+            .symlink_metadata()
+            .map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true);
+        if is_there && lock(&self.warned).insert(path.to_owned()) {
             tracing::warn!(path = %path.display(), %error, "cannot read an agent's conversations");
         }
     }

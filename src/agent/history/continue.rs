@@ -24,7 +24,7 @@ const MAX_DOCUMENT: u64 = 64 << 20;
 /// What it calls a conversation that it gave no title.
 const UNTITLED: &str = "Untitled Session";
 
-fn sessions(place: &Place) -> PathBuf {
+pub(super) fn sessions(place: &Place) -> PathBuf {
     place
         .variable("CONTINUE_GLOBAL_DIR", ".continue")
         .join("sessions")
@@ -45,7 +45,7 @@ pub(super) fn list(history: &History, place: &Place) -> Vec<Conversation> {
     };
     let listed = index.as_array().into_iter().flatten().filter(ours);
     listed
-        .filter_map(|one| conversation(history, &root, one))
+        .filter_map(|one| conversation(history, place, &root, one))
         .collect()
 }
 
@@ -57,7 +57,7 @@ fn directory(text: &str) -> String {
     )
 }
 
-fn conversation(history: &History, root: &Path, one: &Value) -> Option<Conversation> {
+fn conversation(history: &History, place: &Place, root: &Path, one: &Value) -> Option<Conversation> {
     let id = str_at(one, "/sessionId").filter(|id| is_name(id))?;
     let path = root.join(format!("{id}.json"));
     let changed = fs::metadata(&path).and_then(|found| found.modified()).ok()?;
@@ -73,27 +73,28 @@ fn conversation(history: &History, root: &Path, one: &Value) -> Option<Conversat
         path: path.clone(),
     };
     let asked = || {
-        let asked = history.remember(&path, || {
-            Some(Conversation {
-                title: first_prompt(&path),
+        let asked = history.remember(&path, &place.cwd, || {
+            let title = first_prompt(&path)?;
+            Ok(Some(Conversation {
+                title,
                 ..found.clone()
-            })
-        })?;
-        asked.title
+            }))
+        });
+        asked.into_iter().next()?.title
     };
     let title = named.or_else(asked);
     (found.messages > 0).then_some(Conversation { title, ..found })
 }
 
-fn first_prompt(path: &Path) -> Option<String> {
-    let found = document::json(path, MAX_DOCUMENT).ok()?;
-    let mut items = found["history"].as_array()?.iter();
-    items.find_map(|item| {
+fn first_prompt(path: &Path) -> io::Result<Option<String>> {
+    let found = document::json(path, MAX_DOCUMENT)?;
+    let mut items = found["history"].as_array().into_iter().flatten();
+    Ok(items.find_map(|item| {
         let is_user = item["message"]["role"] == "user";
         is_user
             .then(|| title::clean(&text(&item["message"]["content"], "\n")))
             .flatten()
-    })
+    }))
 }
 
 pub(super) fn find(place: &Place, id: &str) -> Option<Source> {

@@ -13,6 +13,10 @@ fn root(place: &Place) -> PathBuf {
     place.variable("COPILOT_HOME", ".copilot")
 }
 
+pub(super) fn dirs(place: &Place) -> Vec<PathBuf> {
+    vec![root(place), root(place).join("session-state")]
+}
+
 pub(super) fn list(history: &History, place: &Place) -> Vec<Conversation> {
     let path = root(place).join("session-store.db");
     let read = &mut |row: &Row<'_>| conversation(history, place, row);

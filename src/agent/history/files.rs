@@ -1,22 +1,19 @@
 //! The agents that write a file of lines per conversation: where those files are, and whose they are.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
 use super::{Conversation, History, Place, Store, scan::Head};
 use crate::agent::transcript::{
     Format,
-    layout::{folder_name, is_name, listed, numbered},
+    layout::{folder_name, is_name},
 };
 
 /// The conversations of a place.
 pub(super) fn list(history: &History, store: Store, place: &Place) -> Vec<Conversation> {
     let owner = Owner::new(store, place);
-    let files = files(store, place, None);
+    let files = files(history, store, place, None);
     history.scanned(store, &files, |path, summary| {
         let head = &summary.head;
         if head.is_helper || summary.messages == 0 || !owner.owns(head) {
@@ -36,7 +33,7 @@ pub(super) fn list(history: &History, store: Store, place: &Place) -> Vec<Conver
 /// The file of a conversation.
 pub(super) fn find(history: &History, store: Store, place: &Place, wanted: &str) -> Option<PathBuf> {
     let owner = Owner::new(store, place);
-    let files = files(store, place, Some(wanted));
+    let files = files(history, store, place, Some(wanted));
     let found = history.scanned(store, &files, |path, summary| {
         let is_it = id(store, path, &summary.head).as_deref() == Some(wanted);
         // A thread of Codex may be resumed in another directory; its id is enough.
@@ -47,27 +44,49 @@ pub(super) fn find(history: &History, store: Store, place: &Place, wanted: &str)
 }
 
 /// The files that may hold a conversation of the place, or the one of an id.
-fn files(store: Store, place: &Place, id: Option<&str>) -> Vec<PathBuf> {
+fn files(history: &History, store: Store, place: &Place, id: Option<&str>) -> Vec<PathBuf> {
     if id.is_some_and(|id| !is_name(id)) {
         return Vec::new();
     }
     let named = || id.map_or_else(|| ".jsonl".to_owned(), |id| format!("{id}.jsonl"));
     let of = |dirs: Vec<PathBuf>, begin: &str, end: &str| -> Vec<PathBuf> {
-        dirs.iter().flat_map(|dir| listed(dir, begin, end)).collect()
+        let wanted = |name: &str| name.starts_with(begin) && name.ends_with(end);
+        dirs.iter()
+            .flat_map(|dir| history.entries(dir, &wanted))
+            .collect()
     };
     match store {
-        Store::Codex => of(codex_days(place), "rollout-", &named()),
-        Store::Gemini => of(chats(place, &gemini_root(place)), "session-", &short(id)),
+        Store::Codex => of(codex_days(history, place), "rollout-", &named()),
+        Store::Gemini => of(chats(history, place, &gemini_root(place)), "session-", &short(id)),
         Store::Qwen => {
             let mut found = of(folders(place, store), "", &named());
             found.extend(of(
-                chats(place, &place.home.join(".qwen")),
+                chats(history, place, &place.home.join(".qwen")),
                 "session-",
                 &short(id),
             ));
             found
         }
         _ => of(folders(place, store), "", &named()),
+    }
+}
+
+/// Where a file of the place changes or appears.
+pub(super) fn dirs(history: &History, store: Store, place: &Place) -> Vec<PathBuf> {
+    match store {
+        Store::Codex => {
+            // The newest day, and above it, where the next one appears.
+            let root = codex_root(place);
+            let newest = |dir: &PathBuf| history.numbered(dir).into_iter().next();
+            std::iter::successors(Some(root), newest).take(4).collect()
+        }
+        Store::Gemini => {
+            let root = gemini_root(place);
+            let mut found = chats(history, place, &root);
+            found.extend([root.join("tmp"), root]);
+            found
+        }
+        _ => folders(place, store),
     }
 }
 
@@ -101,25 +120,23 @@ fn gemini_root(place: &Place) -> PathBuf {
 }
 
 /// `tmp/*/chats`: the folder is a name of the project's, or the hash of its path. The first line tells whose it is.
-fn chats(place: &Place, root: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root.join("tmp")).into_iter().flatten().flatten();
+fn chats(history: &History, place: &Place, root: &Path) -> Vec<PathBuf> {
     let hashes = hashes(place);
     // Sixty-four digits are a hash, and so either ours or another's.
     let is_hash = |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    entries
-        .filter(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            !is_hash(&name) || hashes.iter().any(|hash| *hash == name)
-        })
-        .map(|entry| entry.path().join("chats"))
-        .collect()
+    let ours = |name: &str| !is_hash(name) || hashes.iter().any(|hash| hash == name);
+    let projects = history.entries(&root.join("tmp"), &ours).into_iter();
+    projects.map(|project| project.join("chats")).collect()
 }
 
-fn codex_days(place: &Place) -> Vec<PathBuf> {
-    let root = place.variable("CODEX_HOME", ".codex").join("sessions");
-    let months = numbered(&root).into_iter().flat_map(|year| numbered(&year));
-    months.flat_map(|month| numbered(&month)).collect()
+fn codex_root(place: &Place) -> PathBuf {
+    place.variable("CODEX_HOME", ".codex").join("sessions")
+}
+
+fn codex_days(history: &History, place: &Place) -> Vec<PathBuf> {
+    let years = history.numbered(&codex_root(place)).into_iter();
+    let months = years.flat_map(|year| history.numbered(&year));
+    months.flat_map(|month| history.numbered(&month)).collect()
 }
 
 fn hashes(place: &Place) -> Vec<String> {

@@ -24,7 +24,7 @@ const LIST: &str = "SELECT *, (SELECT count(*) FROM messages WHERE session_id = 
 
 const MESSAGES: &str = "SELECT * FROM messages WHERE session_id = ?1 AND id > ?2 ORDER BY id";
 
-fn database(place: &Place) -> PathBuf {
+pub(super) fn database(place: &Place) -> PathBuf {
     let data = place.variable("XDG_DATA_HOME", ".local/share");
     data.join("goose/sessions/sessions.db")
 }

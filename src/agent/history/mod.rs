@@ -166,6 +166,23 @@ impl History {
         Follow::begin(source.ok_or(io::ErrorKind::NotFound)?, last)
     }
 
+    /// The directories in which something changes when a conversation of the place does, or begins; not all of them are there.
+    #[must_use]
+    pub fn dirs(&self, store: Store, place: &Place) -> Vec<PathBuf> {
+        match store {
+            Store::Agy => vec![agy::root(place)],
+            Store::Copilot => copilot::dirs(place),
+            Store::Grok => grok::folders(place).collect(),
+            Store::Opencode => vec![above(&opencode::database(place))],
+            Store::Goose => vec![above(&goose::database(place))],
+            Store::Continue => vec![r#continue::sessions(place)],
+            Store::Aider => vec![above(&aider::file(place))],
+            Store::Demo | Store::Claude | Store::Codex | Store::Gemini | Store::Qwen => {
+                files::dirs(self, store, place)
+            }
+        }
+    }
+
     /// Searches the words of all conversations of a place, the newest first, without regard to case.
     #[must_use]
     pub fn search(&self, store: Store, place: &Place, text: &str, limits: Limits) -> Vec<Hit> {
@@ -195,6 +212,18 @@ impl History {
             _ => self.lines_of(store, place, id).map(lines),
         }
     }
+}
+
+impl Store {
+    /// Whether each conversation has a file of its own, so that who writes it is known by it.
+    #[must_use]
+    pub fn has_a_file_each(self) -> bool {
+        !matches!(self, Self::Opencode | Self::Goose | Self::Aider)
+    }
+}
+
+fn above(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(path).to_owned()
 }
 
 #[cfg(test)]

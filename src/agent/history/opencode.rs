@@ -32,7 +32,7 @@ const PARTS: &str = "SELECT part.id AS part, part.data AS data, message.id AS me
 const FIRST: &str = "SELECT part.data FROM message JOIN part ON part.message_id = message.id
     WHERE message.session_id = ?1 AND message.data LIKE '%\"role\":\"user\"%' ORDER BY part.id LIMIT 8";
 
-fn database(place: &Place) -> PathBuf {
+pub(super) fn database(place: &Place) -> PathBuf {
     let data = place.variable("XDG_DATA_HOME", ".local/share");
     data.join("opencode/opencode.db")
 }

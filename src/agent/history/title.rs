@@ -11,6 +11,9 @@ const MAX_TEXT: usize = 4 << 10;
 /// How llmux begins to ask for the end marker.
 const INSTRUCTION: &str = "[llmux] This session is driven";
 
+/// What begins a conversation without saying anything; some write it down as its first prompt.
+const BEGINS: [&str; 3] = ["/clear", "/new", "/reset"];
+
 /// A marker, as leniently as renderers and models rewrite it.
 static MARKER: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::unwrap_used, reason = "a constant pattern, tested below")]
@@ -23,6 +26,9 @@ static MARKER: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) fn clean(text: &str) -> Option<String> {
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
     if text.contains(INSTRUCTION) {
+        return None;
+    }
+    if BEGINS.contains(&text.trim()) {
         return None;
     }
     let lines = text.lines().filter(|line| !MARKER.is_match(line));
@@ -71,6 +77,8 @@ mod tests {
                 None,
             ),
             ("Echo: \"[llmux] This session is driven", None),
+            ("/clear", None),
+            ("/clear the table", Some("/clear the table")),
             ("llmux is done", Some("llmux is done")),
             (" \n", None),
         ] {

@@ -69,7 +69,7 @@ impl Turn {
     }
 
     /// Its words, without tools.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Text { text } => Some(text.as_str()),
             Part::ToolUse { .. } | Part::ToolResult { .. } => None,

@@ -211,13 +211,13 @@ pub(in crate::agent) fn folder_name(format: Format, cwd: &Path) -> String {
 }
 
 /// The directory, or the nearest one above it that exists, by its real name: what is watched is an inode.
-fn nearest(dir: &Path) -> Option<PathBuf> {
+pub(super) fn nearest(dir: &Path) -> Option<PathBuf> {
     let mut existing = dir.ancestors().filter(|dir| dir.is_dir());
     existing.find_map(|dir| fs::canonicalize(dir).ok())
 }
 
 /// The directories in one whose names are numbers, the newest first.
-pub(in crate::agent) fn numbered(dir: &Path) -> Vec<PathBuf> {
+fn numbered(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     let mut dirs: Vec<PathBuf> = entries
@@ -228,7 +228,7 @@ pub(in crate::agent) fn numbered(dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-pub(in crate::agent) fn listed(dir: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
+fn listed(dir: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let wanted = |name: &str| name.starts_with(begin) && name.ends_with(end);
     entries

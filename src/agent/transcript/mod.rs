@@ -12,7 +12,7 @@ mod watch;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -24,6 +24,7 @@ use tokio::{
 };
 
 pub(crate) use self::id::{chooses_conversation, random_id};
+pub(crate) use self::watch::Listener;
 pub use self::watch::Watch;
 use self::{
     layout::Finder,
@@ -35,7 +36,7 @@ use self::{
 /// How often to look where a directory can't be watched.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How much is read in one look: more follows at once, in the next.
-const LOOK_BYTES: usize = 8 << 20;
+const LOOK_BYTES: usize = 1 << 20;
 /// How much is read where it is waited for: to hand a few lines to another thread takes longer than to read them.
 const GLANCE_BYTES: usize = 64 << 10;
 /// How often the directories are looked at again in one look because one more could be watched.
@@ -114,6 +115,9 @@ pub struct Follower {
     /// A change may go unheard.
     blind: bool,
     search: Search,
+    place: Place,
+    /// Where to look from the next look on.
+    aim: Option<Place>,
 }
 
 /// Who has the search: the follower, or the thread that looks.
@@ -149,7 +153,7 @@ impl Follower {
         let bell = Arc::new(Bell::default());
         let looker = Looker {
             format,
-            finder: Finder::new(format, place),
+            finder: Finder::new(format, place.clone()),
             interest: Interest::new(watch, bell.clone()),
             files: BTreeSet::new(),
             tails: BTreeMap::new(),
@@ -159,6 +163,19 @@ impl Follower {
             due: true,
             blind: false,
             search: Search::Here(Box::new(looker)),
+            place,
+            aim: None,
+        }
+    }
+
+    /// Follows another conversation, or without an id every one that is touched from now on. What other files hold already
+    /// is not told: it is the past.
+    pub fn aim(&mut self, id: Option<String>) {
+        if self.place.id != id {
+            self.place.id = id;
+            self.place.since = SystemTime::now();
+            self.aim = Some(self.place.clone());
+            self.bell.ring();
         }
     }
 
@@ -209,16 +226,23 @@ impl Follower {
 
     /// Looks once. Cancel safe: a look that is under way is waited for by the next call.
     async fn step(&mut self) -> Look {
-        if let Search::Here(looker) = &mut self.search
+        if self.aim.is_none()
+            && let Search::Here(looker) = &mut self.search
             && let Some(look) = looker.glance()
         {
             return look;
         }
         self.search = match std::mem::replace(&mut self.search, Search::Gone) {
-            Search::Here(mut looker) => Search::Looking(spawn_blocking(move || {
-                let look = looker.look();
-                (looker, look)
-            })),
+            Search::Here(mut looker) => {
+                let aim = self.aim.take();
+                Search::Looking(spawn_blocking(move || {
+                    if let Some(place) = aim {
+                        looker.aim(place);
+                    }
+                    let look = looker.look();
+                    (looker, look)
+                }))
+            }
             search => search,
         };
         let Search::Looking(looking) = &mut self.search else {
@@ -256,6 +280,23 @@ impl Looker {
         })
     }
 
+    /// Looks elsewhere from now on. Of a file that was followed before, nothing is told twice and nothing is lost.
+    fn aim(&mut self, place: Place) {
+        self.finder = Finder::new(self.format, place);
+        // Also a file that is left keeps its tail: it may get a last word.
+        for path in self.find() {
+            if self.tails.contains_key(&path) {
+                continue;
+            }
+            // In pieces: what it tells is dropped.
+            let mut budget = 0;
+            while budget == 0 {
+                budget = LOOK_BYTES;
+                self.read(&path, &mut budget, &mut Vec::new());
+            }
+        }
+    }
+
     fn look(&mut self) -> Look {
         self.interest.bell.look_around();
         let files = self.find();
@@ -269,19 +310,23 @@ impl Looker {
         self.files.clone_from(&files);
         let (mut entries, mut budget) = (Vec::new(), LOOK_BYTES);
         for path in files {
-            let tail = self
-                .tails
-                .entry(path.clone())
-                .or_insert_with(|| Tail::new(Reader::new(self.format, self.finder.owner())));
-            // A file that went away, or may not be read, tells nothing until it changes.
-            if let Err(error) = tail.read(&path, &mut budget, &mut entries) {
-                tracing::debug!(path = %path.display(), %error, "cannot read a transcript");
-            }
+            self.read(&path, &mut budget, &mut entries);
         }
         Look {
             entries,
             more: budget == 0,
             blind: self.interest.blind,
+        }
+    }
+
+    fn read(&mut self, path: &Path, budget: &mut usize, entries: &mut Vec<Entry>) {
+        let tail = self
+            .tails
+            .entry(path.to_owned())
+            .or_insert_with(|| Tail::new(Reader::new(self.format, self.finder.owner())));
+        // A file that went away, or may not be read, tells nothing until it changes.
+        if let Err(error) = tail.read(path, budget, entries) {
+            tracing::debug!(path = %path.display(), %error, "cannot read a transcript");
         }
     }
 

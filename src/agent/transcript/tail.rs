@@ -1,7 +1,7 @@
 //! One transcript file, read as it grows.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs::{self, File, Metadata},
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
@@ -13,6 +13,8 @@ use super::{Entry, record::Reader};
 
 /// The longest line that is read; agents write whole files and pictures into a line.
 const MAX_LINE_BYTES: usize = 32 << 20;
+/// How many of the lines that were told are remembered.
+const MOST_TOLD: usize = 1 << 16;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -25,10 +27,10 @@ pub(super) struct Tail {
     line: Vec<u8>,
     /// That line is too long; the rest of it is passed over.
     too_long: bool,
-    /// The lines that gave entries.
-    told: Vec<blake3::Hash>,
+    /// The lines that gave entries, the last of them.
+    told: VecDeque<u64>,
     /// How often the file had each before it was cut or replaced: a file that is written anew repeats them.
-    told_before: HashMap<blake3::Hash, usize>,
+    told_before: HashMap<u64, usize>,
 }
 
 /// What another file of the same name has otherwise; an inode number alone is given again at once.
@@ -47,7 +49,7 @@ impl Tail {
             offset: 0,
             line: Vec::new(),
             too_long: false,
-            told: Vec::new(),
+            told: VecDeque::new(),
             told_before: HashMap::new(),
         }
     }
@@ -132,13 +134,23 @@ impl Tail {
         if told.is_empty() {
             return;
         }
-        let hash = blake3::hash(line);
-        self.told.push(hash);
+        let hash = digest(line);
+        if self.told.len() == MOST_TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back(hash);
         match self.told_before.get_mut(&hash) {
             Some(count) if *count > 0 => *count -= 1,
             _ => entries.extend(told),
         }
     }
+}
+
+/// What tells a line from others.
+fn digest(line: &[u8]) -> u64 {
+    let mut begin = [0; 8];
+    begin.copy_from_slice(&blake3::hash(line).as_bytes()[..8]);
+    u64::from_le_bytes(begin)
 }
 
 impl Identity {

@@ -11,7 +11,12 @@ use std::{
 };
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, event::ModifyKind};
-use tokio::sync::{Notify, futures::Notified};
+use tokio::{
+    sync::{Notify, futures::Notified},
+    time::timeout,
+};
+
+use super::{LOOK_EVERY, layout::nearest};
 
 /// The process's directory watcher. Clones share it; make one.
 #[derive(Clone)]
@@ -61,6 +66,42 @@ impl Watch {
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         lock(&self.0.dirs.0).len()
+    }
+}
+
+impl Watch {
+    /// Listens to directories that are named later.
+    pub(crate) fn listen(&self) -> Listener {
+        let bell = Arc::new(Bell::default());
+        Listener {
+            interest: Interest::new(self, bell.clone()),
+            bell,
+        }
+    }
+}
+
+/// Hears of changes in directories.
+pub(crate) struct Listener {
+    bell: Arc<Bell>,
+    interest: Interest,
+}
+
+impl Listener {
+    /// Listens to exactly these directories, or the nearest ones above them that are there. What happened before is not
+    /// heard. Blocks on the disk.
+    pub(crate) fn set<'a>(&mut self, dirs: impl IntoIterator<Item = &'a Path>) {
+        let there = dirs.into_iter().filter_map(nearest).collect();
+        self.interest.set(&there);
+    }
+
+    /// Waits for a change. Cancel safe: a change is kept until it is waited for.
+    pub(crate) async fn changed(&self) {
+        let heard = self.bell.notified();
+        if self.interest.blind {
+            let _ = timeout(LOOK_EVERY, heard).await;
+        } else {
+            heard.await;
+        }
     }
 }
 

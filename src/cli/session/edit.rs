@@ -30,6 +30,9 @@ pub(crate) struct Edit {
     /// The new init prompts; several flags for several, one "" for none
     #[arg(long, value_name = "PROMPT", allow_hyphen_values = true)]
     init: Vec<String>,
+    /// The stored conversation to be in, its id or the beginning of just one; "" for a new one. A running session starts anew in it
+    #[arg(long, value_name = "ID")]
+    resume_from: Option<String>,
     /// Restart a running session so that the change takes effect
     #[arg(long)]
     apply: bool,
@@ -58,6 +61,7 @@ fn request(args: &Edit, context: &Context) -> Result<EditRequest, Failure> {
         env: (!args.env.is_empty()).then(|| args.env.join("\n")),
         init_prompts: (!args.init.is_empty())
             .then(|| args.init.iter().filter(|p| !p.is_empty()).cloned().collect()),
+        resume_from: args.resume_from.clone(),
         apply: args.apply,
     };
     if request
@@ -66,7 +70,8 @@ fn request(args: &Edit, context: &Context) -> Result<EditRequest, Failure> {
             ..EditRequest::default()
         })
     {
-        return Err(Failure::usage("nothing to edit").hint("give --name, --cwd, --flags, --env or --init"));
+        return Err(Failure::usage("nothing to edit")
+            .hint("give --name, --cwd, --flags, --env, --init or --resume-from"));
     }
     Ok(request)
 }
@@ -96,7 +101,11 @@ fn lines(request: &EditRequest, session: &SessionView) -> Vec<String> {
     if let Some(prompts) = &request.init_prompts {
         lines.push(format!("  init prompts: {}", prompts.len()));
     }
-    let restarted = request.apply || request.cwd.is_some();
+    if request.resume_from.is_some() {
+        let id = session.resume_from.as_deref().unwrap_or("none");
+        lines.push(format!("  resumes from: {id}"));
+    }
+    let restarted = request.apply || request.cwd.is_some() || request.resume_from.is_some();
     let pending = request.flags.is_some() || request.env.is_some() || request.init_prompts.is_some();
     if pending && !restarted && session.state == State::Running {
         lines.push(format!(

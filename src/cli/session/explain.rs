@@ -61,6 +61,10 @@ pub(in crate::cli) fn explained(explanation: &Explanation) -> String {
         plain(&turn(explanation)),
         plain(&hooks(&explanation.hooks)),
     );
+    if let Some(id) = &explanation.conversation {
+        let by = explanation.bound_by.map_or("unknown how", |by| by.as_str());
+        let _ = writeln!(text, "in        conversation {} ({by})", plain(id));
+    }
     for line in open_dialog(explanation) {
         let _ = writeln!(text, "{}", plain(&line));
     }

@@ -31,15 +31,16 @@ pub(super) async fn run(args: &History, context: &Context) -> Result<(), Failure
         out.line("no past conversations")?;
     } else {
         out.text(&table(
-            ["ID", "LAST", "MSGS", "TITLE"],
+            ["", "ID", "LAST", "MSGS", "TITLE"],
             found.into_iter().map(row),
         ))?;
     }
     out.finish()
 }
 
-fn row(conversation: ConversationView) -> [String; 4] {
+fn row(conversation: ConversationView) -> [String; 5] {
     [
+        if conversation.current { "*" } else { "" }.to_owned(),
         conversation.id,
         conversation.last_message_at,
         conversation.message_count.to_string(),

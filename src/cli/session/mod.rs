@@ -7,6 +7,7 @@ mod edit;
 mod explain;
 mod history;
 mod list;
+mod new_chat;
 mod prompt;
 mod resume;
 mod screen;
@@ -14,6 +15,7 @@ mod start;
 mod stop;
 mod target;
 mod text;
+mod transcript;
 mod turns;
 mod wait;
 mod watch;
@@ -58,6 +60,10 @@ pub(super) enum Verb {
     History(history::History),
     /// Start a session anew in a stored conversation
     Resume(resume::Resume),
+    /// Begin a new conversation in a running session
+    NewChat(new_chat::NewChat),
+    /// Print the conversation that a session is in
+    Transcript(transcript::Transcript),
     /// Say what an agent is doing and how that is known
     Explain(explain::Explain),
     /// Answer what an agent asks
@@ -77,6 +83,8 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
         Verb::List(args) => list::run(&args, &context).await,
         Verb::History(args) => history::run(&args, &context).await,
         Verb::Resume(args) => resume::run(&args, &context).await,
+        Verb::NewChat(args) => new_chat::run(&args, &context).await,
+        Verb::Transcript(args) => transcript::run(&args, &context).await,
         Verb::Start(args) => start::run(&args, &context).await,
         Verb::Stop(args) => stop::stop(&args, &context).await,
         Verb::Restart(args) => stop::restart(&args, &context).await,

@@ -20,6 +20,9 @@ const ECHO_BYTES: usize = 16 * 1024;
 
 impl App {
     pub(super) fn submit(&mut self, prompt: String) {
+        if prompt.trim() == "/clear" {
+            return self.begin_anew();
+        }
         if let Err(error) = self.history.user(&prompt) {
             self.view
                 .say([Row::plain(format!("● Cannot write the transcript: {error}"))]);

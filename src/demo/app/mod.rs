@@ -130,6 +130,18 @@ impl App {
         ]);
     }
 
+    /// Begins another conversation; its file appears with the first prompt.
+    fn begin_anew(&mut self) {
+        self.view.clear();
+        match self.history.another() {
+            Ok(history) => self.history = history,
+            Err(error) => self
+                .view
+                .say([Row::plain(format!("● Cannot begin a conversation: {error}"))]),
+        }
+        self.greet();
+    }
+
     fn replay(&mut self) -> io::Result<()> {
         for record in self.history.load()? {
             match record.role {

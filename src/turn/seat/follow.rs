@@ -58,7 +58,10 @@ impl Seat {
                     progress = watch_for(&mut pictures, None, look) => {
                         progress.unwrap_or_else(|| Some((Progress::Gone, self.oracle.last())))
                     }
-                    stop = live.stopped() => return Err(self.stop(live, stop).await),
+                    stop = live.stopped() => {
+                        self.program.binding.unanswered();
+                        return Err(self.stop(live, stop).await);
+                    }
                 }
             };
             let Some((progress, picture)) = progress else {
@@ -115,6 +118,10 @@ impl Seat {
         } else {
             picture
         };
+        match end.how {
+            How::Done => self.program.binding.answered(ending.is_in_transcript()),
+            How::Failed(_) | How::Interrupted => self.program.binding.unanswered(),
+        }
         let anchor = ending.anchor(&picture);
         let reply = self.reply(&picture, anchor, told, &end, ending.is_resized(&picture));
         live.note(|turn| {

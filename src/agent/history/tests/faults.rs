@@ -1,10 +1,6 @@
 //! Files that are cut, replaced, huge, foreign or broken.
 
-use std::{
-    fs,
-    io::Write,
-    os::unix::fs::{PermissionsExt, symlink},
-};
+use std::{fs, io::Write};
 
 use proptest::prelude::*;
 
@@ -62,19 +58,6 @@ fn history_counts_only_what_was_appended_and_follows_it() {
 }
 
 #[test]
-fn history_passes_over_a_huge_line_and_bytes_that_are_no_text() {
-    let home = Home::new();
-    let mut text = user("one").into_bytes();
-    text.extend(br#"{"type":"user","cwd":"/w/demo.proj","message":{"content":""#);
-    text.resize(text.len() + (33 << 20), b'x');
-    text.extend(b"\"}}\n{\"type\":\"user\",\"message\":{\"content\":\"\xff\xfe\"}}\n\x00\n");
-    text.extend(user("two").bytes());
-    home.put(&format!("{FOLDER}/a.jsonl"), text);
-    assert_eq!(home.only(Store::Claude).title.as_deref(), Some("one"));
-    assert_eq!(home.told(Store::Claude, "a"), ["User: one", "User: two"]);
-}
-
-#[test]
 fn history_reads_the_end_of_a_big_file() {
     let home = Home::new();
     let text: String = (0..40_000)
@@ -107,47 +90,6 @@ fn history_of_two_directories_in_one_folder_is_kept_apart() {
             "{id}"
         );
     }
-}
-
-#[test]
-fn history_is_found_for_any_directory_name() {
-    let home = Home::new();
-    let cwd = home.path("we'ird \"näme\".x_y 🦀");
-    fs::create_dir(&cwd).unwrap();
-    let place = Place::new(home.root.path(), &cwd);
-    let folder =
-        crate::agent::transcript::layout::folder_name(crate::agent::transcript::Format::Claude, &cwd);
-    let line = serde_json::json!({"type": "user", "cwd": cwd.to_str(), "message": {"content": "hi"}});
-    home.put(&format!(".claude/projects/{folder}/a.jsonl"), format!("{line}\n"));
-    assert_eq!(home.history.count(Store::Claude, &place), 1);
-}
-
-#[test]
-fn history_survives_loops_pipes_and_closed_folders() {
-    let home = Home::new();
-    let ok = home.put(&format!("{FOLDER}/a.jsonl"), user("one"));
-    symlink("b.jsonl", ok.with_file_name("b.jsonl")).unwrap();
-    fs::create_dir(ok.with_file_name("c.jsonl")).unwrap();
-    symlink("/dev/zero", ok.with_file_name("d.jsonl")).unwrap();
-    assert_eq!(home.only(Store::Claude).id, "a");
-    let closed = home.put(".codex/sessions/2026/01/01/rollout-x.jsonl", "");
-    fs::set_permissions(closed.parent().unwrap(), fs::Permissions::from_mode(0o0)).unwrap();
-    assert!(home.list(Store::Codex).is_empty());
-}
-
-#[test]
-fn history_of_a_locked_or_broken_database_is_empty() {
-    let home = Home::new();
-    let path = ".local/share/opencode/opencode.db";
-    let database = home.sql(path, "history/opencode.sql");
-    database.pragma_update(None, "journal_mode", "delete").unwrap();
-    database.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    assert!(home.list(Store::Opencode).is_empty());
-    database.execute_batch("COMMIT").unwrap();
-    assert_eq!(home.list(Store::Opencode).len(), 2);
-    drop(database);
-    home.put(path, "SQLite format 3\0 or so");
-    assert!(home.list(Store::Opencode).is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The adapters on fixtures, and what goes wrong.
 
 mod adapters;
+mod bad_input;
 mod faults;
 
 use std::{

@@ -97,7 +97,12 @@ fn error() -> impl Strategy<Value = TurnError> {
 
 fn turn() -> impl Strategy<Value = Turn> {
     let who = (text(), text(), text(), of(text()));
-    let origin = select(vec![Origin::Prompt, Origin::Broadcast, Origin::Init]);
+    let origin = select(vec![
+        Origin::Prompt,
+        Origin::Broadcast,
+        Origin::Init,
+        Origin::NewChat,
+    ]);
     let typed =
         (any::<usize>(), text(), text()).prop_map(|(bytes, blake3, head)| Typed { bytes, blake3, head });
     let queue = (state(), of(any::<u32>()), origin, typed, 2000..2300_u32);
