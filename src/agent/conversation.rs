@@ -20,6 +20,8 @@ impl Rules {
     #[must_use]
     pub fn reply_row<'a>(&self, row: &'a str) -> Option<&'a str> {
         let row = without_scrollbar(row);
+        let stamp = self.stamp.as_ref().and_then(|stamp| stamp.regex()?.find(row));
+        let row = stamp.map_or(row, |stamp| &row[..stamp.start()]);
         if self.is_chrome(row) {
             return None;
         }

@@ -46,6 +46,7 @@ pub struct Rules {
     pub(super) normal: Option<Rule>,
     pub(super) echo: Option<Pattern>,
     pub(super) bullet: Option<Pattern>,
+    pub(super) stamp: Option<Pattern>,
     pub(super) chrome: Option<Pattern>,
     pub(super) error: Option<Pattern>,
     pub(super) interrupted: Option<Pattern>,
@@ -76,7 +77,7 @@ impl Rules {
             )*};
         }
         overlay!(login trust approval question busy ready title_blocked title_busy title_ready);
-        overlay!(composer placeholder suggestion normal echo bullet chrome error interrupted);
+        overlay!(composer placeholder suggestion normal echo bullet stamp chrome error interrupted);
     }
 
     /// What the screen shows. A question comes before busy, and busy before ready: both can be seen at once.
@@ -156,6 +157,7 @@ impl Rules {
             &self.placeholder,
             &self.echo,
             &self.bullet,
+            &self.stamp,
             &self.chrome,
             &self.error,
             &self.interrupted,

@@ -67,6 +67,9 @@ pub struct Page {
     /// The visible rows again, but with a blank for each cell that is dim: what a program shows without meaning it. The
     /// cursor that a program draws on the first dim cell counts as dim too.
     pub bright: Vec<String>,
+    /// The visible rows again, but with a blank for each cell that has the background of most of its row: what a program
+    /// shows as selected, if it does that by colour.
+    pub lit: Vec<String>,
 }
 
 /// A terminal's screen, as tmux would show it.
@@ -189,6 +192,7 @@ impl Screen {
             } else {
                 text.clone()
             });
+            page.lit.push(cells::lit_text(row));
             page.rows.push(text);
             page.continued.push(cells::is_continued(row));
         }

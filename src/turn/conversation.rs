@@ -53,6 +53,7 @@ impl Conversation {
             mut continued,
             mut first_visible,
             bright: _,
+            lit: _,
         } = page;
         // Who paints the whole screen anew leaves old frames in the history, composers and all.
         let is_left = |top: usize| {
@@ -253,6 +254,7 @@ impl Conversation {
                 .find_map(|row| rest.strip_prefix(wanted.squeeze(row).as_str()));
             match left {
                 Some(left) => rest = left,
+                None if is_cut(row, wanted, rest) => rest = "",
                 None => break,
             }
             at += 1;
@@ -362,6 +364,15 @@ fn rest_of<'a>(wanted: &'a Wanted, echo: &str) -> Option<&'a str> {
     let shown = cut.unwrap_or(&echo);
     let is_ours = !shown.is_empty() && key.starts_with(shown) || is_stand_in(&echo);
     is_ours.then(|| key.strip_prefix(shown).unwrap_or_default())
+}
+
+/// Whether a row shows how the prompt's `rest` begins, and that it is cut there.
+fn is_cut(row: &str, wanted: &Wanted, rest: &str) -> bool {
+    let row = row
+        .trim_end_matches(|c: char| c.is_whitespace() || c == '█')
+        .strip_suffix('…');
+    let shown = row.map(|row| wanted.squeeze(without_lead(row)));
+    shown.is_some_and(|shown| !shown.is_empty() && rest.starts_with(&shown))
 }
 
 /// A row of an echo without what agents draw before it.

@@ -247,7 +247,9 @@ impl Task {
             was_up: !matches!(before.belief.state, ActivityState::Starting),
             is_quiet: seq > 0 && printed_at.elapsed() >= QUIET,
         });
-        let mut dialog = read_dialog(&verdict, &self.reports, visible);
+        // Beside a composer no dialog is drawn yet, whoever says that one is open.
+        let asking = if composer.is_some() { &[] } else { visible };
+        let mut dialog = read_dialog(&verdict, &self.reports, asking, &page.lit);
         self.openings.see(dialog.as_mut());
         let dialog = dialog.map(Arc::new);
         let is_same = before.belief.state == verdict.state

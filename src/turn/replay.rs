@@ -58,6 +58,9 @@ pub(crate) enum BadRecording {
         /// How long the recording is.
         size: usize,
     },
+    /// What comes before the first chunk would not be shown.
+    #[error("the first chunk begins with byte {0} and not with byte 0")]
+    Beginning(usize),
     /// A time is before the one before it, or no time.
     #[error("chunk {number} came after {time} s: times are finite and rise")]
     Time {
@@ -99,6 +102,10 @@ pub(crate) fn replay(rules: &Rules, recording: &Recording, raw: &[u8]) -> Result
 
 impl Recording {
     fn check(&self, size: usize) -> Result<(), BadRecording> {
+        let first = self.chunks_time_offset.first().map_or(size, |chunk| chunk.1);
+        if first != 0 {
+            return Err(BadRecording::Beginning(first));
+        }
         let (mut last_time, mut last_offset) = (0.0, 0);
         for (number, &(time, offset)) in self.chunks_time_offset.iter().enumerate() {
             if !(last_offset..=size).contains(&offset) {

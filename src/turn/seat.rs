@@ -17,6 +17,7 @@ use tokio::{
 
 use self::first::is_init;
 use super::{
+    composer::{Holds, Wanted},
     conversation::Anchor,
     ending::{End, Ending, How, Progress},
     live::{Live, Stop, evidence},
@@ -29,7 +30,7 @@ use super::{
     view::{Look, watch_for},
 };
 use crate::{
-    agent::{Rules, Submit},
+    agent::{Composer, Rules, Submit},
     session::Program,
 };
 
@@ -81,6 +82,8 @@ pub(crate) struct Seat {
     queue: Mutex<Queue>,
     /// The turn that was taken last.
     current: Mutex<Option<Arc<Live>>>,
+    /// The text of the turn that was interrupted last: some agents put it back into the composer, sooner or later.
+    interrupted: Mutex<Option<Vec<u8>>>,
     arrived: Notify,
     /// How many init prompts have not been taken to their end.
     init: watch::Sender<usize>,
@@ -106,6 +109,7 @@ impl Seat {
             marker,
             queue: Mutex::default(),
             current: Mutex::default(),
+            interrupted: Mutex::default(),
             arrived: Notify::new(),
             init: watch::Sender::new(0),
             put_off: AtomicBool::new(false),
@@ -131,6 +135,26 @@ impl Seat {
             .as_ref()
             .map(|agent| agent.submit.clone())
             .unwrap_or_default()
+    }
+
+    /// Notes that a turn with this text was interrupted.
+    pub(super) fn note_interrupted(&self, text: &[u8]) {
+        *lock(&self.interrupted) = Some(text.to_vec());
+    }
+
+    /// Whether a composer holds what an interrupted turn left there, and no words of a person.
+    pub(super) fn has_given_back(&self, composer: &Composer) -> bool {
+        let text = lock(&self.interrupted);
+        text.as_ref()
+            .is_some_and(|text| Wanted::new(text).in_composer(composer) == Holds::Prompt)
+    }
+
+    /// The key presses that take a dialog back.
+    pub(super) fn cancel_keys(&self) -> &[Vec<u8>] {
+        self.program
+            .agent
+            .as_ref()
+            .map_or(&[], |agent| &agent.cancel_keys)
     }
 
     pub(super) fn clear_keys(&self) -> &[Vec<u8>] {
