@@ -388,6 +388,7 @@ impl Seat {
 
     /// Follows a submitted turn to its end.
     async fn follow(&self, live: &Arc<Live>, accepted: &Accepted) -> Result<(), Over> {
+        *lock(&self.interrupted) = None;
         let prompt = String::from_utf8_lossy(&live.text).into_owned();
         let mut pictures = self.oracle.pictures();
         let size = pictures.borrow().size;

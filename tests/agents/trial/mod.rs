@@ -106,7 +106,7 @@ impl Trial<'_> {
     /// Whether the agent waits for a prompt again, so that what follows is no fault of what went before.
     fn recovers(&self, name: &str) -> bool {
         self.lab
-            .llmux(["session", "wait", name, "--until", "idle", "--timeout", COMES_UP])
+            .llmux(["session", "wait", name, "--until", "idle", "--timeout", LIMIT])
             .code
             == 0
     }
