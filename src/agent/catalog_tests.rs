@@ -117,6 +117,7 @@ fn a_change_replaces_only_what_it_names() {
         rows: &rows,
         bright: &rows,
         title: "",
+        cursor: None,
     };
     assert_eq!(goose.rules.screen(&sight).unwrap().state, ActivityState::Ready);
 }
@@ -272,6 +273,7 @@ cmd = 'mine --fast'
             rows: &rows,
             bright: &rows,
             title: "",
+            cursor: None,
         };
         goose.rules.screen(&sight).map(|seen| seen.state)
     };

@@ -31,6 +31,10 @@ impl Rules {
     pub fn composer(&self, sight: &Sight<'_>) -> Option<Composer> {
         let screen = Text::new(sight.rows);
         let found = self.composer.as_ref()?.find(&screen)?;
+        let is_left = sight.cursor.is_some_and(|row| !found.rows.contains(&row));
+        if is_left && self.composer_has_cursor == Some(true) {
+            return None;
+        }
         let rows = sight.rows.get(found.rows.clone())?;
         let bright = sight.bright.get(found.rows.clone())?;
         let is_suggestion = self
@@ -80,7 +84,10 @@ impl Rules {
                 )
             })
             .collect();
-        let text = inner.join("\n").trim_matches(is_filler).to_owned();
+        let mut text = inner.join("\n").trim_matches(is_filler).to_owned();
+        if let Some(hint) = self.hint.as_ref().and_then(|hint| hint.find(&text)) {
+            text.truncate(hint.start());
+        }
         let is_placeholder = |pattern: &Pattern| pattern.is_match(&text);
         if self.placeholder.as_ref().is_some_and(is_placeholder) {
             return String::new();

@@ -29,6 +29,12 @@ impl Rules {
         Some(lead.map_or(row, |lead| &row[lead.end()..]))
     }
 
+    /// Whether a row says that rows between the echo and it are not shown.
+    #[must_use]
+    pub fn is_cut(&self, row: &str) -> bool {
+        is_match(self.cut.as_ref(), row)
+    }
+
     /// Whether a row that looks like the echo of a prompt may as well begin a part of the reply.
     #[must_use]
     pub fn is_ambiguous(&self, row: &str) -> bool {

@@ -70,6 +70,8 @@ pub struct Page {
     /// The visible rows again, but with a blank for each cell that has the background of most of its row: what a program
     /// shows as selected, if it does that by colour.
     pub lit: Vec<String>,
+    /// The visible row in which the cursor stands.
+    pub cursor: usize,
 }
 
 /// A terminal's screen, as tmux would show it.
@@ -184,6 +186,7 @@ impl Screen {
             }
         }
         page.first_visible = page.rows.len();
+        page.cursor = usize::from(self.cursor().row);
         for line in 0..i32::from(self.size().rows) {
             let row = &grid[Line(line)];
             let text = cells::text(row);

@@ -54,6 +54,7 @@ impl Conversation {
             mut first_visible,
             bright: _,
             lit: _,
+            cursor: _,
         } = page;
         // Who paints the whole screen anew leaves old frames in the history, composers and all.
         let is_left = |top: usize| {
@@ -116,7 +117,10 @@ impl Conversation {
                 break;
             }
         }
-        ours.map(|row| Anchor { row, visible: true })
+        ours.map(|row| Anchor {
+            row,
+            visible: !self.rows[row..].iter().any(|row| rules.is_cut(row)),
+        })
     }
 
     /// Where what is new begins, for prompts whose echo does not fit or can't be told: behind the rows of `before`, if

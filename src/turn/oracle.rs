@@ -233,6 +233,7 @@ impl Task {
             rows: visible,
             bright: &page.bright,
             title: &title,
+            cursor: Some(page.cursor),
         };
         let screen = self.rules.screen(&sight);
         let title = self.rules.title(&title);

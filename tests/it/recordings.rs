@@ -70,6 +70,7 @@ fn look(rules: &Rules, prompt: &str, screen: &mut Screen) -> String {
         rows,
         bright: &page.bright,
         title: screen.title(),
+        cursor: Some(page.cursor),
     };
     let seen = rules.screen(&sight);
     let state = seen.as_ref().map_or("-", |seen| seen.state.as_str());
