@@ -10,7 +10,7 @@ help:
 	@echo "make test       format, lints, all tests"
 	@echo "make test-tmux  the tests that need tmux, against tmux 3.5a built from source"
 	@echo "make zoo        10,000 turns with agents that misbehave, each checked against the agent's own history"
-	@echo "make test-agents  real agent CLIs (npm) against a model server on the loopback; ONLY=\"codex gemini\" for some"
+	@echo "make test-agents  real agent CLIs (npm, pip) against a model server on the loopback; ONLY=\"codex gemini\" for some"
 	@echo "make bench      all benchmarks, each beside its baseline"
 	@echo "make fuzz       each fuzz target for 30 s (needs cargo-fuzz)"
 

@@ -25,6 +25,9 @@ const DEFAULT_MARKER: &str = "<<LLMUX_DONE_{}>>";
 /// What empties a composer, where the catalog does not say: C-u.
 const DEFAULT_CLEAR_KEYS: &[u8] = &[0x15];
 
+/// What takes a dialog back, where the catalog does not say: Escape.
+const DEFAULT_CANCEL_KEYS: &[u8] = &[0x1b];
+
 /// The agents that can be started, in the order they are shown.
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -67,6 +70,8 @@ pub struct Agent {
     pub interrupt_keys: Vec<Vec<u8>>,
     /// The key presses that empty the composer.
     pub clear_keys: Vec<Vec<u8>>,
+    /// The key presses that take a dialog back.
+    pub cancel_keys: Vec<Vec<u8>>,
     /// The key presses that leave the composer's normal mode; empty if it has none.
     pub insert_keys: Vec<Vec<u8>>,
     /// The end marker it is asked for, in a form that its renderer leaves alone; `{}` is the marker's own part.
@@ -85,6 +90,8 @@ pub struct Agent {
     pub session_id_flag: Option<String>,
     /// Models to choose from.
     pub models: Vec<String>,
+    /// The version of the real program that the rules were tried on; none if only its documentation was to be had.
+    pub proven_with: Option<String>,
     /// How to install it.
     pub install_hint: String,
     /// Where it is documented.
@@ -230,6 +237,7 @@ impl Agent {
             exit_keys: Vec::new(),
             interrupt_keys: Vec::new(),
             clear_keys: vec![DEFAULT_CLEAR_KEYS.to_vec()],
+            cancel_keys: vec![DEFAULT_CANCEL_KEYS.to_vec()],
             insert_keys: Vec::new(),
             marker: DEFAULT_MARKER.to_owned(),
             transcript: None,
@@ -239,6 +247,7 @@ impl Agent {
             new_chat: None,
             session_id_flag: None,
             models: Vec::new(),
+            proven_with: None,
             install_hint: format!("put the program of agents.{key}.cmd on PATH"),
             docs_url: String::new(),
             builtin: None,
@@ -249,9 +258,10 @@ impl Agent {
     fn apply(&mut self, row: Row) {
         if let Some(cmd) = row.cmd {
             if self.builtin.is_some() || program_name(&cmd) != program_name(&self.cmd) {
-                // Another program may refuse the flags, and is somewhere else.
+                // Another program may refuse the flags, is somewhere else, and was not tried.
                 self.session_id_flag = None;
                 self.hooks = None;
+                self.proven_with = None;
                 self.elsewhere = None;
             }
             self.cmd = cmd;
@@ -277,6 +287,7 @@ impl Agent {
         set(&mut self.exit_keys, row.exit_keys.map(|keys| keys.0));
         set(&mut self.interrupt_keys, row.interrupt_keys.map(|keys| keys.0));
         set(&mut self.clear_keys, row.clear_keys.map(|keys| keys.0));
+        set(&mut self.cancel_keys, row.cancel_keys.map(|keys| keys.0));
         set(&mut self.insert_keys, row.insert_keys.map(|keys| keys.0));
         set(&mut self.marker, row.marker);
         self.transcript = row.transcript.or(self.transcript);
@@ -286,6 +297,7 @@ impl Agent {
         self.new_chat = row.new_chat.or(self.new_chat.take());
         self.session_id_flag = row.session_id_flag.or(self.session_id_flag.take());
         set(&mut self.models, row.models);
+        self.proven_with = row.proven_with.or(self.proven_with.take());
         set(&mut self.install_hint, row.install_hint);
         set(&mut self.docs_url, row.docs_url);
     }
@@ -307,6 +319,12 @@ impl Agent {
                 .to_vec(),
             installed,
             builtin: self.builtin.is_some(),
+            has_history: self.history.is_some(),
+            resume: self.resume.clone(),
+            session_id_flag: self.session_id_flag.clone(),
+            new_chat_command: self.new_chat.clone(),
+            models: self.models.clone(),
+            proven_with: self.proven_with.clone(),
             install_hint: self.install_hint.clone(),
             docs_url: self.docs_url.clone(),
         }

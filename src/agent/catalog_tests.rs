@@ -44,6 +44,26 @@ fn the_agents_are_those_of_the_old_program_and_two_of_our_own() {
 }
 
 #[test]
+fn what_was_never_tried_on_the_real_program_says_so() {
+    let catalog = catalog();
+    let untried = catalog
+        .all()
+        .filter(|agent| agent.builtin.is_none() && agent.proven_with.is_none());
+    let untried: Vec<&str> = untried.map(|agent| agent.key.as_str()).collect();
+    assert_eq!(untried, ["agy", "amp", "kiro", "cursor", "plandex"]);
+    let other = AgentConfig {
+        cmd: Some("/opt/fork/claudia".into()),
+        ..AgentConfig::default()
+    };
+    let catalog = changed("claude", other).unwrap();
+    assert_eq!(
+        catalog.find("claude").unwrap().proven_with,
+        None,
+        "another program"
+    );
+}
+
+#[test]
 fn every_command_line_of_the_catalog_has_words() {
     for agent in catalog().all() {
         assert!(
@@ -97,6 +117,7 @@ fn a_change_replaces_only_what_it_names() {
         rows: &rows,
         bright: &rows,
         title: "",
+        cursor: None,
     };
     assert_eq!(goose.rules.screen(&sight).unwrap().state, ActivityState::Ready);
 }
@@ -252,6 +273,7 @@ cmd = 'mine --fast'
             rows: &rows,
             bright: &rows,
             title: "",
+            cursor: None,
         };
         goose.rules.screen(&sight).map(|seen| seen.state)
     };

@@ -40,6 +40,10 @@ impl Rules {
 
     /// The composer that its rule has found.
     pub(super) fn composer_at(&self, found: Found, screen: &Text, sight: &Sight<'_>) -> Option<Composer> {
+        let is_left = sight.cursor.is_some_and(|row| !found.rows.contains(&row));
+        if is_left && self.composer_has_cursor == Some(true) {
+            return None;
+        }
         let rows = sight.rows.get(found.rows.clone())?;
         let bright = sight.bright.get(found.rows)?;
         let is_suggestion = self
@@ -80,7 +84,10 @@ impl Rules {
                 )
             })
             .collect();
-        let text = inner.join("\n").trim_matches(is_filler).to_owned();
+        let mut text = inner.join("\n").trim_matches(is_filler).to_owned();
+        if let Some(hint) = self.hint.as_ref().and_then(|hint| hint.find(&text)) {
+            text.truncate(hint.start());
+        }
         let is_placeholder = |pattern: &Pattern| pattern.is_match(&text);
         if self.placeholder.as_ref().is_some_and(is_placeholder) {
             return String::new();

@@ -20,11 +20,19 @@ impl Rules {
     #[must_use]
     pub fn reply_row<'a>(&self, row: &'a str) -> Option<&'a str> {
         let row = without_scrollbar(row);
+        let stamp = self.stamp.as_ref().and_then(|stamp| stamp.regex()?.find(row));
+        let row = stamp.map_or(row, |stamp| &row[..stamp.start()]);
         if self.is_chrome(row) {
             return None;
         }
         let lead = self.bullet.as_ref().and_then(|bullet| bullet.regex()?.find(row));
         Some(lead.map_or(row, |lead| &row[lead.end()..]))
+    }
+
+    /// Whether a row says that rows between the echo and it are not shown.
+    #[must_use]
+    pub fn is_cut(&self, row: &str) -> bool {
+        is_match(self.cut.as_ref(), row)
     }
 
     /// Whether a row that looks like the echo of a prompt may as well begin a part of the reply.

@@ -50,6 +50,7 @@ pub(super) struct Row {
     pub(super) submit: SubmitRow,
     pub(super) interrupt_keys: Option<Keys>,
     pub(super) clear_keys: Option<Keys>,
+    pub(super) cancel_keys: Option<Keys>,
     pub(super) insert_keys: Option<Keys>,
     pub(super) marker: Option<String>,
     #[serde(default)]
@@ -61,6 +62,7 @@ pub(super) struct Row {
     pub(super) new_chat: Option<String>,
     pub(super) session_id_flag: Option<String>,
     pub(super) models: Option<Vec<String>>,
+    pub(super) proven_with: Option<String>,
     pub(super) install_hint: Option<String>,
     pub(super) docs_url: Option<String>,
 }

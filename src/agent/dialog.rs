@@ -16,11 +16,13 @@ use line::Line;
 pub use opening::{Openings, are_equal};
 
 /// Reads a dialog at the bottom of a screen. What can't be read stays empty.
+///
+/// `lit` has of each row what stands on a background of its own: some show by nothing else which answer is selected.
 #[must_use]
-pub fn read(kind: DialogKind, rows: &[String]) -> Dialog {
+pub fn read(kind: DialogKind, rows: &[String], lit: &[String]) -> Dialog {
     let found = table::copilot_models(rows)
         .or_else(|| table::opencode_select(rows))
-        .unwrap_or_else(|| plain(rows));
+        .unwrap_or_else(|| plain(rows, lit));
     Dialog {
         id: id(kind, &found),
         kind,
@@ -30,6 +32,9 @@ pub fn read(kind: DialogKind, rows: &[String]) -> Dialog {
         selected: found.selected,
     }
 }
+
+/// How much of a label tells it from others on its row: it may go on in the next.
+const LIT: usize = 20;
 
 /// What a dialog was read as.
 #[derive(Debug, Default)]
@@ -42,10 +47,11 @@ struct Found {
     above: String,
 }
 
-/// The answers of a dialog, and the lines they stand on.
+/// The answers of a dialog.
 #[derive(Debug)]
 struct Answers {
-    first: usize,
+    /// The line on which each of them begins.
+    lines: Vec<usize>,
     options: Vec<DialogOption>,
     selected: Option<usize>,
     /// The question, where it stands on the line of the answers.
@@ -53,7 +59,7 @@ struct Answers {
 }
 
 /// A dialog whose question stands above its answers.
-fn plain(rows: &[String]) -> Found {
+fn plain(rows: &[String], lit: &[String]) -> Found {
     let lines: Vec<Line<'_>> = rows.iter().map(|row| Line::new(row)).collect();
     let Some(answers) = single::yes_or_no(&lines)
         .or_else(|| single::buttons(&lines))
@@ -62,13 +68,26 @@ fn plain(rows: &[String]) -> Found {
     else {
         return Found::default();
     };
-    let above = question::above(&lines, answers.first);
+    let first = answers.lines.first().copied().unwrap_or_default();
+    let above = question::above(&lines, first);
     Found {
+        selected: answers.selected.or_else(|| answers.lit(lit)),
         header: above.header.filter(|_| answers.question.is_none()),
         question: answers.question.unwrap_or(above.question),
         options: answers.options,
-        selected: answers.selected,
-        above: question::text(&lines, answers.first),
+        above: question::text(&lines, first),
+    }
+}
+
+impl Answers {
+    /// The only one that stands on a background of its own.
+    fn lit(&self, lit: &[String]) -> Option<usize> {
+        let is_lit = |at: &usize| {
+            let begin: String = self.options[*at].label.chars().take(LIT).collect();
+            lit.get(self.lines[*at]).is_some_and(|row| row.contains(&begin))
+        };
+        let mut all = (0..self.options.len()).filter(is_lit);
+        all.next().filter(|_| all.next().is_none())
     }
 }
 

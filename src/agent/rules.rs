@@ -17,6 +17,8 @@ pub struct Sight<'a> {
     pub bright: &'a [String],
     /// The title.
     pub title: &'a str,
+    /// The row in which the cursor stands, if that is known.
+    pub cursor: Option<usize>,
 }
 
 /// All that a screen tells.
@@ -55,11 +57,15 @@ pub struct Rules {
     title_busy: Option<Pattern>,
     title_ready: Option<Pattern>,
     pub(super) composer: Option<Rule>,
+    pub(super) composer_has_cursor: Option<bool>,
     pub(super) placeholder: Option<Pattern>,
+    pub(super) hint: Option<Pattern>,
     pub(super) suggestion: Option<Rule>,
     pub(super) normal: Option<Rule>,
     pub(super) echo: Option<Pattern>,
     pub(super) bullet: Option<Pattern>,
+    pub(super) stamp: Option<Pattern>,
+    pub(super) cut: Option<Pattern>,
     pub(super) chrome: Option<Pattern>,
     pub(super) error: Option<Pattern>,
     pub(super) interrupted: Option<Pattern>,
@@ -90,7 +96,7 @@ impl Rules {
             )*};
         }
         overlay!(login trust approval question busy ready title_blocked title_busy title_ready);
-        overlay!(composer placeholder suggestion normal echo bullet chrome error interrupted);
+        overlay!(composer composer_has_cursor placeholder hint suggestion normal echo bullet stamp cut chrome error interrupted);
     }
 
     /// Reads all that a screen tells at once.
@@ -179,8 +185,11 @@ impl Rules {
             &self.title_busy,
             &self.title_ready,
             &self.placeholder,
+            &self.hint,
             &self.echo,
             &self.bullet,
+            &self.stamp,
+            &self.cut,
             &self.chrome,
             &self.error,
             &self.interrupted,

@@ -21,6 +21,7 @@ fn sight(rows: &[String]) -> Sight<'_> {
         rows,
         bright: rows,
         title: "",
+        cursor: None,
     }
 }
 
@@ -210,6 +211,7 @@ fn what_is_dim_is_no_draft() {
             rows: &rows,
             bright: &bright,
             title: "",
+            cursor: None,
         };
         assert_eq!(rules("demo").composer(&sight).unwrap().text, held);
     }
@@ -304,7 +306,7 @@ proptest::proptest! {
         shown in proptest::collection::vec("[ ─❯›>●┃│╭╰*a漢\u{a0}1.·~/-]{0,12}", 0..9),
         bright in proptest::collection::vec("[ ❯a漢]{0,12}", 0..9),
     ) {
-        let sight = Sight { rows: &shown, bright: &bright, title: "✦" };
+        let sight = Sight { rows: &shown, bright: &bright, title: "✦", cursor: None };
         for agent in ["demo", "claude", "codex", "gemini", "opencode", "grok", "aider", "goose"] {
             let rules = rules(agent);
             let _ = rules.screen(&sight);

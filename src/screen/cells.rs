@@ -4,6 +4,7 @@ use alacritty_terminal::{
     grid::Row,
     index::Column,
     term::cell::{Cell, Flags, LineLength},
+    vte::ansi::Color,
 };
 
 /// A cell as it is seen: one per character, so a wide one takes two columns.
@@ -87,6 +88,43 @@ pub(super) fn bright_text(row: &Row<Cell>) -> String {
         }
     }
     without_trailing_blanks(text)
+}
+
+/// A row as text in which all cells are blanks that have the background of most of the row.
+pub(super) fn lit_text(row: &Row<Cell>) -> String {
+    let first = background(&row[Column(0)]);
+    if row[..].iter().all(|cell| background(cell) == first) {
+        return String::new();
+    }
+    let mut counts: Vec<(Color, usize)> = Vec::new();
+    for color in row[..].iter().map(background) {
+        match counts.iter_mut().find(|(known, _)| *known == color) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((color, 1)),
+        }
+    }
+    let most = counts
+        .iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(color, _)| *color);
+    let mut text = String::new();
+    for seen in seen_text(row) {
+        if Some(background(seen.cell)) == most {
+            text.push_str(if seen.wide { "  " } else { " " });
+        } else {
+            push(&mut text, &seen);
+        }
+    }
+    without_trailing_blanks(text)
+}
+
+/// The colour behind a cell's character.
+fn background(cell: &Cell) -> Color {
+    if cell.flags.contains(Flags::INVERSE) {
+        cell.fg
+    } else {
+        cell.bg
+    }
 }
 
 fn push(text: &mut String, seen: &Seen<'_>) {

@@ -67,6 +67,11 @@ pub struct Page {
     /// The visible rows again, but with a blank for each cell that is dim: what a program shows without meaning it. The
     /// cursor that a program draws on the first dim cell counts as dim too.
     pub bright: Vec<String>,
+    /// The visible rows again, but with a blank for each cell that has the background of most of its row: what a program
+    /// shows as selected, if it does that by colour.
+    pub lit: Vec<String>,
+    /// The visible row in which the cursor stands.
+    pub cursor: usize,
 }
 
 impl Page {
@@ -189,6 +194,7 @@ impl Screen {
             }
         }
         page.first_visible = page.rows.len();
+        page.cursor = usize::from(self.cursor().row);
         for line in 0..i32::from(self.size().rows) {
             let row = &grid[Line(line)];
             let text = cells::text(row);
@@ -197,6 +203,7 @@ impl Screen {
             } else {
                 text.clone()
             });
+            page.lit.push(cells::lit_text(row));
             page.rows.push(text);
             page.continued.push(cells::is_continued(row));
         }

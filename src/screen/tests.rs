@@ -338,6 +338,16 @@ proptest! {
 }
 
 #[test]
+fn lit_rows_keep_what_has_a_background_of_its_own() {
+    let mut screen = Screen::new(Size::new(20, 4));
+    screen.feed(b"plain\r\n  \x1b[46m1. Yes\x1b[49m\r\n");
+    // A panel of one colour, a button of another.
+    screen.feed("\x1b[48;5;234m  \x1b[48;5;215m漢 \x1b[48;5;234m No \x1b[K\x1b[m\r\n".as_bytes());
+    screen.feed(b"a \x1b[7mb\x1b[m c");
+    assert_eq!(screen.page().lit, ["", "  1. Yes", "  漢", "  b"]);
+}
+
+#[test]
 fn bright_rows_leave_out_what_is_dim_and_keep_the_columns() {
     let mut screen = Screen::new(Size::new(20, 3));
     screen.feed("> a\x1b[2mb漢c\x1b[22md\r\n".as_bytes());

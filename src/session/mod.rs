@@ -393,6 +393,7 @@ fn ready_evidence(rules: &Rules, rows: &[String]) -> Option<String> {
         rows,
         bright: rows,
         title: "",
+        cursor: None,
     };
     let seen = rules.screen(&sight)?;
     (seen.state == ActivityState::Ready).then_some(seen.detail)

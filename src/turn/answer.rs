@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use llmux_protocol::api::{AnswerRequest, Answered, Dialog};
-use tokio::{sync::watch, time::Instant};
+use llmux_protocol::api::{AnswerRequest, Answered, Dialog, Turn, TurnState};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use super::{
     error::TurnFault,
@@ -49,6 +52,7 @@ pub(super) async fn answer(seat: &Seat, request: &AnswerRequest) -> Result<Answe
         dialog: dialog.clone(),
     };
     answering.give(choice).await?;
+    answering.noticed().await;
     Ok(Answered {
         ok: true,
         choice: match choice {
@@ -98,14 +102,16 @@ struct Answering<'a> {
 impl Answering<'_> {
     async fn give(&mut self, choice: Choice) -> Result<(), TurnFault> {
         match choice {
-            Choice::Cancel => self.confirm(b"\x1b").await?,
-            Choice::Option(index) => match self.dialog.selected {
-                Some(_) => {
-                    self.select(index).await?;
-                    self.confirm(self.seat.submit().enter.as_bytes()).await?;
-                }
-                None => self.confirm(&letter(&self.dialog, index)).await?,
-            },
+            Choice::Cancel => self.confirm(&self.seat.cancel_keys().concat()).await?,
+            // The agent says itself which key gives it; Copilot takes Enter there for more to be typed.
+            Choice::Option(index) if is_escape(&self.dialog, index) => self.confirm(b"\x1b").await?,
+            Choice::Option(index) if self.takes_letters() => {
+                self.confirm(&letter(&self.dialog, index)).await?
+            }
+            Choice::Option(index) => {
+                self.select(index).await?;
+                self.confirm(self.seat.submit().enter.as_bytes()).await?;
+            }
         }
         self.gone().await
     }
@@ -118,7 +124,11 @@ impl Answering<'_> {
 
     /// Moves the pointer step by step, and sees it arrive: Enter confirms what is selected, whatever that is.
     async fn select(&mut self, index: usize) -> Result<(), TurnFault> {
-        let mut selected = self.dialog.selected.unwrap_or(0);
+        let Some(mut selected) = self.dialog.selected else {
+            return Err(TurnFault::NotAnswered(
+                "nobody can see which answer is selected, and Enter would confirm that one".to_owned(),
+            ));
+        };
         while selected != index {
             let key: &[u8] = match (index > selected, self.is_in_a_row()) {
                 (true, false) => b"\x1b[B",
@@ -151,6 +161,11 @@ impl Answering<'_> {
         Ok(())
     }
 
+    /// Whether the answer is typed instead of selected.
+    fn takes_letters(&self) -> bool {
+        self.pictures.borrow().asks_for_letters()
+    }
+
     /// Whether the options stand side by side.
     fn is_in_a_row(&self) -> bool {
         let picture = self.pictures.borrow();
@@ -178,6 +193,17 @@ impl Answering<'_> {
         }
     }
 
+    /// Waits until the turn has noticed it: who waits for the turn next must not find it blocked by what was answered.
+    async fn noticed(&self) {
+        let Some(live) = self.seat.current() else { return };
+        let mut turn = live.follow();
+        let is_noticed = |turn: &Turn| {
+            let asked = turn.dialog.as_ref().map(|dialog| &dialog.id);
+            turn.state != TurnState::Blocked || asked != Some(&self.dialog.id)
+        };
+        let _ = timeout(SHOWN, turn.wait_for(is_noticed)).await;
+    }
+
     fn changed(&self) -> TurnFault {
         let picture = self.pictures.borrow();
         let dialog = picture.belief.dialog.as_deref().unwrap_or(&self.dialog);
@@ -189,7 +215,13 @@ impl Answering<'_> {
     }
 }
 
-/// What answers a dialog without a pointer, such as `(Y)es/(N)o`: the first letter, and Enter.
+/// Whether an answer is labelled as what Escape gives: `No, suggest changes (esc)`.
+fn is_escape(dialog: &Dialog, index: usize) -> bool {
+    let label = &dialog.options[index].label;
+    label.to_lowercase().contains("(esc")
+}
+
+/// What answers a question such as `(Y)es/(N)o`: the first letter, and Enter.
 fn letter(dialog: &Dialog, index: usize) -> Vec<u8> {
     let mut keys: Vec<u8> = dialog.options[index]
         .label
@@ -244,6 +276,13 @@ mod tests {
             choose(&dialog(&["Go", "Cancel"]), "cancel"),
             Some(Choice::Option(1))
         );
+    }
+
+    #[test]
+    fn an_answer_may_say_that_escape_gives_it() {
+        let dialog = dialog(&["Yes", "No, suggest changes (esc)", "No (Esc to stop)", "Escape"]);
+        let given: Vec<bool> = (0..4).map(|index| is_escape(&dialog, index)).collect();
+        assert_eq!(given, [false, true, true, false]);
     }
 
     #[test]

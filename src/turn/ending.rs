@@ -37,6 +37,8 @@ const RESTLESS: Duration = Duration::from_secs(5);
 const RESIZE_SHOWS: Duration = Duration::from_secs(1);
 /// How long a dialog must stand before it counts.
 const DIALOG_STANDS: Duration = Duration::from_millis(100);
+/// How long a dialog may take to be drawn whole: a title or a status is often ahead of the screen.
+const DIALOG_READABLE: Duration = Duration::from_secs(2);
 
 /// What one look at a running turn gives.
 #[derive(Debug, Clone)]
@@ -155,7 +157,12 @@ impl<'a> Ending<'a> {
 
     fn blocked(&mut self, picture: &Picture, dialog: &Arc<Dialog>) -> Look<Progress> {
         self.worked = true;
-        let stands = picture.belief.since + DIALOG_STANDS;
+        let stands = picture.belief.since
+            + if dialog.options.is_empty() {
+                DIALOG_READABLE
+            } else {
+                DIALOG_STANDS
+            };
         if Instant::now() < stands {
             return Look::Until(stands);
         }

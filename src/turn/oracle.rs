@@ -272,7 +272,7 @@ impl Task {
             },
             ..before.clone()
         };
-        // A cursor that moves, or a spinner in the title, is no reason to read all rows again.
+        // A spinner in the title is no reason to read all rows again.
         let title = self.rules.title(&title);
         if *self.page == page && size == before.size {
             return Picture { title, ..seen };
@@ -282,6 +282,7 @@ impl Task {
             rows: self.page.visible(),
             bright: &self.page.bright,
             title: "",
+            cursor: Some(self.page.cursor),
         });
         let top = read.composer.as_ref().map(|composer| composer.top);
         Picture {
@@ -306,7 +307,12 @@ impl Task {
             was_up: !matches!(before.belief.state, ActivityState::Starting),
             is_quiet: picture.seq > 0 && picture.printed_at.elapsed() >= QUIET,
         });
-        let mut dialog = read_dialog(&verdict, &self.reports, self.page.visible());
+        // Beside a composer no dialog is drawn yet, whoever says that one is open.
+        let asking = match picture.composer {
+            Some(_) => &[],
+            None => self.page.visible(),
+        };
+        let mut dialog = read_dialog(&verdict, &self.reports, asking, &self.page.lit);
         self.openings.see(dialog.as_mut());
         let dialog = dialog.map(Arc::new);
         let is_same = before.belief.state == verdict.state

@@ -98,6 +98,13 @@ impl Picture {
         })
     }
 
+    /// Whether the last rows ask for a letter, as `(Y)es/(N)o [Yes]:` does.
+    pub(super) fn asks_for_letters(&self) -> bool {
+        const LAST: usize = 3;
+        let rows = self.conversation.rows();
+        rows.iter().rev().take(LAST).any(|row| row.contains("(Y)es/(N)o"))
+    }
+
     /// What each source says, the most reliable first.
     pub(super) fn votes(&self) -> Vec<Vote> {
         let vote = |source, state, detail: &str| Vote {
@@ -238,11 +245,16 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
 }
 
 /// The dialog that a verdict speaks of, as far as the screen shows it.
-pub(super) fn read_dialog(verdict: &Verdict, reports: &Reports, rows: &[String]) -> Option<Dialog> {
+pub(super) fn read_dialog(
+    verdict: &Verdict,
+    reports: &Reports,
+    rows: &[String],
+    lit: &[String],
+) -> Option<Dialog> {
     if verdict.state != ActivityState::Blocked {
         return None;
     }
-    let mut read = dialog::read(verdict.kind.unwrap_or(DialogKind::Question), rows);
+    let mut read = dialog::read(verdict.kind.unwrap_or(DialogKind::Question), rows, lit);
     if let Some(super::report::News::Blocked(_, said)) = reports.status().map(|report| &report.news)
         && read.question.is_empty()
     {

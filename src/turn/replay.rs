@@ -58,6 +58,9 @@ pub(crate) enum BadRecording {
         /// How long the recording is.
         size: usize,
     },
+    /// What comes before the first chunk would not be shown.
+    #[error("no chunk begins with byte 0")]
+    Beginning,
     /// A time is before the one before it, or no time.
     #[error("chunk {number} came after {time} s: times are finite and rise")]
     Time {
@@ -99,6 +102,10 @@ pub(crate) fn replay(rules: &Rules, recording: &Recording, raw: &[u8]) -> Result
 
 impl Recording {
     fn check(&self, size: usize) -> Result<(), BadRecording> {
+        let first = self.chunks_time_offset.first().map_or(size, |chunk| chunk.1);
+        if first != 0 {
+            return Err(BadRecording::Beginning);
+        }
         let (mut last_time, mut last_offset) = (0.0, 0);
         for (number, &(time, offset)) in self.chunks_time_offset.iter().enumerate() {
             if !(last_offset..=size).contains(&offset) {
@@ -139,6 +146,7 @@ impl Player<'_> {
             rows: &page.rows[page.first_visible..],
             bright: &page.bright,
             title: self.screen.title(),
+            cursor: Some(page.cursor),
         };
         let last = self.changes.last();
         let verdict = judge(&Evidence {
@@ -234,9 +242,11 @@ mod tests {
         assert!(
             error(&[(0.0, 0), (1.0, 4)]).starts_with("chunk 1 begins with byte 4: the recording has 3 bytes")
         );
-        assert!(error(&[(0.0, 2), (1.0, 1)]).starts_with("chunk 1 begins with byte 1"));
+        assert!(error(&[(0.0, 0), (1.0, 2), (2.0, 1)]).starts_with("chunk 2 begins with byte 1"));
         assert!(error(&[(1.0, 0), (0.5, 1)]).starts_with("chunk 1 came after 0.5 s"));
         assert!(error(&[(f64::NAN, 0)]).starts_with("chunk 0 came after NaN s"));
-        assert_eq!(replay(&Rules::default(), &recording(&[]), b"abc"), Ok(Vec::new()));
+        assert_eq!(error(&[(0.0, 1)]), "no chunk begins with byte 0");
+        assert_eq!(error(&[]), "no chunk begins with byte 0");
+        assert_eq!(replay(&Rules::default(), &recording(&[]), b""), Ok(Vec::new()));
     }
 }

@@ -23,6 +23,7 @@ use self::{
     queue::Queue,
 };
 use super::{
+    composer::{Holds, Wanted},
     live::{Live, Stop, evidence},
     marker::Marker,
     oracle::Oracle,
@@ -31,7 +32,7 @@ use super::{
     turnq::{Coordinator, Hold},
 };
 use crate::{
-    agent::{Rules, Submit},
+    agent::{Composer, Rules, Submit},
     session::Program,
 };
 
@@ -58,6 +59,8 @@ pub(crate) struct Seat {
     queue: Mutex<Queue>,
     /// The turn that was taken last.
     current: Mutex<Option<Arc<Live>>>,
+    /// The text of the turn that was interrupted last: some agents put it back into the composer, sooner or later.
+    interrupted: Mutex<Option<Vec<u8>>>,
     arrived: Notify,
     init: watch::Sender<Init>,
     /// Whether the init prompts wait until somebody's half-typed text is gone.
@@ -84,6 +87,7 @@ impl Seat {
             marker,
             queue: Mutex::default(),
             current: Mutex::default(),
+            interrupted: Mutex::default(),
             arrived: Notify::new(),
             init: watch::Sender::default(),
             put_off: AtomicBool::new(false),
@@ -110,6 +114,26 @@ impl Seat {
             .as_ref()
             .map(|agent| agent.submit.clone())
             .unwrap_or_default()
+    }
+
+    /// Notes that a turn with this text was interrupted.
+    pub(super) fn note_interrupted(&self, text: &[u8]) {
+        *lock(&self.interrupted) = Some(text.to_vec());
+    }
+
+    /// Whether a composer holds what an interrupted turn left there, and no words of a person.
+    pub(super) fn has_given_back(&self, composer: &Composer) -> bool {
+        let text = lock(&self.interrupted);
+        text.as_ref()
+            .is_some_and(|text| Wanted::new(text).in_composer(composer) == Holds::Prompt)
+    }
+
+    /// The key presses that take a dialog back.
+    pub(super) fn cancel_keys(&self) -> &[Vec<u8>] {
+        self.program
+            .agent
+            .as_ref()
+            .map_or(&[], |agent| &agent.cancel_keys)
     }
 
     pub(super) fn clear_keys(&self) -> &[Vec<u8>] {

@@ -1,213 +1,119 @@
-//! The agent CLIs: where `.ci/agents` puts them and how a fresh home is settled, so that none asks anything at its
-//! start, reports to anybody or updates itself. `$URL`, `$HOME` and `$CWD` are filled in. That the folder may be trusted is
-//! what llmux has to tell them.
+//! The agent CLIs, as `clis.toml` has them: where `.ci/agents` puts them, and how a home is settled for one.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::{lab::Lab, model::Model};
 
-/// An agent under test.
+/// An agent under test; what each field is for is said in `clis.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cli {
-    /// Its key in the catalog and its directory.
-    pub key: &'static str,
-    package: &'static str,
-    /// Where the program is, if not in `.bin`.
-    bin: Option<&'static str>,
-    pub flags: Option<&'static str>,
-    env: &'static [(&'static str, &'static str)],
-    files: &'static [(&'static str, &'static str)],
-    /// What it can't do: the word of a prompt, and why.
-    pub cannot: &'static [(&'static str, &'static str)],
+    pub key: String,
+    bin: Option<String>,
+    flags: Option<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    #[serde(default)]
+    pub titles: bool,
+    #[serde(default)]
+    pub cannot: BTreeMap<String, String>,
+    #[serde(default)]
+    pub lacks: BTreeMap<String, String>,
+    pub login: Option<String>,
+    pub approval: Option<Approval>,
 }
 
-pub const ALL: &[Cli] = &[CODEX, GEMINI, CONTINUE, QWEN, OPENCODE, GOOSE, CLAUDE];
+/// How it is made to ask for an approval.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    flags: Option<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default = "shell")]
+    pub asks: String,
+    pub yes: String,
+    pub no: String,
+}
 
-const CODEX: Cli = Cli {
-    key: "codex",
-    package: "@openai/codex",
-    bin: None,
-    // Else it copies its 400 MB into the home and starts a server shared by all.
-    flags: Some("--no-daemon --dangerously-bypass-approvals-and-sandbox"),
-    env: &[("LAB_KEY", "lab")],
-    files: &[(
-        ".codex/config.toml",
-        r#"model = "lab"
-model_provider = "lab"
-check_for_update_on_startup = false
+fn shell() -> String {
+    "ask".to_owned()
+}
 
-[model_providers.lab]
-name = "lab"
-base_url = "$URL/v1"
-wire_api = "responses"
-env_key = "LAB_KEY"
-request_max_retries = 0
-stream_max_retries = 0
-supports_websockets = false
-
-[analytics]
-enabled = false
-
-[feedback]
-enabled = false
-"#,
-    )],
-    cannot: &[],
-};
-
-const GEMINI: Cli = Cli {
-    key: "gemini",
-    package: "@google/gemini-cli",
-    bin: None,
-    flags: None,
-    env: &[
-        ("GEMINI_API_KEY", "lab"),
-        ("GEMINI_MODEL", "gemini-2.5-flash"),
-        ("GOOGLE_GEMINI_BASE_URL", "$URL"),
-    ],
-    files: &[(
-        ".gemini/settings.json",
-        r#"{"security": {"auth": {"selectedType": "gemini-api-key"}},
-            "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
-            "privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}}"#,
-    )],
-    cannot: &[],
-};
-
-const CONTINUE: Cli = Cli {
-    key: "continue",
-    package: "@continuedev/cli",
-    bin: None,
-    flags: Some("--auto --config $HOME/continue.yaml"),
-    env: &[
-        ("CONTINUE_TELEMETRY_ENABLED", "0"),
-        ("CONTINUE_ALLOW_ANONYMOUS_TELEMETRY", "0"),
-    ],
-    files: &[(
-        "continue.yaml",
-        "name: lab\nversion: 1.0.0\nschema: v1\nmodels:\n  - {name: Lab, provider: openai, model: lab, \
-         apiBase: \"$URL/v1\", apiKey: lab, roles: [chat]}\n",
-    )],
-    cannot: &[],
-};
-
-const QWEN: Cli = Cli {
-    key: "qwen",
-    package: "@qwen-code/qwen-code",
-    bin: None,
-    flags: None,
-    env: &[
-        ("OPENAI_API_KEY", "lab"),
-        ("OPENAI_BASE_URL", "$URL/v1"),
-        ("OPENAI_MODEL", "lab"),
-    ],
-    files: &[(
-        ".qwen/settings.json",
-        r#"{"security": {"auth": {"selectedType": "openai"}, "folderTrust": {"enabled": true}},
-            "model": {"name": "lab"}, "general": {"enableAutoUpdate": false, "disableAutoUpdate": true},
-            "privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}}"#,
-    )],
-    cannot: &[],
-};
-
-const OPENCODE: Cli = Cli {
-    key: "opencode",
-    package: "opencode-ai",
-    bin: None,
-    flags: Some("--auto"),
-    env: &[
-        ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
-        ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
-        ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
-        ("OPENCODE_CONFIG", "$HOME/opencode.json"),
-    ],
-    files: &[(
-        "opencode.json",
-        r#"{"autoupdate": false, "share": "disabled", "model": "lab/lab", "small_model": "lab/lab",
-            "enabled_providers": ["lab"],
-            "provider": {"lab": {"npm": "@ai-sdk/openai-compatible", "name": "Lab",
-                "options": {"baseURL": "$URL/v1", "apiKey": "lab"},
-                "models": {"lab": {"name": "Lab", "limit": {"context": 128000, "output": 8192}}}}}}"#,
-    )],
-    cannot: &[(
-        "joined",
-        "it takes a joined emoji for two columns wide, so a piece of it stays in its composer, where it is somebody's draft",
-    )],
-};
-
-const GOOSE: Cli = Cli {
-    key: "goose",
-    package: "@aaif/goose-binary-linux-x64",
-    bin: Some("@aaif/goose-binary-linux-x64/bin"),
-    flags: Some("session"),
-    env: &[
-        ("OPENAI_API_KEY", "lab"),
-        ("OPENAI_HOST", "$URL"),
-        ("GOOSE_PROVIDER", "openai"),
-        ("GOOSE_MODEL", "lab"),
-        ("GOOSE_DISABLE_KEYRING", "1"),
-        ("GOOSE_TELEMETRY_ENABLED", "false"),
-    ],
-    files: &[],
-    cannot: &[],
-};
-
-const CLAUDE: Cli = Cli {
-    key: "claude",
-    package: "@anthropic-ai/claude-code",
-    bin: None,
-    flags: None,
-    env: &[
-        ("ANTHROPIC_BASE_URL", "$URL"),
-        ("ANTHROPIC_AUTH_TOKEN", "lab"),
-        ("DISABLE_AUTOUPDATER", "1"),
-        ("DISABLE_TELEMETRY", "1"),
-        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-        // Else it refuses its flags to root.
-        ("IS_SANDBOX", "1"),
-    ],
-    files: &[(
-        ".claude.json",
-        r#"{"hasCompletedOnboarding": true, "lastOnboardingVersion": "2.1.330", "theme": "dark"}"#,
-    )],
-    cannot: &[],
-};
+/// All of them.
+pub fn all() -> Vec<Cli> {
+    #[derive(Deserialize)]
+    struct File {
+        cli: Vec<Cli>,
+    }
+    let file: File = toml::from_str(include_str!("clis.toml")).expect("the table of agents");
+    file.cli
+}
 
 impl Cli {
-    fn modules(&self) -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("target/agents/{}/node_modules", self.key))
+    fn dir(&self) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("target/agents/{}", self.key))
     }
 
     /// The version that is installed.
     pub fn version(&self) -> Option<String> {
-        let manifest = self.modules().join(self.package).join("package.json");
-        let manifest: Value = serde_json::from_str(&fs::read_to_string(manifest).ok()?).ok()?;
-        Some(manifest["version"].as_str()?.to_owned())
+        let stamp = fs::read_to_string(self.dir().join("installed")).ok()?;
+        let version = stamp.trim_end().rsplit(['@', '=']).next();
+        version.map(str::to_owned)
     }
 
     /// Settles this home for it and puts it on the path.
     pub fn settle(&self, lab: &mut Lab, model: &Model) {
-        for (name, text) in self.files {
+        for (name, text) in &self.files {
             let path = lab.path(name);
             fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
             fs::write(path, fill(text, lab, model)).expect("a file");
         }
-        let bin = self.modules().join(self.bin.unwrap_or(".bin"));
+        // What the catalog lacks is taught as an operator would teach it.
+        let row = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("tests/agents/agents.d/{}.toml", self.key));
+        if let Ok(row) = fs::read(row) {
+            let dir = lab.path("config/llmux/agents.d");
+            fs::create_dir_all(&dir).expect("a directory");
+            fs::write(dir.join("lab.toml"), row).expect("a file");
+        }
+        let bin = self
+            .dir()
+            .join(self.bin.as_deref().unwrap_or("node_modules/.bin"));
         let path = std::env::var("PATH").unwrap_or_default();
         lab.set("PATH", format!("{}:{path}", bin.display()));
     }
 
     /// The arguments that start a session of it.
     pub fn start(&self, name: &str, lab: &Lab, model: &Model) -> Vec<String> {
-        let mut args = ["session", "start", self.key, "--name", name, "--cwd"]
+        self.start_with(name, self.flags.as_deref(), &BTreeMap::new(), lab, model)
+    }
+
+    /// The arguments that start one with its guards on.
+    pub fn start_guarded(&self, approval: &Approval, name: &str, lab: &Lab, model: &Model) -> Vec<String> {
+        self.start_with(name, approval.flags.as_deref(), &approval.env, lab, model)
+    }
+
+    fn start_with(
+        &self,
+        name: &str,
+        flags: Option<&str>,
+        env: &BTreeMap<String, String>,
+        lab: &Lab,
+        model: &Model,
+    ) -> Vec<String> {
+        let mut args = ["session", "start", &self.key, "--name", name, "--cwd"]
             .map(str::to_owned)
             .to_vec();
         args.push(lab.path("work").to_string_lossy().into_owned());
-        for (name, value) in self.env {
+        for (name, value) in self.env.iter().chain(env) {
             args.extend(["--env".to_owned(), format!("{name}={}", fill(value, lab, model))]);
         }
-        if let Some(flags) = self.flags {
+        if let Some(flags) = flags {
             args.push(format!("--flags={}", fill(flags, lab, model)));
         }
         args

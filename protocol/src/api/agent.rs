@@ -26,6 +26,24 @@ pub struct AgentView {
     /// Whether it is part of llmux; such an agent is not meant by "all agents".
     #[serde(default)]
     pub builtin: bool,
+    /// Whether its stored conversations can be read.
+    #[serde(default)]
+    pub has_history: bool,
+    /// The words that start it in a stored conversation, `{}` being its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
+    /// The flag that gives a new conversation its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id_flag: Option<String>,
+    /// What begins a new conversation, typed as a prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_chat_command: Option<String>,
+    /// Models to choose from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    /// The version that its catalog row was tried on; none if only its documentation was to be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven_with: Option<String>,
     /// How to install it.
     pub install_hint: String,
     /// Where it is documented.

@@ -46,7 +46,7 @@ impl<'a> Line<'a> {
 }
 
 fn is_border(c: char) -> bool {
-    matches!(c, '│' | '┃' | '║' | '▌')
+    matches!(c, '│' | '┃' | '║' | '▌' | '|')
 }
 
 fn is_scrollbar(c: char) -> bool {

@@ -79,13 +79,17 @@ pub(super) fn numbered(lines: &[Line<'_>]) -> Option<Answers> {
     let starts = count_down(lines, lowest)?;
     let items: Vec<_> = starts.iter().map(|&at| item(&lines[at])).collect();
     let selected = items.iter().position(|item| item.selected);
-    if selected.is_none() && lines.len() - lowest > NEAR_END {
+    let end = lines
+        .iter()
+        .rposition(|line| !line.is_blank())
+        .map_or(0, |last| last + 1);
+    if selected.is_none() && end.saturating_sub(lowest) > NEAR_END {
         return None;
     }
     let margin = lines[starts[0]].indent;
     Some(Answers {
-        first: starts[0],
         options: labels(lines, &starts, margin),
+        lines: starts,
         selected,
         question: None,
     })
@@ -133,9 +137,9 @@ fn around(lines: &[Line<'_>], pointer: usize) -> Option<Answers> {
         return None;
     }
     Some(Answers {
-        first: starts[0],
         options: labels(lines, &starts, column),
         selected: starts.iter().position(|at| *at == pointer),
+        lines: starts,
         question: None,
     })
 }

@@ -76,7 +76,7 @@ fn top(lines: &[Line<'_>], first: usize, reach: usize) -> usize {
         }
         if bordered && !line.bordered {
             // Goose draws the question without the border that its answers have.
-            return if line.text.starts_with(['◆', '◇']) {
+            return if line.text.starts_with(['◆', '◇', '*']) {
                 at
             } else {
                 top
@@ -100,7 +100,7 @@ fn without_symbol(text: &str) -> &str {
     let is_symbol = |c: char| {
         matches!(
             c,
-            '△' | '▲' | '⚠' | '◆' | '◇' | '●' | '✋' | '\u{fe0e}' | '\u{fe0f}'
+            '△' | '▲' | '⚠' | '◆' | '◇' | '*' | '●' | '✋' | '\u{fe0e}' | '\u{fe0f}'
         )
     };
     text.trim_start_matches(|c: char| is_symbol(c) || c.is_whitespace())

@@ -17,7 +17,7 @@ pub(super) fn yes_or_no(lines: &[Line<'_>]) -> Option<Answers> {
         .collect();
     let default = default.split(']').next().unwrap_or_default();
     Some(Answers {
-        first,
+        lines: vec![first; options.len()],
         selected: options.iter().position(|option| option.label == default),
         options,
         question: Some(question.trim().to_owned()).filter(|question| !question.is_empty()),
@@ -38,7 +38,7 @@ pub(super) fn buttons(lines: &[Line<'_>]) -> Option<Answers> {
         .map(option)
         .collect();
     (!options.is_empty()).then_some(Answers {
-        first,
+        lines: vec![first; options.len()],
         options,
         selected: None,
         question: None,

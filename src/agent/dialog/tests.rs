@@ -4,7 +4,7 @@ use super::*;
 
 fn dialog(text: &str) -> Dialog {
     let rows: Vec<_> = text.lines().map(str::to_owned).collect();
-    read(DialogKind::Question, &rows)
+    read(DialogKind::Question, &rows, &[])
 }
 
 /// A dialog as text: `header | question`, then its answers, the selected one after `>`.
@@ -201,6 +201,43 @@ fn hollow_marks_beside_a_filled_one() {
 }
 
 #[test]
+fn a_dialog_in_ascii() {
+    let text = "\
+    }
+*  Goose would like to call the above tool, do you allow?
+|    Allow
+|  > Always Allow (Always allow the tool call)
+|    Deny
+—";
+    assert_eq!(
+        shown(text),
+        " | Goose would like to call the above tool, do you allow?\n- Allow\n> Always Allow (Always allow the tool call)\n- Deny"
+    );
+}
+
+#[test]
+fn an_answer_that_is_told_by_its_background() {
+    let rows = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let list = rows(
+        "Sure?\n\n   1. Yes\n   2. Yes, and always\n   3. No\n\n  ↑↓ navigate • Enter select\n\n\n\n\n\n\n",
+    );
+    let lit = rows("\n\n\n   2. Yes, and always");
+    let buttons = rows("Sure?\n  Allow once   Allow always   Reject      enter confirm");
+    let selected = |rows: &[String], lit: &[String]| read(DialogKind::Approval, rows, lit).selected;
+    assert_eq!(selected(&list, &lit), Some(1));
+    assert_eq!(selected(&list, &[]), None);
+    assert_eq!(
+        selected(&buttons, &rows("\n               Allow always")),
+        Some(1)
+    );
+    assert_eq!(
+        selected(&buttons, &rows("\n  Allow once   Allow always")),
+        None,
+        "two are lit"
+    );
+}
+
+#[test]
 fn boxed_numbered_with_descriptions() {
     let text = "\
 ╭──────────────────────────────────────────────────────────────────────────╮
@@ -318,7 +355,7 @@ fn the_id_follows_question_and_answers_but_not_the_selection() {
 proptest::proptest! {
     #[test]
     fn no_rows_panic(rows in proptest::collection::vec("([ │┃❯›>●○╭╰─0-9.()\\[\\]/?:a-zé漢]|\\(Y\\)es/\\(N\\)o| {3}|Select | esc|ctrl\\+|enter confirm){0,24}", 0..12)) {
-        let dialog = read(DialogKind::Approval, &rows);
+        let dialog = read(DialogKind::Approval, &rows, &[]);
         assert!(dialog.selected.is_none_or(|selected| selected < dialog.options.len()));
     }
 }

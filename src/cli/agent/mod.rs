@@ -123,21 +123,32 @@ fn details(agent: &AgentView) -> Vec<String> {
         [] => "none that can be set up for one session".to_owned(),
         events => events.join(", "),
     };
+    let proven = match (&agent.proven_with, agent.builtin) {
+        (Some(version), _) => format!("with {version}"),
+        (None, true) => "part of llmux".to_owned(),
+        (None, false) => "never with the real program".to_owned(),
+    };
+    let command = format!("{} {}", agent.cmd, agent.flags);
+    let history = if agent.has_history { "read" } else { "not read" };
     let mut lines = vec![
         format!("key        {}", agent.key),
         format!("name       {}", agent.display_name),
-        format!("command    {} {}", agent.cmd, agent.flags)
-            .trim_end()
-            .to_owned(),
+        format!("command    {}", command.trim_end()),
         format!("installed  {installed}"),
+        format!("proven     {proven}"),
         format!("docs       {}", agent.docs_url),
         format!("hooks      {hooks}"),
+        format!("history    {history}"),
     ];
-    lines.extend(
-        agent
-            .env_defaults
-            .iter()
-            .map(|(name, value)| format!("env        {name}={value}")),
-    );
+    let fields = [
+        ("resume", &agent.resume),
+        ("new id", &agent.session_id_flag),
+        ("new chat", &agent.new_chat_command),
+    ];
+    for (name, value) in fields {
+        lines.extend(value.iter().map(|value| format!("{name:<9}  {value}")));
+    }
+    let env = agent.env_defaults.iter();
+    lines.extend(env.map(|(name, value)| format!("env        {name}={value}")));
     lines
 }

@@ -53,8 +53,16 @@ pub(super) fn run(args: &TestRules, context: &Context) -> Result<(), Failure> {
 
 fn changes(rules: &crate::agent::Rules, file: &Path) -> Result<Vec<Change>, Failure> {
     let sidecar = file.with_extension("json");
-    let read = |path: &Path| fs::read(path).map_err(|error| unreadable(path, &error));
-    let (raw, text) = (read(file)?, read(&sidecar)?);
+    if sidecar == file {
+        return Err(
+            Failure::failed(format!("{} is a sidecar", file.display())).hint(format!(
+                "name the recording: {}",
+                file.with_extension("raw").display()
+            )),
+        );
+    }
+    let text = read(&sidecar)?;
+    let raw = read(file)?;
     let bad = |why: String| Failure::failed(format!("{} does not fit: {why}", sidecar.display()));
     let recording: Recording = serde_json::from_slice(&text).map_err(|error| {
         bad(error.to_string()).hint(
@@ -62,6 +70,18 @@ fn changes(rules: &crate::agent::Rules, file: &Path) -> Result<Vec<Change>, Fail
         )
     })?;
     replay(rules, &recording, &raw).map_err(|error| bad(error.to_string()))
+}
+
+/// Reads a file that ends: a device or a pipe may not.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = fs::metadata(path).and_then(|metadata| {
+        if metadata.is_file() {
+            fs::read(path)
+        } else {
+            Err(io::Error::other("it is no regular file"))
+        }
+    });
+    read.map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

@@ -54,7 +54,10 @@ impl Conversation {
                 break;
             }
         }
-        ours.map(|row| Anchor { row, visible: true })
+        ours.map(|row| Anchor {
+            row,
+            visible: !self.rows()[row..].iter().any(|row| rules.is_cut(row)),
+        })
     }
 
     /// Where what is new begins, for prompts whose echo does not fit or can't be told: behind the rows of `before`, if
@@ -192,6 +195,7 @@ impl Conversation {
                 .find_map(|row| rest.strip_prefix(wanted.squeeze(row).as_str()));
             match left {
                 Some(left) => rest = left,
+                None if is_cut(row, wanted, rest) => rest = "",
                 None => break,
             }
             at += 1;
@@ -208,6 +212,15 @@ fn rest_of<'a>(wanted: &'a Wanted, echo: &str) -> Option<&'a str> {
     let shown = cut.unwrap_or(&echo);
     let is_ours = !shown.is_empty() && key.starts_with(shown) || is_stand_in(&echo);
     is_ours.then(|| key.strip_prefix(shown).unwrap_or_default())
+}
+
+/// Whether a row shows how the prompt's `rest` begins, and that it is cut there.
+fn is_cut(row: &str, wanted: &Wanted, rest: &str) -> bool {
+    let row = row
+        .trim_end_matches(|c: char| c.is_whitespace() || c == '█')
+        .strip_suffix('…');
+    let shown = row.map(|row| wanted.squeeze(without_lead(row)));
+    shown.is_some_and(|shown| !shown.is_empty() && rest.starts_with(&shown))
 }
 
 /// A row of an echo without what agents draw before it.

@@ -25,6 +25,7 @@ impl Seat {
             rows: &rows,
             bright: &rows,
             title: "",
+            cursor: None,
         };
         let composer = self.rules().composer(&sight);
         let top = composer.map_or(rows.len(), |composer| composer.top.min(rows.len()));

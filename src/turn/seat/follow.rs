@@ -19,7 +19,7 @@ use super::{
         submit::Accepted,
         view::{Look, watch_for},
     },
-    Seat,
+    Seat, lock,
 };
 
 /// How long an answer may take to stand in the transcript after the end was seen: some write it seconds later.
@@ -32,6 +32,7 @@ const SETTLED: Duration = Duration::from_millis(30);
 impl Seat {
     /// Follows a submitted turn to its end.
     pub(super) async fn follow(&self, live: &Arc<Live>, accepted: &Accepted) -> Result<(), Over> {
+        *lock(&self.interrupted) = None;
         let prompt = String::from_utf8_lossy(&live.text).into_owned();
         let mut pictures = self.oracle.pictures();
         let size = pictures.borrow().size;

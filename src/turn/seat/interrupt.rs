@@ -53,6 +53,7 @@ impl Seat {
             return true;
         };
         let typist = self.program.input.claim().await;
+        self.note_interrupted(&live.text);
         let wanted = Wanted::new(&live.text);
         // The agent has it: a screen that still shows it in the composer is late, and says nothing.
         let taken = |picture: &Arc<Picture>| match held(&wanted, picture) {

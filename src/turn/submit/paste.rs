@@ -57,7 +57,9 @@ impl Submission<'_> {
             return Ok(None);
         };
         let refuse = |why: &str| Over::draft(why, &composer.text);
+        let is_ours = self.seat.has_given_back(composer);
         match self.live.request.draft {
+            _ if is_ours => {}
             DraftPolicy::Fail => return Err(refuse(DRAFT)),
             DraftPolicy::Keep if composer.collapsed || composer.text.trim().contains('\n') => {
                 return Err(refuse(
@@ -69,7 +71,8 @@ impl Submission<'_> {
         if !self.clear(typist).await? {
             return Err(refuse("the half-typed text in the composer can't be deleted"));
         }
-        Ok((self.live.request.draft == DraftPolicy::Keep).then(|| composer.text.trim().to_owned()))
+        let is_kept = self.live.request.draft == DraftPolicy::Keep && !is_ours;
+        Ok(is_kept.then(|| composer.text.trim().to_owned()))
     }
 
     /// Clears the composer; says whether it came to be empty.

@@ -22,20 +22,29 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub fn to(ask: &Ask) -> Self {
+    /// The answer; tools are to work in `cwd`.
+    pub fn to(ask: &Ask, cwd: &str) -> Self {
         if let Some(schema) = &ask.schema {
             return Self::at_once(instance(schema).to_string());
         }
         match &ask.prompt {
-            Some(prompt) if ask.is_turn() => Self::to_turn(ask, prompt),
+            Some(prompt) if ask.is_turn() => Self::to_turn(ask, prompt, cwd),
             _ => Self::at_once("A title".to_owned()),
         }
     }
 
-    fn to_turn(ask: &Ask, prompt: &Prompt) -> Self {
+    fn to_turn(ask: &Ask, prompt: &Prompt, cwd: &str) -> Self {
         let text = reply(&prompt.token, prompt.way);
-        match (prompt.way, ask.shell()) {
-            (Way::Tool, Some(tool)) if !ask.told => Self::call(tool, &prompt.token),
+        let tool = match prompt.way {
+            Way::Tool | Way::Ask => ask.shell(),
+            Way::Write => ask.writer(),
+            _ => None,
+        };
+        match (prompt.way, tool) {
+            (_, Some(tool)) if !ask.told => Self::call(tool, prompt, cwd),
+            (Way::Write, None) if ask.edits => {
+                Self::at_once(format!("{text}\n\n{0}\n```\n{0}\n```\n", prompt.token))
+            }
             (Way::Refuse, _) => Self::Refuse,
             (Way::Hang, _) => Self::Hang { words: text },
             (Way::Mute, _) => Self::Mute,
@@ -55,16 +64,26 @@ impl Answer {
     }
 
     /// A call that leaves a file named after the token in the working directory.
-    fn call(tool: &Tool, token: &str) -> Self {
+    fn call(tool: &Tool, prompt: &Prompt, cwd: &str) -> Self {
+        let token = &prompt.token;
         let mut arguments = instance(&tool.schema);
-        let command = format!("touch {token}");
-        for name in ["command", "cmd"] {
-            let wanted = &tool.schema["properties"][name]["type"];
-            if wanted == "array" {
-                arguments[name] = json!(["bash", "-c", command]);
-            } else if !wanted.is_null() {
-                arguments[name] = json!(command);
-            }
+        let properties = tool.schema["properties"].as_object();
+        for (name, schema) in properties.into_iter().flatten() {
+            let command = format!("touch {token}");
+            arguments[name] = match name.as_str() {
+                "command" | "cmd" if schema["type"] == "array" => json!(["bash", "-c", command]),
+                "command" | "cmd" => json!(command),
+                "path" | "file_path" | "filePath" | "absolute_path" | "target_file" => {
+                    json!(format!("{}/{token}", cwd))
+                }
+                "content" | "contents" | "file_text" => json!(token),
+                // Codex asks only for what its sandbox forbids.
+                "sandbox_permissions" if prompt.way == Way::Ask => json!("require_escalated"),
+                "justification" if prompt.way == Way::Ask => {
+                    json!("the file is to be made outside of the sandbox")
+                }
+                _ => continue,
+            };
         }
         Self::Call {
             tool: tool.name.clone(),
@@ -82,7 +101,7 @@ pub fn reply(token: &str, way: Way) -> String {
         Way::Slow => (1..=8)
             .map(|n| format!("Slow paragraph {n} of {token} comes a word at a time."))
             .collect(),
-        Way::Tool => vec![format!("The file {token} is there.")],
+        Way::Tool | Way::Ask | Way::Write => vec![format!("The file {token} is there.")],
         Way::Refuse | Way::Hang | Way::Mute => Vec::new(),
     };
     let mut all = vec![first];

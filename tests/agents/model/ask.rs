@@ -1,6 +1,6 @@
 //! What an agent asks of the model, read from the body of any of the protocols.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use regex::Regex;
 use serde_json::Value;
@@ -18,6 +18,10 @@ pub enum Way {
     Slow,
     /// A call of the agent's shell tool first.
     Tool,
+    /// The same, and that is to be asked for.
+    Ask,
+    /// A file is to be written first, and that is to be asked for.
+    Write,
     /// HTTP 400.
     Refuse,
     /// The first words, and nothing more.
@@ -27,12 +31,14 @@ pub enum Way {
 }
 
 impl Way {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("plain", Self::Plain),
         ("joined", Self::Joined),
         ("long", Self::Long),
         ("slow", Self::Slow),
         ("tool", Self::Tool),
+        ("ask", Self::Ask),
+        ("write", Self::Write),
         ("refuse", Self::Refuse),
         ("hang", Self::Hang),
         ("mute", Self::Mute),
@@ -80,8 +86,12 @@ pub struct Tool {
 pub struct Ask {
     /// The last prompt of the conversation.
     pub prompt: Option<Prompt>,
+    /// The tokens of all the conversation.
+    pub tokens: BTreeSet<String>,
     /// Whether a tool's result follows it.
     pub told: bool,
+    /// Whether files are changed by what the answer says, because there are no tools.
+    pub edits: bool,
     pub tools: Vec<Tool>,
     /// The JSON schema that the answer must fit.
     pub schema: Option<Value>,
@@ -91,10 +101,12 @@ impl Ask {
     pub fn read(body: &Value) -> Self {
         let mut ask = Self {
             tools: tools(body),
+            edits: body.to_string().contains("To suggest changes to a file"),
             schema: schema(body).cloned(),
             ..Self::default()
         };
         for message in messages(body) {
+            ask.tokens.extend(tokens(message));
             ask.told |= is_result(message);
             if let Some(prompt) = prompt(message) {
                 ask.prompt = Some(prompt);
@@ -106,20 +118,30 @@ impl Ask {
 
     /// Whether it is the turn itself: agents also ask for titles and the like, without tools or in a form of their own.
     pub fn is_turn(&self) -> bool {
-        self.prompt.is_some() && self.schema.is_none() && !self.tools.is_empty()
+        self.prompt.is_some() && self.schema.is_none() && (!self.tools.is_empty() || self.edits)
     }
 
     /// The tool that runs a command.
     pub fn shell(&self) -> Option<&Tool> {
-        const NAMES: &[&str] = &[
+        self.tool(&[
             "bash",
             "exec_command",
             "shell_command",
             "shell",
             "run_shell_command",
+            "run_terminal_command",
+            "run_terminal_cmd",
             "developer__shell",
-        ];
-        let is = |tool: &&Tool| NAMES.contains(&tool.name.to_lowercase().as_str());
+        ])
+    }
+
+    /// The tool that writes a file.
+    pub fn writer(&self) -> Option<&Tool> {
+        self.tool(&["write", "write_file", "create_file", "create"])
+    }
+
+    fn tool(&self, names: &[&str]) -> Option<&Tool> {
+        let is = |tool: &&Tool| names.contains(&tool.name.to_lowercase().as_str());
         self.tools.iter().find(is)
     }
 }
@@ -161,6 +183,15 @@ fn last_token(text: &str) -> Option<&str> {
     TOKEN.find_iter(text).last().map(|found| found.as_str())
 }
 
+/// Every token in a message: of what was said before, and by whomever.
+fn tokens(message: &Value) -> Vec<String> {
+    let text = message.to_string();
+    TOKEN
+        .find_iter(&text)
+        .map(|found| found.as_str().to_owned())
+        .collect()
+}
+
 fn prompt(message: &Value) -> Option<Prompt> {
     if message["role"] != "user" {
         return None;
@@ -168,6 +199,8 @@ fn prompt(message: &Value) -> Option<Prompt> {
     let texts = parts(message).iter().map(|part| &part["text"]);
     let texts = texts.chain([&message["content"]]).filter_map(Value::as_str);
     let (token, text) = texts
+        // What the agent itself wants to know of the conversation.
+        .filter(|text| !text.starts_with("<system-reminder>Write "))
         .filter_map(|text| Some((last_token(text)?, text)))
         .next_back()?;
     Some(Prompt {

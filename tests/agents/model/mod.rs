@@ -1,8 +1,9 @@
 //! A model server on the loopback that speaks the protocols of the agents under test and remembers what it was asked.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, SystemTime},
 };
@@ -41,6 +42,8 @@ mod wire;
 pub struct Served {
     /// The prompt as it arrived.
     pub prompt: String,
+    /// The tokens of the conversation it stands in.
+    pub tokens: BTreeSet<String>,
     /// How often it was asked, with tool results and retries.
     pub asked: usize,
     /// When the last byte of the answer was written.
@@ -52,6 +55,8 @@ pub struct Served {
 struct Memory {
     prompts: BTreeMap<String, Served>,
     strangers: Vec<String>,
+    /// Where tools are to work.
+    cwd: String,
 }
 
 type Shared = Arc<Mutex<Memory>>;
@@ -64,15 +69,16 @@ pub struct Model {
 }
 
 impl Model {
-    /// Starts it on this port of the loopback; 0 for any.
-    pub fn start(port: u16) -> std::io::Result<Self> {
+    /// Starts it on the loopback, for agents that work in this directory.
+    pub fn start(cwd: &Path) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", port)))?;
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let address = listener.local_addr()?;
         let memory = Shared::default();
+        lock(&memory).cwd = cwd.to_string_lossy().into_owned();
         let app = Router::new().fallback(serve).with_state(Arc::clone(&memory));
         runtime.spawn(async move { axum::serve(listener, app).await });
         Ok(Self {
@@ -127,10 +133,12 @@ async fn answer(memory: Shared, wire: &'static Wire, streamed: bool, body: &Valu
         let mut memory = lock(&memory);
         let served = memory.prompts.entry(token.clone()).or_default();
         served.prompt.clone_from(&prompt.text);
+        served.tokens.clone_from(&ask.tokens);
         served.asked += 1;
     }
     let token = token.unwrap_or_default();
-    match Answer::to(&ask) {
+    let cwd = lock(&memory).cwd.clone();
+    match Answer::to(&ask, &cwd) {
         Answer::Refuse => refusal(),
         Answer::Mute => std::future::pending().await,
         Answer::Text { pieces, .. } if !streamed => json_of(&(wire.whole)(&pieces.concat())),

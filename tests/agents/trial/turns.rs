@@ -1,7 +1,6 @@
-//! A trial: one agent, one session, one turn after the other, all through the command line.
+//! Turns, one after the other in one session: each with its own token, so that no reply can be another's.
 
 use std::{
-    collections::BTreeMap,
     fmt::Write,
     thread::sleep,
     time::{Duration, Instant},
@@ -9,124 +8,62 @@ use std::{
 
 use llmux_protocol::api::{Reply, Source, Step, Turn, TurnState};
 
+use super::{LIMIT, NAME, PATIENCE, Told, Trial};
 use crate::{
-    cli::Cli,
-    clock, hooks,
-    lab::{Lab, Run},
-    model::{Model, Way, reply, token},
+    clock,
+    lab::Run,
+    model::{Way, reply, token},
     prompts::{self, Prompt},
+    table::Outcome,
 };
 
-const NAME: &str = "trial";
-/// How long a turn may take; the slowest answer takes four seconds.
-const LIMIT: &str = "40s";
-const PATIENCE: Duration = Duration::from_secs(40);
-
-/// What came out of a trial.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// Turns that were tried, and those that went as they should.
-    pub tried: usize,
-    pub good: usize,
-    /// What showed that prompts were accepted, that turns were over, and where replies were read: how often each.
-    pub accepted: Tally,
-    pub ended: Tally,
-    pub replies: Tally,
-    /// From the model's last byte to the end in the receipt, in milliseconds.
-    pub overheads: Vec<i64>,
-    /// What did not go as it should.
-    pub faults: usize,
-}
-
-/// How often each source was used.
-#[derive(Debug, Default)]
-pub struct Tally(BTreeMap<Source, usize>);
-
-impl Tally {
-    fn add(&mut self, source: Option<Source>) {
-        if let Some(source) = source {
-            *self.0.entry(source).or_default() += 1;
-        }
-    }
-}
-
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all = self.0.iter();
-        let all: Vec<_> = all
-            .map(|(source, times)| format!("{} {times}", source.as_str()))
-            .collect();
-        f.write_str(&all.join(", "))
-    }
-}
-
-/// Runs all prompts through an agent in a home of its own.
-pub fn run(cli: &Cli) -> Findings {
-    let model = Model::start(0).expect("a loopback");
-    let mut lab = Lab::new();
-    cli.settle(&mut lab, &model);
-    lab.llmux(cli.start(NAME, &lab, &model)).ok();
-    let mut trial = Trial {
-        lab,
-        model,
-        findings: Findings::default(),
-        draft: "fail",
-    };
-    if !trial.recovers() {
-        trial.findings.faults = 1;
-        let explained = trial.lab.llmux(["session", "explain", NAME]);
-        eprintln!("{}: never ready: {explained}{}", cli.key, trial.screen());
-        return trial.findings;
-    }
-    for (number, prompt) in prompts::ALL.iter().enumerate() {
-        let word = prompt.way.word();
-        if let Some((_, why)) = cli.cannot.iter().find(|(cannot, _)| *cannot == word) {
-            eprintln!("left out: {} and {word}: {why}", cli.key);
-            continue;
-        }
-        trial.findings.tried += 1;
-        let token = format!("lab-{number}-{word}");
-        match trial.turn(prompt, &token) {
-            Ok(()) => {
-                trial.findings.good += 1;
-                trial.draft = "fail";
+impl Trial<'_> {
+    /// Runs all prompts; what those that are cancelled come to is told in a column of its own.
+    pub(super) fn turns(&mut self) -> Told {
+        let (mut tried, mut faults, mut uninterrupted) = (0, Vec::new(), Vec::new());
+        let mut after_cancel = false;
+        for (number, prompt) in prompts::ALL.iter().enumerate() {
+            let word = prompt.way.word();
+            self.next = number;
+            let token = format!("lab-{number}-{word}");
+            let is_long = prompt.with(&token).contains('\n');
+            let cannot = is_long.then(|| self.cli.cannot.get("lines")).flatten();
+            if let Some(why) = self.cli.cannot.get(word).or(cannot) {
+                eprintln!("left out: {} and {token}: {why}", self.cli.key);
+                continue;
             }
-            Err(fault) => {
-                eprintln!("{}: {token}: {fault}\n", cli.key);
-                trial.findings.faults += 1;
-                // What it left in the composer is no fault of the next turn.
-                trial.draft = "replace";
-                if !trial.recovers() {
-                    eprintln!("{}: not ready again; the rest is left out", cli.key);
-                    break;
+            tried += 1;
+            let cancels = matches!(prompt.way, Way::Mute | Way::Hang);
+            match self.turn(prompt, &token) {
+                Ok(()) => self.draft = "fail",
+                Err(fault) => {
+                    eprintln!("{}: {token}: {fault}\n", self.cli.key);
+                    if cancels || after_cancel {
+                        uninterrupted.push(format!("{token}: {fault}"));
+                    }
+                    faults.push(token);
+                    // What it left in the composer is no fault of the next turn.
+                    self.draft = "replace";
+                    if !self.recovers(NAME) {
+                        eprintln!("{}: not ready again; the rest is left out", self.cli.key);
+                        break;
+                    }
                 }
             }
+            after_cancel = cancels;
         }
-    }
-    let strangers = trial.model.strangers();
-    if !strangers.is_empty() {
-        eprintln!("{}: the model was asked for {strangers:?}", cli.key);
-    }
-    match hooks::heard(&trial.lab, NAME) {
-        Ok(heard) => eprintln!("{}: {heard}", cli.key),
-        Err(fault) => {
-            eprintln!("{}: {fault}", cli.key);
-            trial.findings.faults += 1;
+        let interrupt = match uninterrupted.into_iter().next() {
+            None => Outcome::Good(String::new()),
+            Some(fault) => Outcome::Failed(fault),
+        };
+        self.findings.parts.insert("interrupt", interrupt);
+        if faults.is_empty() {
+            return Ok(format!("{tried} of {tried}"));
         }
+        let good = tried - faults.len();
+        Err(format!("{good} of {tried}, not {}", faults.join(", ")))
     }
-    trial.lab.llmux(["session", "stop", NAME]).ok();
-    trial.findings
-}
 
-struct Trial {
-    lab: Lab,
-    model: Model,
-    findings: Findings,
-    /// What the next prompt does with a draft.
-    draft: &'static str,
-}
-
-impl Trial {
     fn turn(&mut self, prompt: &Prompt, token: &str) -> Result<(), String> {
         let text = prompt.with(token);
         match prompt.way {
@@ -138,7 +75,7 @@ impl Trial {
 
     /// A turn that ends well, with the reply to this very prompt.
     fn answered(&mut self, text: &str, token: &str, way: Way) -> Result<(), String> {
-        let run = self.prompt(&["--wait", "--json"], text);
+        let run = self.prompt(NAME, &["--wait", "--json"], text);
         let turn = self.parsed(&run)?;
         self.note(&turn, token);
         self.arrived(text, token)
@@ -159,7 +96,7 @@ impl Trial {
 
     /// A turn whose request the model refuses: not a success, whatever else.
     fn refused(&mut self, text: &str, token: &str) -> Result<(), String> {
-        let run = self.prompt(&["--wait", "--json"], text);
+        let run = self.prompt(NAME, &["--wait", "--json"], text);
         let turn = self.parsed(&run)?;
         self.arrived(text, token)?;
         if turn.state != TurnState::Failed || run.code == 0 {
@@ -170,7 +107,7 @@ impl Trial {
 
     /// A turn that is cancelled while the model says nothing or nothing more.
     fn interrupted(&mut self, text: &str, token: &str) -> Result<(), String> {
-        let id = self.prompt(&["--async"], text);
+        let id = self.prompt(NAME, &["--async"], text);
         if id.code != 0 {
             return Err(id.to_string());
         }
@@ -188,41 +125,14 @@ impl Trial {
         if cancelled.code != 0 || turn.state != TurnState::Cancelled {
             return Err(format!("{cancelled}; {}", self.unexpected(&turn, &run)));
         }
-        if !self.recovers() {
+        if !self.recovers(NAME) {
             return Err(format!(
                 "the agent was not interrupted: {}\n{}",
                 told(&turn),
-                self.screen()
+                self.screen(NAME)
             ));
         }
         Ok(())
-    }
-
-    /// Whether the agent waits for a prompt again, so that what follows is no fault of what went before.
-    fn recovers(&self) -> bool {
-        self.lab
-            .llmux(["session", "wait", NAME, "--until", "idle", "--timeout", LIMIT])
-            .code
-            == 0
-    }
-
-    fn prompt(&self, flags: &[&str], text: &str) -> Run {
-        let mut args = vec![
-            "session",
-            "prompt",
-            NAME,
-            "--timeout",
-            LIMIT,
-            "--draft",
-            self.draft,
-        ];
-        args.extend(flags);
-        args.extend(["--", text]);
-        self.lab.llmux(args)
-    }
-
-    fn parsed(&self, run: &Run) -> Result<Turn, String> {
-        serde_json::from_str(&run.stdout).map_err(|error| format!("{error} in {run}\n{}", self.screen()))
     }
 
     /// Whether the prompt reached the model as it was sent.
@@ -230,7 +140,7 @@ impl Trial {
         let served = self
             .model
             .served(token)
-            .ok_or_else(|| format!("the model never saw it\n{}", self.screen()))?;
+            .ok_or_else(|| format!("the model never saw it\n{}", self.screen(NAME)))?;
         // Claude Code composes what it can before it sends it.
         let arrived = |text: &str| text.replace("e\u{301}", "é");
         if arrived(&served.prompt).contains(&arrived(text)) {
@@ -264,18 +174,12 @@ impl Trial {
     }
 
     fn unexpected(&self, turn: &Turn, run: &Run) -> String {
-        format!("{} and exit {}\n{}", told(turn), run.code, self.screen())
-    }
-
-    fn screen(&self) -> String {
-        let screen = self.lab.llmux(["session", "screen", NAME]).stdout;
-        let rows: Vec<&str> = screen.lines().filter(|row| !row.trim().is_empty()).collect();
-        rows[rows.len().saturating_sub(14)..].join("\n")
+        format!("{} and exit {}\n{}", told(turn), run.code, self.screen(NAME))
     }
 }
 
 /// A turn in a line.
-fn told(turn: &Turn) -> String {
+pub(super) fn told(turn: &Turn) -> String {
     let mut line = format!("it is {}", turn.state.as_str());
     for evidence in &turn.evidence {
         let _ = write!(

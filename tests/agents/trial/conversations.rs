@@ -1,0 +1,121 @@
+//! Conversations: listed, gone on with, and begun anew. What the model is sent tells which one a prompt stands in.
+
+use llmux_protocol::api::ConversationView;
+
+use super::{NAME, Told, Trial, turns::told};
+
+impl Trial<'_> {
+    /// The conversation of the turns is in the list, under the first thing that was said in it.
+    pub(super) fn history(&mut self) -> Told {
+        let all = self.conversations()?;
+        let first = if self.cli.titles { "A title" } else { "lab-0-plain" };
+        let has = |one: &ConversationView| one.title.contains(first) || one.title.contains("lab-0-plain");
+        if all
+            .iter()
+            .any(|one| has(one) && !one.id.is_empty() && one.message_count > 0)
+        {
+            return Ok(String::new());
+        }
+        Err(format!("no conversation with the title {first:?} in {all:?}"))
+    }
+
+    /// By its id in a new session, then as the newest one in the running session.
+    pub(super) fn resume(&mut self) -> Told {
+        let all = self.conversations()?;
+        let newest = all.first().ok_or("there is no conversation")?;
+        self.stop_one(NAME)?;
+        let mut args = self.cli.start(NAME, &self.lab, &self.model);
+        args.extend(["--resume-from", &newest.id].map(str::to_owned));
+        let started = self.lab.llmux(args);
+        if started.code != 0 {
+            return Err(format!("by id: {started}\n{}", self.screen(NAME)));
+        }
+        let first = self
+            .goes_on("lab-0-plain")
+            .map_err(|fault| format!("by id: {fault}"))?;
+        let latest = ["session", "resume", NAME, "--latest"];
+        self.done(latest)
+            .map_err(|fault| format!("--latest: {fault}\n{}", self.screen(NAME)))?;
+        self.goes_on(&first)
+            .map_err(|fault| format!("--latest: {fault}"))?;
+        Ok(String::new())
+    }
+
+    /// What begins a new conversation does, in a session that goes on to work.
+    pub(super) fn new_chat(&mut self) -> Told {
+        let shown = self.done(["agent", "show", &self.cli.key, "--json"])?;
+        let agent: serde_json::Value = serde_json::from_str(&shown).map_err(|error| error.to_string())?;
+        let command = agent["newChatCommand"]
+            .as_str()
+            .ok_or("the catalog has none")?
+            .to_owned();
+        if !self.recovers(NAME) {
+            return Err(format!("it was not ready: {}", self.screen(NAME)));
+        }
+        let typed = self.prompt(NAME, &["--now", "--no-turnq"], &command);
+        if typed.code != 0 {
+            return Err(format!("{command}: {typed}\n{}", self.screen(NAME)));
+        }
+        if !self.recovers(NAME) {
+            return Err(format!("{command}: not ready again: {}", self.screen(NAME)));
+        }
+        let token = self.plain()?;
+        let served = self
+            .model
+            .served(&token)
+            .ok_or("the model never saw the prompt")?;
+        if served.tokens.len() == 1 {
+            return Ok(String::new());
+        }
+        Err(format!(
+            "{command} left the conversation as it was: {:?}",
+            served.tokens
+        ))
+    }
+
+    /// Takes a turn, and sees that the model is told what was said before; its token.
+    fn goes_on(&mut self, before: &str) -> Told {
+        if !self.recovers(NAME) {
+            return Err(format!("it was never ready: {}", self.screen(NAME)));
+        }
+        let token = self.plain()?;
+        let served = self
+            .model
+            .served(&token)
+            .ok_or("the model never saw the prompt")?;
+        if served.tokens.contains(before) {
+            return Ok(token);
+        }
+        Err(format!(
+            "{before} is not in its conversation: {:?}",
+            served.tokens
+        ))
+    }
+
+    /// A turn in short; its token.
+    pub(super) fn plain(&mut self) -> Told {
+        self.plain_in(NAME)
+    }
+
+    pub(super) fn plain_in(&mut self, name: &str) -> Told {
+        let token = self.token("plain");
+        let text = format!("And now {token}, please.");
+        let run = self.prompt(name, &["--wait", "--json"], &text);
+        let turn = self.parsed(&run)?;
+        let reply = turn.reply.as_ref().map_or("", |reply| &reply.text);
+        if run.code == 0 && reply.contains(&token) {
+            return Ok(token);
+        }
+        Err(format!(
+            "{} and exit {}: {reply:?}\n{}",
+            told(&turn),
+            run.code,
+            self.screen(name)
+        ))
+    }
+
+    fn conversations(&self) -> Result<Vec<ConversationView>, String> {
+        let listed = self.done(["session", "history", NAME, "--json"])?;
+        serde_json::from_str(&listed).map_err(|error| format!("{error} in {listed}"))
+    }
+}
