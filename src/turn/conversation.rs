@@ -22,13 +22,7 @@ pub(super) struct Conversation {
 /// Equal conversations stand at any place of a page.
 impl PartialEq for Conversation {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |it: &Self| {
-            (
-                it.cols,
-                it.page.continued.get(it.range.clone()).map(<[bool]>::to_vec),
-            )
-        };
-        self.rows() == other.rows() && parts(self) == parts(other)
+        self.cols == other.cols && self.rows() == other.rows() && self.continued() == other.continued()
     }
 }
 
@@ -72,9 +66,9 @@ impl Conversation {
         &self.page.rows[self.range.clone()]
     }
 
-    /// Whether the terminal broke a row off: the next one continues it.
-    fn is_continued(&self, row: usize) -> bool {
-        self.page.continued[self.range.start + row]
+    /// For each row, whether the terminal broke it off: the next one continues it.
+    fn continued(&self) -> &[bool] {
+        &self.page.continued[self.range.clone()]
     }
 }
 

@@ -172,8 +172,7 @@ impl Database {
                 return Err(error);
             }
         }
-        rescue::close(open.connection);
-        Ok(())
+        rescue::close(open.connection, &open.files, &self.path)
     }
 
     fn attempt<R>(&mut self, work: impl Fn(&Connection) -> rusqlite::Result<R>) -> Result<R, JournalError> {

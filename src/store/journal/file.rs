@@ -41,7 +41,7 @@ const VERSION_1: &str = "
     PRAGMA user_version = 1;
 ";
 
-/// What is written once, and may be long, apart from what changes: SQLite writes a row anew with each change.
+/// What is written once, and may be long, apart from what changes: `SQLite` writes a row anew with each change.
 const VERSION_2: &str = "
     CREATE TABLE texts (
         id TEXT PRIMARY KEY NOT NULL,
@@ -60,7 +60,7 @@ const VERSION_2: &str = "
 ";
 
 /// Each step from one version to the next.
-const STEPS: [&str; SCHEMA as usize] = [VERSION_1, VERSION_2];
+const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// Connects to the database, making it if need be, mode 0600.
 pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {

@@ -73,10 +73,20 @@ fn merge(connection: &Connection, saved: &Path) -> rusqlite::Result<()> {
 }
 
 /// Closes a connection whose files are no longer those of its name, and leaves what has that name now.
-pub(super) fn close(connection: Connection) {
+pub(super) fn close(connection: Connection, files: &Files, path: &Path) -> Result<(), JournalError> {
     // The last to close a database removes the write-ahead log of that name.
     let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     drop(connection);
+    let (Files([was, logs @ ..]), Files([is, left @ ..])) = (files, Files::of(path));
+    if *was != is {
+        // The log of a database that is gone would be taken for the log of the one that has its place.
+        for (suffix, (log, left)) in ["-wal", "-shm"].iter().zip(logs.iter().zip(left)) {
+            if left.is_some() && *log == left {
+                remove(&with_suffix(path, suffix))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn rescued(path: &Path) -> PathBuf {

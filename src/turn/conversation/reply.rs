@@ -80,7 +80,7 @@ impl Conversation {
         if at != before + 1 || row.trim().is_empty() || text.trim().is_empty() {
             return "\n";
         }
-        if self.is_continued(before) {
+        if self.continued()[before] {
             return "";
         }
         // A renderer wraps near the edge only; shorter rows end where the text does.
