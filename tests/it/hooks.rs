@@ -96,7 +96,7 @@ fn hooks_that_fail_change_no_turn() {
         |how: &str| format!(r#""{{event}}": "{keep} if [ {{event}} != Stop ]; then call; else {how}; fi""#);
     let rows = [
         ("lost", stop("true"), "screen"),
-        ("late", stop("(sleep 1; call) >/dev/null 2>&1 &"), "hook"),
+        ("late", stop("{ (sleep 1; call) >/dev/null 2>&1 & }"), "hook"),
         ("doubled", stop("call; call"), "hook"),
         (
             "strange",
