@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` is the map. Imports run one way; `tests/it/architecture.rs` holds them to it.
 
 pub mod agent;
+mod auth;
 pub mod cli;
 pub mod client;
 pub mod config;

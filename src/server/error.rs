@@ -61,7 +61,15 @@ impl IntoResponse for Failure {
 
 fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::NotFound | ErrorCode::SessionNotFound | ErrorCode::TurnNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::NotFound
+        | ErrorCode::SessionNotFound
+        | ErrorCode::TurnNotFound
+        | ErrorCode::UserNotFound
+        | ErrorCode::TokenNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotRunning
         | ErrorCode::NotSubmitted
@@ -70,7 +78,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::DialogChanged
         | ErrorCode::ResumeUnproven
         | ErrorCode::Blocked => StatusCode::CONFLICT,
-        ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::PromptTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::Tmux => StatusCode::BAD_GATEWAY,
         ErrorCode::State | ErrorCode::Internal | ErrorCode::Other => StatusCode::INTERNAL_SERVER_ERROR,

@@ -207,7 +207,7 @@ fn unsafe_because(found: &Metadata, uid: u32) -> Option<&'static str> {
 }
 
 /// Makes a directory and its parents; new ones are for the owner alone.
-fn make_private(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

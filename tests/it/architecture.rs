@@ -13,7 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("screen", &[]),
     ("config", &["nearest"]),
     ("store", &["config"]),
-    ("agent", &["config", "nearest"]),
+    ("agent", &["config", "nearest", "store"]),
+    ("auth", &["config", "store"]),
     ("demo", &[]),
     ("tmux", &["screen"]),
     ("pane", &["screen", "tmux"]),
@@ -25,12 +26,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "turn",
         &["agent", "config", "pane", "screen", "session", "store", "tmux"],
     ),
-    ("server", &["pane", "session", "turn"]),
-    ("client", &["store"]),
+    ("server", &["auth", "pane", "session", "turn"]),
+    ("client", &["config", "store"]),
     (
         "daemon",
         &[
-            "agent", "client", "config", "server", "session", "store", "tmux", "turn",
+            "agent", "auth", "client", "config", "server", "session", "store", "tmux", "turn",
         ],
     ),
     // `tmux` for attach and the small processes, `daemon` to run it, `turn` to replay a recording: never `server`.

@@ -46,6 +46,20 @@ pub enum ErrorCode {
     NotFound,
     /// The route exists for other methods.
     MethodNotAllowed,
+    /// No credential, or one that is not good.
+    Unauthorized,
+    /// The credential is good, but not for this.
+    Forbidden,
+    /// Too many attempts; the answer's `Retry-After` says for how long.
+    RateLimited,
+    /// The body is of another type than JSON.
+    UnsupportedMediaType,
+    /// The body is over the route's limit.
+    BodyTooLarge,
+    /// No user of that name is known.
+    UserNotFound,
+    /// No token of that id is known.
+    TokenNotFound,
     /// No session of that name is known.
     SessionNotFound,
     /// The name is taken, by a session of ours or a foreign tmux session.

@@ -4,6 +4,7 @@
 
 mod activity;
 mod agent;
+mod auth;
 mod conversation;
 mod daemon;
 mod error;
@@ -16,6 +17,12 @@ pub use activity::{
     HookRequest, Source, Vote,
 };
 pub use agent::AgentView;
+pub use auth::{
+    Action, BootstrapToken, BootstrapView, Done, LoginReply, LoginRequest, NameRequest, PairRequest, PairingCode,
+    PairingRequest, PassphraseRequest, Role, Secret, SetupReply, SetupRequest, Ticket, TicketRequest, TokenList,
+    TokenLogin, TokenMade, TokenOwner, TokenReply, TokenRequest, TokenScope, TokenView, UserReply, UserRequest,
+    UserView, Whoami,
+};
 pub use conversation::{ConversationView, FoundView, ResumeRequest};
 pub use daemon::{DaemonStatus, Handover, TmuxStatus};
 pub use error::{ApiError, ErrorCode};

@@ -1,0 +1,1 @@
+//! The facade, on files as they are on a disk.
