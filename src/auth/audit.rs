@@ -43,6 +43,9 @@ pub(crate) struct Entry {
     pub(crate) what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
+    /// The user or token it is about, or the user somebody said to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) about: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) typed: Option<Typed>,
     /// The HTTP status.

@@ -91,7 +91,7 @@ impl AuthError {
             }
             Self::UserNotFound(_) => ErrorCode::UserNotFound,
             Self::TokenNotFound(_) => ErrorCode::TokenNotFound,
-            Self::Throttled(_) | Self::Busy(_) => ErrorCode::RateLimited,
+            Self::Throttled(_) | Self::Busy(_) => ErrorCode::TooManyRequests,
             Self::Corrupt { .. } | Self::File(_) => ErrorCode::State,
             Self::Internal { .. } => ErrorCode::Internal,
         }

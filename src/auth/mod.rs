@@ -24,7 +24,7 @@ mod throttle;
 mod tokens;
 mod users;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 
@@ -34,6 +34,7 @@ pub(crate) use self::{
     identity::{Bearer, Identity},
     once::Issued,
     policy::Where,
+    sign_in::LOGIN,
     tokens::Minted,
 };
 use self::{
@@ -91,12 +92,9 @@ impl Auth {
     ///
     /// # Errors
     /// The thread that writes the record can't be started.
-    pub(crate) fn open(env: &Environment, state_dir: &Path, setting: Setting) -> Result<Self, AuthError> {
+    pub(crate) fn open(env: &Environment, state_dir: &Path, setting: Setting) -> io::Result<Self> {
         let data = env.xdg("XDG_DATA_HOME", ".local/share").join("llmux/v2");
-        let audit = Audit::start(state_dir.join("audit.jsonl")).map_err(|source| AuthError::Internal {
-            action: "start the audit record",
-            source,
-        })?;
+        let audit = Audit::start(state_dir.join("audit.jsonl"))?;
         let auth = Self(Arc::new(Inner {
             users: Users::new(data.join("users.json")),
             tokens: Tokens::new(data.join("tokens.json")),

@@ -118,6 +118,12 @@ impl Auth {
         .await
     }
 
+    /// Who comes with a token that is to become a cookie.
+    pub(crate) fn exchange(&self, address: Option<IpAddr>, token: &str) -> Result<Identity, AuthError> {
+        self.0.throttle.attempt(address, None)?;
+        self.identify(token)
+    }
+
     /// Revokes the token somebody came with.
     pub(crate) async fn log_out(&self, who: &Identity) -> Result<(), AuthError> {
         let id = who.bearer()?.token_id.clone();

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::Extension;
 use tokio::{
     net::UnixListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -29,8 +30,9 @@ use self::{
 };
 use crate::{
     agent::{Catalog, Overrides},
+    auth::{self, Auth},
     config::{Config, Environment},
-    server::{self, Order, Shared, listen},
+    server::{self, Hosts, Order, Shared, listen},
     session::{self, Sessions},
     store::{Journal, Retention, StateDir, file::Lock},
     tmux::{self, Socket, Tmux},
@@ -215,6 +217,8 @@ impl Bound {
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
         let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
         let home = environment.home().to_owned();
+        let auth = Auth::open(&environment, state.path(), auth_setting(&config))?;
+        let hosts = Hosts::new(host_names(&config));
         let setting = session::Setting {
             environment,
             exe,
@@ -253,6 +257,8 @@ impl Bound {
         let shared = Shared {
             sessions,
             turns: turns.clone(),
+            auth: auth.clone(),
+            hosts,
             status: Arc::new(move || face.status()),
             orders,
             leaving: leave.clone(),
@@ -269,6 +275,7 @@ impl Bound {
             silent,
             server,
             turns,
+            auth,
             tmux_task,
             _lock: lock,
         })
@@ -290,6 +297,7 @@ struct Serving {
     silent: Arc<()>,
     server: JoinHandle<io::Result<()>>,
     turns: Turns,
+    auth: Auth,
     tmux_task: JoinHandle<()>,
     _lock: Lock,
 }
@@ -336,6 +344,7 @@ impl Serving {
         let drained = async {
             let _ = self.server.await;
             self.turns.quiesce().await;
+            self.auth.flush().await;
         };
         if timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("some requests did not end in time");
@@ -357,6 +366,22 @@ async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<S
     let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
     let journal = opened.map_err(io::Error::other)??;
     Ok(Seats::open(setting, journal, home).await?)
+}
+
+fn auth_setting(config: &Config) -> auth::Setting {
+    auth::Setting {
+        record_text: config.server.audit_text,
+        ..auth::Setting::default()
+    }
+}
+
+/// The names under which the daemon is reached: this host's, and what the configuration allows.
+fn host_names(config: &Config) -> Vec<String> {
+    let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let local = format!("{}.local", own.split('.').next().unwrap_or_default());
+    let mut names = vec![own, local];
+    names.extend(config.server.allowed_hosts.iter().cloned());
+    names
 }
 
 fn max_hold(config: &Config) -> Duration {
@@ -387,8 +412,8 @@ fn serve(
         listener: UnixListener::from_std(listener)?,
         silent,
     };
-    let serving =
-        axum::serve(listener, server::router(shared)).with_graceful_shutdown(leave.cancelled_owned());
+    let router = server::router(shared).layer(Extension(listen::Connection::Unix));
+    let serving = axum::serve(listener, router).with_graceful_shutdown(leave.cancelled_owned());
     Ok(tokio::spawn(serving.into_future()))
 }
 

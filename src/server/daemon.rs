@@ -10,7 +10,8 @@ use crate::session::SessionError;
 
 pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
     let status = (shared.status)();
-    Json(json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": false }))
+    let enabled = shared.auth.is_enabled();
+    Json(json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": enabled }))
 }
 
 pub(super) async fn version() -> Json<Value> {

@@ -8,16 +8,25 @@ use axum::{
 use llmux_protocol::api::{ApiError, ErrorCode};
 
 use crate::{
+    auth::AuthError,
     session::SessionError,
     turn::{TurnFault, TurnRefusal},
 };
 
 /// A failed request.
-pub(super) struct Failure(pub(super) ApiError);
+pub(crate) struct Failure(pub(super) ApiError);
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         let mut body = ApiError::new(error.code(), with_causes(&error));
+        body.hint = error.hint();
+        Self(body)
+    }
+}
+
+impl From<&AuthError> for Failure {
+    fn from(error: &AuthError) -> Self {
+        let mut body = ApiError::new(error.code(), with_causes(error));
         body.hint = error.hint();
         Self(body)
     }
@@ -68,7 +77,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TokenNotFound => StatusCode::NOT_FOUND,
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
-        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotRunning

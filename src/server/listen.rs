@@ -4,6 +4,7 @@ use std::{
     fs, io,
     io::{IoSlice, IoSliceMut},
     mem::MaybeUninit,
+    net::SocketAddr,
     os::{
         fd::{AsFd, OwnedFd},
         unix::{
@@ -26,8 +27,22 @@ use rustix::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{UnixListener, UnixStream, unix::SocketAddr},
+    net::{UnixListener, UnixStream, unix},
 };
+
+/// How a request came in; each request carries it as an extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// Over the Unix socket: from the owner.
+    Unix,
+    /// Over the network.
+    Tcp {
+        /// Who is at the other end.
+        peer: SocketAddr,
+        /// Whether it is encrypted.
+        tls: bool,
+    },
+}
 
 /// A listener that serves only processes of the daemon's own user, and root.
 pub(crate) struct Owned {
@@ -84,9 +99,9 @@ impl AsyncWrite for Guest {
 
 impl axum::serve::Listener for Owned {
     type Io = Guest;
-    type Addr = SocketAddr;
+    type Addr = unix::SocketAddr;
 
-    async fn accept(&mut self) -> (Guest, SocketAddr) {
+    async fn accept(&mut self) -> (Guest, unix::SocketAddr) {
         loop {
             let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
             let own = rustix::process::geteuid().as_raw();
@@ -101,7 +116,7 @@ impl axum::serve::Listener for Owned {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<unix::SocketAddr> {
         self.listener.local_addr()
     }
 }

@@ -1,13 +1,16 @@
 //! The HTTP face: one router, whatever it is reached by.
 
 mod agents;
+mod auth;
 mod body;
 mod daemon;
 mod error;
+mod gate;
 mod history;
 mod leaving;
 pub(crate) mod listen;
 mod output;
+mod pairing;
 mod sessions;
 mod turns;
 
@@ -15,22 +18,29 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::FromRef,
     http::{Method, Uri},
     middleware::from_fn_with_state,
-    routing::{get, post},
 };
-use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode};
+use llmux_protocol::api::{Action, ApiError, DaemonStatus, ErrorCode};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::error::Failure;
-use crate::{session::Sessions, turn::Turns};
+pub(crate) use self::gate::Hosts;
+use self::{
+    error::Failure,
+    gate::{Gate, Need, Routes, every, get, guard, on_session, on_turn, post, some},
+};
+use crate::{auth::Auth, session::Sessions, turn::Turns};
 
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) turns: Turns,
+    pub(crate) auth: Auth,
+    /// The names under which the daemon is reached.
+    pub(crate) hosts: Hosts,
     /// Makes the daemon's status; the daemon alone knows all of it.
     pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
     pub(crate) orders: mpsc::Sender<Order>,
@@ -47,44 +57,79 @@ pub(crate) enum Order {
     HandOver(String, tokio::sync::oneshot::Sender<std::io::Result<()>>),
 }
 
-/// All routes.
+impl FromRef<Shared> for Auth {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.auth.clone()
+    }
+}
+
+/// All routes, each method with what it asks of its caller.
+fn routes() -> Routes<Shared> {
+    use Action::{Admin, Answer, Manage, Prompt, Watch};
+    Routes::new()
+        .route("/health", get(Need::Open, daemon::health))
+        .route("/api/version", get(Need::Open, daemon::version))
+        .route("/api/daemon", get(every(Admin), daemon::status))
+        .route("/api/daemon/stop", post(Need::Owner, daemon::stop))
+        .route("/api/daemon/handover", post(Need::Owner, daemon::hand_over))
+        .route("/api/agents", get(some(Watch), agents::installed))
+        .route("/api/agents/all", get(some(Watch), agents::all))
+        .route(
+            "/api/sessions",
+            get(some(Watch), sessions::list).post(some(Manage), sessions::start),
+        )
+        .route(
+            "/api/sessions/{name}",
+            get(on_session(Watch), sessions::get).patch(on_session(Manage), sessions::edit),
+        )
+        .route(
+            "/api/sessions/{name}/turns",
+            get(on_session(Watch), turns::list).post(on_session(Prompt), turns::create),
+        )
+        .route("/api/sessions/{name}/send", post(on_session(Prompt), turns::send))
+        .route("/api/broadcast", post(every(Prompt), turns::broadcast))
+        .route("/api/sessions/{name}/explain", get(on_session(Watch), turns::explain))
+        .route("/api/sessions/{name}/answer", post(on_session(Answer), turns::answer))
+        .route("/api/sessions/{name}/hook", post(Need::Owner, turns::hook))
+        .route("/api/turns/{id}", get(on_turn(Watch), turns::get))
+        .route("/api/sessions/{name}/stop", post(on_session(Manage), sessions::stop))
+        .route("/api/sessions/{name}/kill", post(on_session(Manage), sessions::kill))
+        .route("/api/sessions/{name}/respawn", post(on_session(Manage), sessions::respawn))
+        .route("/api/sessions/{name}/resume", post(on_session(Manage), sessions::resume))
+        .route(
+            "/api/sessions/{name}/conversations",
+            get(on_session(Watch), history::of_session),
+        )
+        .route("/api/conversations", get(every(Watch), history::of_place))
+        .route("/api/history/search", get(every(Watch), history::search))
+        .route("/api/sessions/{name}/screen", get(on_session(Watch), sessions::screen))
+        .route("/api/turns/{id}/wait", post(on_turn(Watch), turns::wait).endless())
+        .route("/api/turns/{id}/cancel", post(on_turn(Prompt), turns::cancel).endless())
+        .route("/api/turns/{id}/events", get(on_turn(Watch), turns::events).endless())
+        .route(
+            "/api/sessions/{name}/output",
+            get(on_session(Watch), output::output).endless(),
+        )
+        .route(
+            "/api/sessions/{name}/wait",
+            post(on_session(Watch), turns::wait_session).endless(),
+        )
+        .merge(auth::routes())
+}
+
+/// The router, behind its gate.
 pub(crate) fn router(shared: Shared) -> Router {
-    // What may last: it ends when the daemon leaves. Turns themselves go on, with the next daemon if need be.
-    let endless = Router::new()
-        .route("/api/turns/{id}/wait", post(turns::wait))
-        .route("/api/turns/{id}/cancel", post(turns::cancel))
-        .route("/api/turns/{id}/events", get(turns::events))
-        .route("/api/sessions/{name}/output", get(output::output))
-        .route("/api/sessions/{name}/wait", post(turns::wait_session))
-        .route_layer(from_fn_with_state(shared.leaving.clone(), leaving::end));
-    Router::new()
-        .route("/health", get(daemon::health))
-        .route("/api/version", get(daemon::version))
-        .route("/api/daemon", get(daemon::status))
-        .route("/api/daemon/stop", post(daemon::stop))
-        .route("/api/daemon/handover", post(daemon::hand_over))
-        .route("/api/agents", get(agents::installed))
-        .route("/api/agents/all", get(agents::all))
-        .route("/api/sessions", get(sessions::list).post(sessions::start))
-        .route("/api/sessions/{name}", get(sessions::get).patch(sessions::edit))
-        .route("/api/sessions/{name}/turns", get(turns::list).post(turns::create))
-        .route("/api/sessions/{name}/send", post(turns::send))
-        .route("/api/broadcast", post(turns::broadcast))
-        .route("/api/sessions/{name}/explain", get(turns::explain))
-        .route("/api/sessions/{name}/answer", post(turns::answer))
-        .route("/api/sessions/{name}/hook", post(turns::hook))
-        .route("/api/turns/{id}", get(turns::get))
-        .route("/api/sessions/{name}/stop", post(sessions::stop))
-        .route("/api/sessions/{name}/kill", post(sessions::kill))
-        .route("/api/sessions/{name}/respawn", post(sessions::respawn))
-        .route("/api/sessions/{name}/resume", post(sessions::resume))
-        .route("/api/sessions/{name}/conversations", get(history::of_session))
-        .route("/api/conversations", get(history::of_place))
-        .route("/api/history/search", get(history::search))
-        .route("/api/sessions/{name}/screen", get(sessions::screen))
-        .merge(endless)
+    let turns = shared.turns.clone();
+    let session_of = move |id: String| {
+        let turns = turns.clone();
+        async move { turns.get(&id).await.ok().map(|turn| turn.session) }
+    };
+    let gate = Gate::new(shared.auth.clone(), shared.hosts.clone(), session_of);
+    routes()
+        .guarded(&gate, &shared.leaving)
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(gate, guard))
         .with_state(shared)
 }
 

@@ -5,12 +5,12 @@ use axum::{
     extract::{Path, State},
 };
 use llmux_protocol::api::{
-    Activity, EditRequest, RestartRequest, ResumeRequest, ScreenView, SessionView, StartRequest,
+    Action, Activity, EditRequest, RestartRequest, ResumeRequest, ScreenView, SessionView, StartRequest,
     State as RunState, StopRequest, Stopped,
 };
 use serde::Serialize;
 
-use super::{Shared, body::Json, error::Failure};
+use super::{Shared, body::Json, error::Failure, gate::Caller};
 use crate::session::SessionError;
 
 type Answer<T> = Result<Reply<T>, Failure>;
@@ -42,8 +42,9 @@ fn activity(shared: &Shared, view: &SessionView) -> Option<Activity> {
         .flatten()
 }
 
-pub(super) async fn list(State(shared): State<Shared>) -> Answer<Vec<SessionView>> {
+pub(super) async fn list(State(shared): State<Shared>, caller: Caller) -> Answer<Vec<SessionView>> {
     let mut views = shared.sessions.list().await?;
+    views.retain(|view| caller.may(Action::Watch, &view.name));
     for view in &mut views {
         view.activity = activity(&shared, view);
     }
@@ -58,8 +59,10 @@ pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>) 
 
 pub(super) async fn start(
     State(shared): State<Shared>,
+    caller: Caller,
     Json(request): Json<StartRequest>,
 ) -> Answer<Changed> {
+    caller.must(Action::Manage, Some(request.name.as_ref().unwrap_or(&request.agent)))?;
     Ok(changed(
         whole(async move { shared.sessions.create(request).await }).await?,
     ))
@@ -67,9 +70,13 @@ pub(super) async fn start(
 
 pub(super) async fn edit(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(request): Json<EditRequest>,
 ) -> Answer<Changed> {
+    if let Some(name) = &request.name {
+        caller.must(Action::Manage, Some(name))?;
+    }
     Ok(changed(
         whole(async move { shared.sessions.edit(&name, request).await }).await?,
     ))
@@ -97,9 +104,14 @@ pub(super) async fn resume(
 
 pub(super) async fn stop(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(StopRequest { cascade }): Json<StopRequest>,
 ) -> Answer<Stopped> {
+    if cascade {
+        // It ends sessions of any name.
+        caller.must(Action::Manage, None)?;
+    }
     Ok(Reply(
         whole(async move { shared.sessions.stop(&name, false, cascade).await }).await?,
     ))
@@ -107,9 +119,14 @@ pub(super) async fn stop(
 
 pub(super) async fn kill(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(StopRequest { cascade }): Json<StopRequest>,
 ) -> Answer<Stopped> {
+    if cascade {
+        // It ends sessions of any name.
+        caller.must(Action::Manage, None)?;
+    }
     Ok(Reply(
         whole(async move { shared.sessions.stop(&name, true, cascade).await }).await?,
     ))

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Shared, body::Json, error::Failure};
+use super::{Shared, body::Json, error::Failure, gate::Caller};
 use crate::{
     session::SessionError,
     turn::{Live, TurnFault, TurnRefusal},
@@ -35,9 +35,11 @@ const EVENTS: usize = 16;
 
 pub(super) async fn create(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(request): Json<TurnRequest>,
 ) -> Answer<Turn> {
+    caller.typed(&request.prompt);
     Ok(Reply(begin(&shared, &name, request, Origin::Prompt).await?))
 }
 
@@ -95,9 +97,11 @@ pub(super) async fn explain(State(shared): State<Shared>, Path(name): Path<Strin
 
 pub(super) async fn answer(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(request): Json<AnswerRequest>,
 ) -> Answer<Answered> {
+    caller.typed(&request.choice);
     Ok(Reply(shared.turns.answer(&name, &request).await?))
 }
 
@@ -119,6 +123,7 @@ pub(super) async fn hook(
 /// Types a prompt, as the old program's clients ask for it: answers when it was submitted.
 pub(super) async fn send(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(SendRequest {
         prompt,
@@ -126,6 +131,7 @@ pub(super) async fn send(
         skip_turnq,
     }): Json<SendRequest>,
 ) -> Answer<Sent> {
+    caller.typed(&prompt);
     let request = TurnRequest {
         enter,
         no_turnq: skip_turnq,
@@ -161,12 +167,14 @@ fn refused(turn: &Turn) -> Result<(), TurnRefusal> {
 /// Types one prompt to all running sessions of an agent, side by side; each takes its session's turn.
 pub(super) async fn broadcast(
     State(shared): State<Shared>,
+    caller: Caller,
     Json(BroadcastRequest {
         agent,
         prompt,
         no_turnq,
     }): Json<BroadcastRequest>,
 ) -> Answer<BroadcastReply> {
+    caller.typed(&prompt);
     shared.sessions.agent(&agent)?;
     let all = shared.sessions.list().await?;
     let all = all

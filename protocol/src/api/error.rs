@@ -51,7 +51,7 @@ pub enum ErrorCode {
     /// The credential is good, but not for this.
     Forbidden,
     /// Too many attempts; the answer's `Retry-After` says for how long.
-    RateLimited,
+    TooManyRequests,
     /// The body is of another type than JSON.
     UnsupportedMediaType,
     /// The body is over the route's limit.
