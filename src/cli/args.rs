@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{agent, bench, hidden::Hidden, history, server, session, turn};
+use super::{agent, auth, bench, hidden::Hidden, history, server, session, token, turn, user};
 use crate::tmux::Socket;
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
@@ -53,6 +53,15 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) tmux_socket: Option<Socket>,
+    /// Work on this daemon: http(s)://HOST:PORT or unix:PATH (env LLMUX_SERVER)
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub(crate) server: Option<String>,
+    /// The token for that daemon (env LLMUX_TOKEN, which other users of this host can't see)
+    #[arg(long, global = true, value_name = "TOKEN", help_heading = "Global options")]
+    pub(crate) token: Option<String>,
+    /// Work on the daemon of a saved sign-in, see `llmux auth list`
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub(crate) profile: Option<String>,
     /// Print the version
     #[arg(short = 'v', long, short_alias = 'V', global = true, action = ArgAction::Version, help_heading = "Global options")]
     version: Option<bool>,
@@ -79,6 +88,21 @@ pub(super) enum Noun {
     History {
         #[command(subcommand)]
         verb: Option<history::Verb>,
+    },
+    /// Who may sign in over the network
+    User {
+        #[command(subcommand)]
+        verb: Option<user::Verb>,
+    },
+    /// What programs and devices sign in with
+    Token {
+        #[command(subcommand)]
+        verb: Option<token::Verb>,
+    },
+    /// Signing in to a daemon on another host
+    Auth {
+        #[command(subcommand)]
+        verb: Option<auth::Verb>,
     },
     /// The daemon
     Server {
@@ -118,6 +142,9 @@ pub(super) enum Verb {
     Turn(turn::Verb),
     Agent(agent::Verb),
     History(history::Verb),
+    User(user::Verb),
+    Token(token::Verb),
+    Auth(auth::Verb),
     Server(server::Verb),
     Bench(bench::Verb),
     Serve(server::Start),
@@ -132,6 +159,9 @@ impl Noun {
             Self::Turn { verb: Some(verb) } => Verb::Turn(verb),
             Self::Agent { verb: Some(verb) } => Verb::Agent(verb),
             Self::History { verb: Some(verb) } => Verb::History(verb),
+            Self::User { verb: Some(verb) } => Verb::User(verb),
+            Self::Token { verb: Some(verb) } => Verb::Token(verb),
+            Self::Auth { verb: Some(verb) } => Verb::Auth(verb),
             Self::Server {
                 verb: Some(server::Verb::Start(start)),
             }
@@ -142,6 +172,9 @@ impl Noun {
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
             Self::History { verb: None } => Verb::Help("history"),
+            Self::User { verb: None } => Verb::Help("user"),
+            Self::Token { verb: None } => Verb::Help("token"),
+            Self::Auth { verb: None } => Verb::Help("auth"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Bench { verb: None } => Verb::Help("bench"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),

@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, say, tell},
 };
 use crate::{
-    client::{self, Client, Launcher},
+    client::{self, Asked, Client, Launcher, Remote, resolve},
     config::{Config, Environment},
     store::StateDir,
     tmux::Socket,
@@ -31,12 +31,38 @@ impl Context {
 
     /// Refuses to do to the local sessions what was meant for a remote host's.
     pub(crate) fn refuse_remote(&self) -> Result<(), Failure> {
-        match self.env.text("LLMUX_SERVER") {
-            None => Ok(()),
-            Some(url) => Err(Failure::failed(format!(
-                "LLMUX_SERVER is {url}, and this version reaches only the local daemon"
+        match self.remote()? {
+            Some(Remote { server, .. }) if !server.starts_with("unix:") => Err(Failure::failed(format!(
+                "{server} is meant, and this version reaches only the local daemon"
             ))
-            .hint("unset LLMUX_SERVER to work on this host")),
+            .hint("leave --server and --profile out, and unset LLMUX_SERVER, to work on this host")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The daemon that was named, if one was.
+    pub(crate) fn remote(&self) -> Result<Option<Remote>, Failure> {
+        let asked = Asked {
+            server: self.global.server.as_deref(),
+            token: self.global.token.as_deref(),
+            profile: self.global.profile.as_deref(),
+        };
+        Ok(resolve(&self.env, asked)?)
+    }
+
+    /// The profile that was named.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.global.profile.as_deref()
+    }
+
+    /// Connects to a daemon that was named; starts none.
+    pub(crate) async fn client_of(&self, remote: &Remote) -> Result<Client, Failure> {
+        match remote.server.strip_prefix("unix:") {
+            Some(path) => Ok(Client::connect(&self.env.resolve(Path::new(path))).await?),
+            None => Err(Failure::failed(format!(
+                "cannot reach {}: this version reaches only Unix sockets",
+                remote.server
+            ))),
         }
     }
 
@@ -47,6 +73,9 @@ impl Context {
 
     /// Connects to the daemon, starting one in the background if none runs.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
+        if let Some(remote) = self.remote()? {
+            return self.client_of(&remote).await;
+        }
         let state = self.state()?;
         let sockets = self.sockets(&state)?;
         let mut args: Vec<OsString> = vec!["daemon".into(), "--socket".into(), sockets[0].clone().into()];

@@ -10,7 +10,7 @@ use llmux_protocol::api::ErrorCode;
 use super::table::plain;
 use crate::{
     agent::CatalogError,
-    client::{ClientError, LaunchError},
+    client::{ClientError, CredentialsError, LaunchError},
     config::ConfigError,
     daemon::DaemonError,
     store::DirError,
@@ -216,6 +216,18 @@ impl From<ClientError> for Failure {
         let hints = error.hints();
         Self {
             kind,
+            error: error.into(),
+            notes: Vec::new(),
+            hints,
+        }
+    }
+}
+
+impl From<CredentialsError> for Failure {
+    fn from(error: CredentialsError) -> Self {
+        let hints = error.hint().into_iter().collect();
+        Self {
+            kind: Exit::Failed,
             error: error.into(),
             notes: Vec::new(),
             hints,

@@ -4,6 +4,7 @@
 
 mod agent;
 mod args;
+mod auth;
 mod bench;
 mod context;
 mod dialog;
@@ -13,12 +14,15 @@ mod hidden;
 mod history;
 mod hook;
 mod out;
+mod passphrase;
 mod server;
 mod session;
 mod signal;
 mod table;
+mod token;
 mod turn;
 mod usage;
+mod user;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -68,7 +72,10 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
-    context.refuse_remote()?;
+    // Signing in is what makes another host's daemon reachable.
+    if !matches!(verb, Verb::Auth(_)) {
+        context.refuse_remote()?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -79,6 +86,9 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::Turn(verb) => turn::run(verb, context).await,
             Verb::Agent(verb) => agent::run(verb, context).await,
             Verb::History(verb) => history::run(verb, context).await,
+            Verb::User(verb) => user::run(verb, context).await,
+            Verb::Token(verb) => token::run(verb, context).await,
+            Verb::Auth(verb) => auth::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
             Verb::Bench(verb) => bench::run(verb, context).await,
             // Carried out before there was a runtime.

@@ -94,6 +94,11 @@ impl Client {
         self.request(Method::PATCH, path, Some(encode(body)?)).await
     }
 
+    /// Deletes what is at `path`.
+    pub async fn delete<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
+        self.request(Method::DELETE, path, None).await
+    }
+
     /// Asks for `path` and returns its body as it comes.
     pub async fn stream(&mut self, path: &str) -> Result<Stream, ClientError> {
         let answer = self.send(Method::GET, path, None).await?;
