@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::{agent, bench, hidden::Hidden, history, server, session, turn};
-use crate::tmux::Socket;
+use crate::{logs::Logs, tmux::Socket};
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
 #[derive(Debug, Parser)]
@@ -53,6 +53,9 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) tmux_socket: Option<Socket>,
+    /// The end of this process's log, if it keeps one.
+    #[arg(skip)]
+    pub(crate) logs: Option<Logs>,
     /// Print the version
     #[arg(short = 'v', long, short_alias = 'V', global = true, action = ArgAction::Version, help_heading = "Global options")]
     version: Option<bool>,

@@ -31,7 +31,7 @@ pub use failure::Exit;
 use failure::Failure;
 use out::Out;
 
-use crate::config::Environment;
+use crate::{config::Environment, logs::Logs};
 
 /// Reads the command line. Builds no runtime and reads no file.
 ///
@@ -42,9 +42,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> 
     Cli::try_parse_from(args).map_err(|error| end(usage::explain(&error)))
 }
 
-/// Carries the command out and returns how the process ends. Errors are printed.
+/// Carries the command out and returns how the process ends. Errors are printed. `logs` is what a daemon shows of its log.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(mut cli: Cli, logs: Logs) -> ExitCode {
+    cli.global.logs = Some(logs);
     let mut env = Environment::capture();
     let Some(noun) = cli.noun else {
         return end(print_help(&[]));

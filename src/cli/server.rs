@@ -16,7 +16,10 @@ use super::{
     out::Out,
     table::plain,
 };
-use crate::store::{StateDir, file};
+use crate::{
+    daemon::{Network, Tls},
+    store::{StateDir, file},
+};
 
 /// How long a daemon may take to end after it was asked to.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -42,6 +45,33 @@ pub(super) struct Start {
     /// The TCP port (default: $LLMUXD_PORT, then server.port of the configuration, then 3001)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) port: Option<u16>,
+    /// Encrypt the network with a certificate that llmux makes for itself and keeps; its fingerprint is printed
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(super) tls: bool,
+    /// Encrypt the network with this certificate chain, in PEM form
+    #[arg(long, value_name = "PATH", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM form
+    #[arg(long, value_name = "PATH", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Take the place of a daemon in the foreground too
+    #[arg(long)]
+    pub(super) replace: bool,
+}
+
+impl Start {
+    /// How the network is to be served.
+    pub(super) fn network(&self) -> Network {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Tls::Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            },
+            _ if self.tls => Tls::SelfSigned,
+            _ => Tls::Off,
+        };
+        Network { port: self.port, tls }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +122,13 @@ fn render(status: &DaemonStatus) -> String {
             uptime(status.uptime_secs)
         ),
         format!("socket    {}", status.socket),
+        format!(
+            "network   {}",
+            status
+                .network
+                .as_ref()
+                .map_or("not served", |network| &network.url)
+        ),
         format!("state     {}", status.state_dir),
         format!("sessions  {} ({} running)", status.sessions, status.running),
         format!(

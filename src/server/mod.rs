@@ -4,27 +4,34 @@ mod agents;
 mod body;
 mod daemon;
 mod error;
+mod events;
+mod extract;
 mod history;
 mod leaving;
 pub(crate) mod listen;
+pub(crate) mod metrics;
 mod output;
 mod sessions;
+mod sse;
 mod turns;
+mod upload;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::Request,
     http::{Method, Uri},
-    middleware::from_fn_with_state,
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
-use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode};
+use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Event, LogEntry, SettingsView};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::error::Failure;
-use crate::{session::Sessions, turn::Turns};
+use self::{error::Failure, listen::Connection, metrics::Metrics};
+use crate::{bus::Bus, session::Sessions, turn::Turns};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -33,6 +40,13 @@ pub(crate) struct Shared {
     pub(crate) turns: Turns,
     /// Makes the daemon's status; the daemon alone knows all of it.
     pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
+    /// What happens.
+    pub(crate) events: Bus<Event>,
+    /// The end of the log.
+    pub(crate) logs: Bus<LogEntry>,
+    /// How the daemon is set up.
+    pub(crate) settings: Arc<SettingsView>,
+    pub(crate) metrics: Metrics,
     pub(crate) orders: mpsc::Sender<Order>,
     /// Cancelled when the daemon leaves.
     pub(crate) leaving: CancellationToken,
@@ -54,11 +68,17 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/turns/{id}/wait", post(turns::wait))
         .route("/api/turns/{id}/cancel", post(turns::cancel))
         .route("/api/turns/{id}/events", get(turns::events))
+        .route("/api/events", get(events::events))
+        .route("/api/logs/stream", get(events::log_stream))
         .route("/api/sessions/{name}/output", get(output::output))
         .route("/api/sessions/{name}/wait", post(turns::wait_session))
         .route_layer(from_fn_with_state(shared.leaving.clone(), leaving::end));
     Router::new()
         .route("/health", get(daemon::health))
+        .route("/ready", get(daemon::ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/logs", get(events::logs))
+        .route("/api/settings", get(daemon::settings))
         .route("/api/version", get(daemon::version))
         .route("/api/daemon", get(daemon::status))
         .route("/api/daemon/stop", post(daemon::stop))
@@ -73,6 +93,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/sessions/{name}/explain", get(turns::explain))
         .route("/api/sessions/{name}/answer", post(turns::answer))
         .route("/api/sessions/{name}/hook", post(turns::hook))
+        .route("/api/sessions/{name}/key", post(sessions::key))
+        .route("/api/sessions/{name}/interrupt", post(sessions::interrupt))
+        .route("/api/sessions/{name}/models", get(sessions::models))
+        .route("/api/sessions/{name}/upload", post(upload::upload))
         .route("/api/turns/{id}", get(turns::get))
         .route("/api/sessions/{name}/stop", post(sessions::stop))
         .route("/api/sessions/{name}/kill", post(sessions::kill))
@@ -85,7 +109,18 @@ pub(crate) fn router(shared: Shared) -> Router {
         .merge(endless)
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(only_the_owner))
+        .layer(from_fn_with_state(shared.metrics.clone(), metrics::count))
         .with_state(shared)
+}
+
+/// Lets the network see nothing but whether the daemon lives.
+async fn only_the_owner(request: Request, next: Next) -> Response {
+    let from = request.extensions().get::<Connection>();
+    if from == Some(&Connection::Unix) || request.uri().path() == "/health" {
+        return next.run(request).await;
+    }
+    Failure(ApiError::new(ErrorCode::Unauthorized, "unauthorized")).into_response()
 }
 
 async fn no_such_route(uri: Uri) -> Failure {

@@ -42,6 +42,16 @@ impl ApiError {
 pub enum ErrorCode {
     /// The request's body, path or query is malformed.
     BadRequest,
+    /// No credential, or one that is not valid (any more).
+    Unauthorized,
+    /// The credential is valid, and not for this.
+    Forbidden,
+    /// Too many tries.
+    TooManyRequests,
+    /// The body is not JSON by its content type.
+    UnsupportedMediaType,
+    /// The body is over the route's limit.
+    BodyTooLarge,
     /// No such route.
     NotFound,
     /// The route exists for other methods.

@@ -7,6 +7,7 @@ mod agent;
 mod conversation;
 mod daemon;
 mod error;
+mod event;
 mod screen;
 mod session;
 mod turn;
@@ -17,12 +18,14 @@ pub use activity::{
 };
 pub use agent::AgentView;
 pub use conversation::{ConversationView, FoundView, ResumeRequest};
-pub use daemon::{DaemonStatus, Handover, TmuxStatus};
+pub use daemon::{DaemonStatus, Handover, NetworkStatus, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
+pub use event::{Event, LogEntry, LogsView, SettingsView, TurnqView};
 pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};
 pub use session::{
-    BroadcastReply, BroadcastRequest, EditRequest, ExitView, RestartRequest, SendRequest, Sent, SessionReply,
-    SessionView, StartRequest, State, StopRequest, Stopped,
+    BroadcastReply, BroadcastRequest, Done, EditRequest, ExitView, KeyRequest, ModelsView, RestartRequest,
+    SendRequest, Sent, SessionReply, SessionView, StartRequest, State, StopRequest, Stopped, UploadRequest,
+    Uploaded,
 };
 pub use turn::{
     DraftPolicy, Evidence, Origin, Reply, Stages, Step, Turn, TurnCancel, TurnError, TurnEvent, TurnRequest,
