@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{agent, bench, hidden::Hidden, history, server, session, turn};
+use super::{agent, bench, hidden::Hidden, history, logs, server, session, settings, turn};
 use crate::{logs::Logs, tmux::Socket};
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
@@ -53,6 +53,23 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) tmux_socket: Option<Socket>,
+    /// Work on this daemon: http(s)://HOST:PORT or unix:PATH (env LLMUX_SERVER)
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub(crate) server: Option<String>,
+    /// The token for that daemon (env LLMUX_TOKEN, which other users of this host can't see)
+    #[arg(long, global = true, value_name = "TOKEN", help_heading = "Global options")]
+    pub(crate) token: Option<String>,
+    /// Trust the authorities in this PEM file instead of the system's (env LLMUX_CA_FILE)
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Trust exactly the certificate with this fingerprint, sha256:.. (env LLMUX_PIN)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FINGERPRINT",
+        help_heading = "Global options"
+    )]
+    pub(crate) pin: Option<String>,
     /// The end of this process's log, if it keeps one.
     #[arg(skip)]
     pub(crate) logs: Option<Logs>,
@@ -82,6 +99,16 @@ pub(super) enum Noun {
     History {
         #[command(subcommand)]
         verb: Option<history::Verb>,
+    },
+    /// What the daemon has logged
+    Logs {
+        #[command(subcommand)]
+        verb: Option<logs::Verb>,
+    },
+    /// How the daemon is set up
+    Settings {
+        #[command(subcommand)]
+        verb: Option<settings::Verb>,
     },
     /// The daemon
     Server {
@@ -121,6 +148,8 @@ pub(super) enum Verb {
     Turn(turn::Verb),
     Agent(agent::Verb),
     History(history::Verb),
+    Logs(logs::Verb),
+    Settings(settings::Verb),
     Server(server::Verb),
     Bench(bench::Verb),
     Serve(server::Start),
@@ -135,6 +164,8 @@ impl Noun {
             Self::Turn { verb: Some(verb) } => Verb::Turn(verb),
             Self::Agent { verb: Some(verb) } => Verb::Agent(verb),
             Self::History { verb: Some(verb) } => Verb::History(verb),
+            Self::Logs { verb: Some(verb) } => Verb::Logs(verb),
+            Self::Settings { verb: Some(verb) } => Verb::Settings(verb),
             Self::Server {
                 verb: Some(server::Verb::Start(start)),
             }
@@ -145,6 +176,8 @@ impl Noun {
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
             Self::History { verb: None } => Verb::Help("history"),
+            Self::Logs { verb: None } => Verb::Help("logs"),
+            Self::Settings { verb: None } => Verb::Help("settings"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Bench { verb: None } => Verb::Help("bench"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),

@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, say, tell},
 };
 use crate::{
-    client::{self, Client, Launcher},
+    client::{self, Client, Launcher, Target, Trust},
     config::{Config, Environment},
     store::StateDir,
     tmux::Socket,
@@ -29,15 +29,44 @@ impl Context {
         Self { env, global }
     }
 
-    /// Refuses to do to the local sessions what was meant for a remote host's.
-    pub(crate) fn refuse_remote(&self) -> Result<(), Failure> {
-        match self.env.text("LLMUX_SERVER") {
+    /// The server that was named, by `--server` or `LLMUX_SERVER`; without one the daemon of this host is meant.
+    pub(crate) fn server(&self) -> Option<&str> {
+        self.global
+            .server
+            .as_deref()
+            .or_else(|| self.env.text("LLMUX_SERVER"))
+    }
+
+    /// Refuses to do here what was meant for the server that was named.
+    pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
+        match self.server() {
             None => Ok(()),
-            Some(url) => Err(Failure::failed(format!(
-                "LLMUX_SERVER is {url}, and this version reaches only the local daemon"
+            Some(server) => Err(Failure::failed(format!(
+                "{what} works only on the daemon's own host, not on {server}"
             ))
-            .hint("unset LLMUX_SERVER to work on this host")),
+            .hint("run it there, or leave --server and LLMUX_SERVER out to work on this host")),
         }
+    }
+
+    /// Where the server is that was named.
+    fn target(&self) -> Result<Option<Target>, Failure> {
+        let Some(server) = self.server() else {
+            return Ok(None);
+        };
+        let global = &self.global;
+        let ca_file = global
+            .ca_file
+            .clone()
+            .or_else(|| self.env.os("LLMUX_CA_FILE").map(PathBuf::from));
+        let trust = Trust {
+            ca_file: ca_file.map(|file| self.env.resolve(&file)),
+            pin: global
+                .pin
+                .clone()
+                .or_else(|| self.env.text("LLMUX_PIN").map(str::to_owned)),
+        };
+        let token = global.token.as_deref().or_else(|| self.env.text("LLMUX_TOKEN"));
+        Ok(Some(Target::read(server, token, &trust)?))
     }
 
     /// The state directory.
@@ -45,8 +74,11 @@ impl Context {
         Ok(StateDir::open(&self.env)?)
     }
 
-    /// Connects to the daemon, starting one in the background if none runs.
+    /// Connects to the server that was named, else to the daemon of this host, starting one in the background if none runs.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
+        if let Some(target) = self.target()? {
+            return Ok(Client::open(&target).await?);
+        }
         let state = self.state()?;
         let sockets = self.sockets(&state)?;
         let mut args: Vec<OsString> = vec!["daemon".into(), "--socket".into(), sockets[0].clone().into()];
@@ -84,7 +116,7 @@ impl Context {
         Ok(())
     }
 
-    /// Connects to the daemon if one runs.
+    /// Connects to the daemon of this host if one runs.
     pub(crate) async fn running(&self) -> Result<Client, Failure> {
         let state = self.state()?;
         Ok(client::running(&self.sockets(&state)?).await?)

@@ -12,9 +12,11 @@ mod failure;
 mod hidden;
 mod history;
 mod hook;
+mod logs;
 mod out;
 mod server;
 mod session;
+mod settings;
 mod signal;
 mod table;
 mod turn;
@@ -69,7 +71,6 @@ pub fn run(mut cli: Cli, logs: Logs) -> ExitCode {
 }
 
 fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
-    context.refuse_remote()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -80,6 +81,8 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::Turn(verb) => turn::run(verb, context).await,
             Verb::Agent(verb) => agent::run(verb, context).await,
             Verb::History(verb) => history::run(verb, context).await,
+            Verb::Logs(verb) => logs::run(verb, context).await,
+            Verb::Settings(verb) => settings::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
             Verb::Bench(verb) => bench::run(verb, context).await,
             // Carried out before there was a runtime.

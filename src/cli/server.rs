@@ -92,7 +92,11 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
 }
 
 async fn show(args: &Status, context: &Context) -> Result<(), Failure> {
-    let status: DaemonStatus = context.running().await?.get("/api/daemon").await?;
+    let mut client = match context.server() {
+        Some(_) => context.client().await?,
+        None => context.running().await?,
+    };
+    let status: DaemonStatus = client.get("/api/daemon").await?;
     let mut out = Out::new();
     if args.json {
         out.json(&status)?;
@@ -157,6 +161,7 @@ fn uptime(secs: u64) -> String {
 }
 
 async fn stop(context: &Context) -> Result<(), Failure> {
+    context.only_here("server stop")?;
     let mut out = Out::new();
     let mut client = match context.running().await {
         Ok(client) => client,

@@ -1,4 +1,4 @@
-//! One way to reach the daemon: HTTP over its Unix socket, starting it in the background if none runs.
+//! One way to reach a daemon: HTTP over its Unix socket, starting it in the background if none runs, or over the network.
 //!
 //! Knows the wire types and nothing of the server.
 
@@ -9,9 +9,13 @@ mod http;
 mod launch;
 mod path;
 mod stream;
+mod target;
+mod tls;
 
 pub use error::{ClientError, LaunchError};
 pub use http::Client;
 pub use launch::{Launcher, connect, running};
 pub(crate) use path::{session_path, turn_path};
 pub use stream::Stream;
+pub use target::{Remote, Target};
+pub use tls::Trust;

@@ -194,19 +194,18 @@ impl Built {
                 let (place, unix) = self.listen(inherited.unix)?;
                 (place, Sockets { unix, tcp }, lock, false)
             }
-            Other::Serves(_) if self.options.background => return Ok(None),
-            Other::Serves(mut client) => {
+            Other::Serves { .. } if self.options.background => return Ok(None),
+            Other::Serves { mut client, socket } => {
                 let theirs = may_take_over(&mut client, self.options.replace).await?.network;
                 let is_theirs = |plan: &Plan| theirs.is_some_and(|it| it.address == plan.address.to_string());
                 let tcp = match tcp {
                     Err(_) if plan.is_some_and(is_theirs) => None,
                     tcp => tcp?,
                 };
-                let path = client.socket().to_owned();
-                let (given, lock) = take_over(&self.state, client).await?;
+                let (given, lock) = take_over(&self.state, client, &socket).await?;
                 let tcp = tcp.or(given.tcp.filter(|_| plan.is_some()));
                 (
-                    listen::Place::of(path),
+                    listen::Place::of(socket),
                     Sockets {
                         unix: given.unix,
                         tcp,

@@ -30,7 +30,7 @@ pub(super) enum Other {
     /// It is none, or has left.
     Gone(Lock),
     /// It serves.
-    Serves(Client),
+    Serves { client: Client, socket: PathBuf },
 }
 
 /// Waits until the daemon that holds the lock, if any does, serves or has left: it may have just begun, or be about
@@ -43,7 +43,10 @@ pub(super) async fn settle(state: &StateDir, sockets: &[PathBuf]) -> Result<Othe
         }
         for socket in sockets {
             if let Ok(client) = Client::connect(socket).await {
-                return Ok(Other::Serves(client));
+                return Ok(Other::Serves {
+                    client,
+                    socket: socket.clone(),
+                });
             }
         }
         if Instant::now() >= deadline {
@@ -68,8 +71,12 @@ pub(super) async fn may_take_over(from: &mut Client, replace: bool) -> Result<Da
 
 /// Asks the daemon that serves for its sockets and waits until it is gone. Whoever connects meanwhile waits in
 /// a socket's backlog and is served by us.
-pub(super) async fn take_over(state: &StateDir, mut from: Client) -> Result<(Sockets, Lock), DaemonError> {
-    let dir = tempfile::tempdir_in(from.socket().parent().unwrap_or(Path::new("/")))?;
+pub(super) async fn take_over(
+    state: &StateDir,
+    mut from: Client,
+    socket: &Path,
+) -> Result<(Sockets, Lock), DaemonError> {
+    let dir = tempfile::tempdir_in(socket.parent().unwrap_or(Path::new("/")))?;
     let meeting = dir.path().join("s");
     let waiting = UnixListener::bind(&meeting)?;
     let asked = Handover {

@@ -474,16 +474,16 @@ fn a_configuration_that_can_not_be_used_is_an_error_with_its_place() {
 #[test]
 fn a_remote_host_in_the_environment_is_not_mistaken_for_this_one() {
     let mut lab = Lab::new();
-    lab.set("LLMUX_SERVER", "https://elsewhere.example");
+    lab.set("LLMUX_SERVER", "http://127.0.0.1:1");
     for args in [
         &["session", "list"][..],
         &["session", "stop", "all"],
         &["agent", "list"],
     ] {
-        is_clear(
-            &lab.llmux(args).fails(1),
-            &["LLMUX_SERVER", "https://elsewhere.example"],
-        );
+        is_clear(&lab.llmux(args).fails(69), &["http://127.0.0.1:1"]);
+    }
+    for args in [&["session", "attach", "x"][..], &["server", "stop"]] {
+        is_clear(&lab.llmux(args).fails(1), &["http://127.0.0.1:1"]);
     }
     assert!(lab.tmux_sessions().is_empty());
 }
