@@ -4,11 +4,13 @@
 
 pub mod agent;
 mod auth;
+pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+pub mod logs;
 pub mod nearest;
 mod pane;
 pub mod screen;

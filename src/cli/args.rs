@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{agent, auth, bench, hidden::Hidden, history, server, session, token, turn, user};
-use crate::tmux::Socket;
+use super::{
+    agent, auth, bench, hidden::Hidden, history, logs, server, session, settings, token, turn, user,
+};
+use crate::{logs::Logs, tmux::Socket};
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
 #[derive(Debug, Parser)]
@@ -62,6 +64,20 @@ pub(crate) struct Global {
     /// Work on the daemon of a saved sign-in, see `llmux auth list`
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub(crate) profile: Option<String>,
+    /// Trust the authorities in this PEM file instead of the system's (env LLMUX_CA_FILE)
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Trust exactly the certificate with this fingerprint, sha256:.. (env LLMUX_PIN)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FINGERPRINT",
+        help_heading = "Global options"
+    )]
+    pub(crate) pin: Option<String>,
+    /// The end of this process's log, if it keeps one.
+    #[arg(skip)]
+    pub(crate) logs: Option<Logs>,
     /// Print the version
     #[arg(short = 'v', long, short_alias = 'V', global = true, action = ArgAction::Version, help_heading = "Global options")]
     version: Option<bool>,
@@ -88,6 +104,16 @@ pub(super) enum Noun {
     History {
         #[command(subcommand)]
         verb: Option<history::Verb>,
+    },
+    /// What the daemon has logged
+    Logs {
+        #[command(subcommand)]
+        verb: Option<logs::Verb>,
+    },
+    /// How the daemon is set up
+    Settings {
+        #[command(subcommand)]
+        verb: Option<settings::Verb>,
     },
     /// Who may sign in over the network
     User {
@@ -145,6 +171,8 @@ pub(super) enum Verb {
     User(user::Verb),
     Token(token::Verb),
     Auth(auth::Verb),
+    Logs(logs::Verb),
+    Settings(settings::Verb),
     Server(server::Verb),
     Bench(bench::Verb),
     Serve(server::Start),
@@ -162,6 +190,8 @@ impl Noun {
             Self::User { verb: Some(verb) } => Verb::User(verb),
             Self::Token { verb: Some(verb) } => Verb::Token(verb),
             Self::Auth { verb: Some(verb) } => Verb::Auth(verb),
+            Self::Logs { verb: Some(verb) } => Verb::Logs(verb),
+            Self::Settings { verb: Some(verb) } => Verb::Settings(verb),
             Self::Server {
                 verb: Some(server::Verb::Start(start)),
             }
@@ -175,6 +205,8 @@ impl Noun {
             Self::User { verb: None } => Verb::Help("user"),
             Self::Token { verb: None } => Verb::Help("token"),
             Self::Auth { verb: None } => Verb::Help("auth"),
+            Self::Logs { verb: None } => Verb::Help("logs"),
+            Self::Settings { verb: None } => Verb::Help("settings"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Bench { verb: None } => Verb::Help("bench"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),

@@ -12,7 +12,7 @@ use super::{
     passphrase,
 };
 use crate::{
-    client::{Credentials, Profile, Remote, profile_name},
+    client::{Credentials, Profile, Destination, profile_name},
     store::time,
 };
 
@@ -147,7 +147,7 @@ async fn sign_in(args: Login, context: &Context) -> Result<(String, LoginReply),
         passphrase,
     };
     // Whatever token there was, the passphrase is the credential now.
-    let server = Remote {
+    let server = Destination {
         token: None,
         ..remote
     };
@@ -180,7 +180,7 @@ async fn logout(args: &Logout, context: &Context) -> Result<(), Failure> {
         return Err(nobody());
     };
     if !args.no_revoke {
-        let remote = Remote {
+        let remote = Destination {
             server: profile.server_url.clone(),
             token: Some(profile.token.clone()),
         };
@@ -201,7 +201,7 @@ async fn logout(args: &Logout, context: &Context) -> Result<(), Failure> {
     }
 }
 
-async fn revoke(context: &Context, remote: &Remote) -> Result<(), Failure> {
+async fn revoke(context: &Context, remote: &Destination) -> Result<(), Failure> {
     let mut client = context.client_of(remote).await?;
     let _: Value = client.post("/api/auth/logout", &json!({})).await?;
     Ok(())

@@ -195,7 +195,11 @@ pub(crate) fn tell(text: &str) {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
-            ClientError::NoDaemon { .. } | ClientError::Broken(_) => Exit::Unavailable,
+            ClientError::NoDaemon { .. }
+            | ClientError::Broken(_)
+            | ClientError::Unreachable { .. }
+            | ClientError::Tls { .. } => Exit::Unavailable,
+            ClientError::BadServer { .. } | ClientError::BadToken | ClientError::BadTrust(_) => Exit::Usage,
             ClientError::Launch(LaunchError::Refused { status, .. }) => match status.code() {
                 Some(1) => Exit::Failed,
                 Some(70) => Exit::Internal,

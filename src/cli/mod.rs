@@ -13,10 +13,12 @@ mod failure;
 mod hidden;
 mod history;
 mod hook;
+mod logs;
 mod out;
 mod passphrase;
 mod server;
 mod session;
+mod settings;
 mod signal;
 mod table;
 mod token;
@@ -35,7 +37,7 @@ pub use failure::Exit;
 use failure::Failure;
 use out::Out;
 
-use crate::config::Environment;
+use crate::{config::Environment, logs::Logs};
 
 /// Reads the command line. Builds no runtime and reads no file.
 ///
@@ -46,9 +48,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> 
     Cli::try_parse_from(args).map_err(|error| end(usage::explain(&error)))
 }
 
-/// Carries the command out and returns how the process ends. Errors are printed.
+/// Carries the command out and returns how the process ends. Errors are printed. `logs` is what a daemon shows of its log.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(mut cli: Cli, logs: Logs) -> ExitCode {
+    cli.global.logs = Some(logs);
     let mut env = Environment::capture();
     let Some(noun) = cli.noun else {
         return end(print_help(&[]));
@@ -72,10 +75,6 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
-    // Signing in is what makes another host's daemon reachable.
-    if !matches!(verb, Verb::Auth(_)) {
-        context.refuse_remote()?;
-    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -89,6 +88,8 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::User(verb) => user::run(verb, context).await,
             Verb::Token(verb) => token::run(verb, context).await,
             Verb::Auth(verb) => auth::run(verb, context).await,
+            Verb::Logs(verb) => logs::run(verb, context).await,
+            Verb::Settings(verb) => settings::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
             Verb::Bench(verb) => bench::run(verb, context).await,
             // Carried out before there was a runtime.

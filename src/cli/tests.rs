@@ -12,6 +12,8 @@ fn verb(line: &[&str]) -> String {
         Some(Verb::Agent(verb)) => format!("{verb:?}"),
         Some(Verb::Server(verb)) => format!("{verb:?}"),
         Some(Verb::Bench(verb)) => format!("{verb:?}"),
+        Some(Verb::Logs(verb)) => format!("{verb:?}"),
+        Some(Verb::Settings(verb)) => format!("{verb:?}"),
         Some(Verb::History(verb)) => format!("{verb:?}"),
         Some(Verb::User(verb)) => format!("{verb:?}"),
         Some(Verb::Token(verb)) => format!("{verb:?}"),

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use llmux_protocol::api::{
-    Action, Done, NameRequest, TokenList, TokenMade, TokenReply, TokenRequest, TokenScope, TokenView,
+    Action, Revoked, NameRequest, TokenList, TokenMade, TokenReply, TokenRequest, TokenScope, TokenView,
 };
 
 use super::{
@@ -215,7 +215,7 @@ async fn revoke(args: &Revoke, context: &Context) -> Result<(), Failure> {
     if !args.yes && !confirm(&question)? {
         return Out::new().line("cancelled");
     }
-    let done: Done = context.client().await?.delete(&path).await?;
+    let done: Revoked = context.client().await?.delete(&path).await?;
     Out::new().line(&match (&args.id, done.username, done.removed.unwrap_or(0)) {
         (Some(id), Some(owner), _) => format!("revoked {id} (was owned by {owner})"),
         (Some(id), None, _) => format!("revoked {id}"),

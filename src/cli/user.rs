@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::{Args, Subcommand};
-use llmux_protocol::api::{Done, PassphraseRequest, UserReply, UserRequest, UserView};
+use llmux_protocol::api::{Revoked, PassphraseRequest, UserReply, UserRequest, UserView};
 
 use super::{context::Context, failure::Failure, out::Out, passphrase, table::table};
 use crate::client::api_path;
@@ -118,7 +118,7 @@ async fn delete(args: &Delete, context: &Context) -> Result<(), Failure> {
         return Out::new().line("cancelled");
     }
     let path = api_path("admin/users", &args.username, "");
-    let done: Done = context.client().await?.delete(&path).await?;
+    let done: Revoked = context.client().await?.delete(&path).await?;
     Out::new().line(&format!("user deleted: {}{}", args.username, revoked(&done)))
 }
 
@@ -128,11 +128,11 @@ async fn reset(args: &Reset, context: &Context) -> Result<(), Failure> {
         new_passphrase: args.passphrase.read(context, true)?,
     };
     let path = api_path("admin/users", &args.username, "passphrase");
-    let done: Done = context.client().await?.post(&path, &request).await?;
+    let done: Revoked = context.client().await?.post(&path, &request).await?;
     Out::new().line(&format!("passphrase reset: {}{}", args.username, revoked(&done)))
 }
 
-fn revoked(done: &Done) -> String {
+fn revoked(done: &Revoked) -> String {
     match done.revoked_tokens.unwrap_or(0) {
         1 => " (1 token revoked)".to_owned(),
         count => format!(" ({count} tokens revoked)"),

@@ -187,7 +187,7 @@ pub struct Asked<'a> {
 
 /// A daemon that was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remote {
+pub struct Destination {
     /// Its address: `http(s)://..` or `unix:PATH`.
     pub server: String,
     /// The credential for it.
@@ -201,7 +201,7 @@ pub struct Remote {
 ///
 /// # Errors
 /// The profile is unknown, or the saved ones are needed and can't be read.
-pub fn resolve(env: &Environment, asked: Asked<'_>) -> Result<Option<Remote>, CredentialsError> {
+pub fn resolve(env: &Environment, asked: Asked<'_>) -> Result<Option<Destination>, CredentialsError> {
     let given = asked.token.map(str::to_owned);
     let named = match asked.profile {
         Some(name) => Credentials::load(env)?
@@ -210,7 +210,7 @@ pub fn resolve(env: &Environment, asked: Asked<'_>) -> Result<Option<Remote>, Cr
         None => None,
     };
     if let (None, Some(profile)) = (asked.server, &named) {
-        return Ok(Some(Remote {
+        return Ok(Some(Destination {
             server: profile.server_url.clone(),
             token: Some(given.map_or_else(|| profile.token.clone(), Secret::new)),
         }));
@@ -228,7 +228,7 @@ pub fn resolve(env: &Environment, asked: Asked<'_>) -> Result<Option<Remote>, Cr
             None => Credentials::load(env)?.profiles.values().find_map(saved),
         },
     };
-    Ok(Some(Remote { server, token }))
+    Ok(Some(Destination { server, token }))
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use axum::{
     Json as Reply,
-    extract::{FromRef, Path, Query, State},
+    extract::{FromRef, State},
     http::{HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
 use llmux_protocol::api::{
-    Action, BootstrapToken, BootstrapView, Done, LoginReply, LoginRequest, NameRequest, PairRequest, PairingCode,
+    Action, BootstrapToken, BootstrapView, Revoked, LoginReply, LoginRequest, NameRequest, PairRequest, PairingCode,
     PairingRequest, PassphraseRequest, Secret, SetupReply, SetupRequest, Ticket, TicketRequest, TokenList,
     TokenLogin, TokenMade, TokenReply, TokenRequest, UserReply, UserRequest, UserView, Whoami,
 };
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::{
     body::Json,
     error::Failure,
+    extract::{Path, Query},
     gate::{Caller, LEGACY, Need, Routes, SESSION, delete, get, patch, post, some},
     pairing::{link, qr_svg},
 };
@@ -125,9 +126,9 @@ async fn exchange(
     } else {
         SESSION
     };
-    let done = Done {
+    let done = Revoked {
         ok: true,
-        ..Done::default()
+        ..Revoked::default()
     };
     Ok((cookie(&caller, name, Some(&token)), Reply(done)))
 }
@@ -175,9 +176,9 @@ async fn pair(
 
 async fn log_out(State(auth): State<Auth>, caller: Caller) -> Result<impl IntoResponse, Refusal> {
     auth.log_out(caller.identity()?).await?;
-    let done = Done {
+    let done = Revoked {
         ok: true,
-        ..Done::default()
+        ..Revoked::default()
     };
     Ok((cookie(&caller, SESSION, None), Reply(done)))
 }
@@ -200,7 +201,7 @@ async fn change_passphrase(
     State(auth): State<Auth>,
     caller: Caller,
     Json(request): Json<PassphraseRequest>,
-) -> Answer<Done> {
+) -> Answer<Revoked> {
     let (who, old) = (caller.identity()?, request.old_passphrase.unwrap_or_default());
     let revoked = auth
         .change_passphrase(caller.address(), who, &old, &request.new_passphrase)
@@ -226,7 +227,7 @@ async fn delete_user(
     State(auth): State<Auth>,
     caller: Caller,
     Path(username): Path<String>,
-) -> Answer<Done> {
+) -> Answer<Revoked> {
     Ok(revoked_tokens(
         auth.delete_user(caller.identity()?, username).await?,
     ))
@@ -237,16 +238,16 @@ async fn reset_passphrase(
     caller: Caller,
     Path(username): Path<String>,
     Json(request): Json<PassphraseRequest>,
-) -> Answer<Done> {
+) -> Answer<Revoked> {
     let (who, new) = (caller.identity()?, request.new_passphrase);
     Ok(revoked_tokens(auth.reset_passphrase(who, username, &new).await?))
 }
 
-fn revoked_tokens(count: usize) -> Reply<Done> {
-    Reply(Done {
+fn revoked_tokens(count: usize) -> Reply<Revoked> {
+    Reply(Revoked {
         ok: true,
         revoked_tokens: Some(count),
-        ..Done::default()
+        ..Revoked::default()
     })
 }
 
@@ -290,14 +291,14 @@ async fn mint(
     Ok((StatusCode::CREATED, Reply(made)))
 }
 
-async fn revoke_all(State(auth): State<Auth>, caller: Caller, Query(whose): Query<Whose>) -> Answer<Done> {
+async fn revoke_all(State(auth): State<Auth>, caller: Caller, Query(whose): Query<Whose>) -> Answer<Revoked> {
     let who = caller.identity()?;
     let (removed, before) = auth.revoke_all(who, whose.user).await?;
-    Ok(Reply(Done {
+    Ok(Reply(Revoked {
         ok: true,
         removed: Some(removed),
         before: who.is_admin().then_some(before),
-        ..Done::default()
+        ..Revoked::default()
     }))
 }
 
@@ -312,12 +313,12 @@ async fn rename_token(
     Ok(Reply(TokenReply { ok: true, token }))
 }
 
-async fn revoke(State(auth): State<Auth>, caller: Caller, Path(id): Path<String>) -> Answer<Done> {
+async fn revoke(State(auth): State<Auth>, caller: Caller, Path(id): Path<String>) -> Answer<Revoked> {
     let username = auth.revoke(caller.identity()?, id).await?;
-    Ok(Reply(Done {
+    Ok(Reply(Revoked {
         ok: true,
         username: Some(username),
-        ..Done::default()
+        ..Revoked::default()
     }))
 }
 

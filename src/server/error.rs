@@ -16,6 +16,25 @@ use crate::{
 /// A failed request.
 pub(crate) struct Failure(pub(super) ApiError);
 
+/// A failed change of a session. The contract of the Node program answers an unknown session with 400 there.
+pub(super) struct Refused(Failure);
+
+impl<E: Into<Failure>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        if response.status() == StatusCode::NOT_FOUND {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+        }
+        response
+    }
+}
+
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         let mut body = ApiError::new(error.code(), with_causes(&error));
@@ -89,8 +108,9 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::Blocked => StatusCode::CONFLICT,
         ErrorCode::PromptTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::Tmux => StatusCode::BAD_GATEWAY,
-        ErrorCode::State | ErrorCode::Internal | ErrorCode::Other => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::Tmux | ErrorCode::State | ErrorCode::Internal | ErrorCode::Other => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
         // The contract of the Node program answers all of these with 400, an existing name included.
         _ => StatusCode::BAD_REQUEST,
     }

@@ -5,14 +5,19 @@ mod auth;
 mod body;
 mod daemon;
 mod error;
+mod events;
+mod extract;
 mod gate;
 mod history;
 mod leaving;
 pub(crate) mod listen;
+pub(crate) mod metrics;
 mod output;
 mod pairing;
 mod sessions;
+mod sse;
 mod turns;
+mod upload;
 
 use std::sync::Arc;
 
@@ -22,7 +27,7 @@ use axum::{
     http::{Method, Uri},
     middleware::from_fn_with_state,
 };
-use llmux_protocol::api::{Action, ApiError, DaemonStatus, ErrorCode};
+use llmux_protocol::api::{Action, ApiError, DaemonStatus, ErrorCode, Event, LogEntry, SettingsView};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +35,9 @@ pub(crate) use self::gate::Hosts;
 use self::{
     error::Failure,
     gate::{Gate, Need, Routes, every, get, guard, on_session, on_turn, post, some},
+    metrics::Metrics,
 };
-use crate::{auth::Auth, session::Sessions, turn::Turns};
+use crate::{auth::Auth, bus::Bus, session::Sessions, turn::Turns};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -43,6 +49,13 @@ pub(crate) struct Shared {
     pub(crate) hosts: Hosts,
     /// Makes the daemon's status; the daemon alone knows all of it.
     pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
+    /// What happens.
+    pub(crate) events: Bus<Event>,
+    /// The end of the log.
+    pub(crate) logs: Bus<LogEntry>,
+    /// How the daemon is set up.
+    pub(crate) settings: Arc<SettingsView>,
+    pub(crate) metrics: Metrics,
     pub(crate) orders: mpsc::Sender<Order>,
     /// Cancelled when the daemon leaves.
     pub(crate) leaving: CancellationToken,
@@ -65,10 +78,16 @@ impl FromRef<Shared> for Auth {
 
 /// All routes, each method with what it asks of its caller.
 fn routes() -> Routes<Shared> {
-    use Action::{Admin, Answer, Manage, Prompt, Watch};
+    use Action::{Admin, Answer, Manage, Prompt, Type, Watch};
     Routes::new()
         .route("/health", get(Need::Open, daemon::health))
+        .route("/ready", get(Need::Open, daemon::ready))
+        .route("/metrics", get(every(Admin), metrics::metrics))
         .route("/api/version", get(Need::Open, daemon::version))
+        .route("/api/settings", get(every(Admin), daemon::settings))
+        .route("/api/logs", get(every(Admin), events::logs))
+        .route("/api/logs/stream", get(every(Admin), events::log_stream).endless())
+        .route("/api/events", get(every(Watch), events::events).endless())
         .route("/api/daemon", get(every(Admin), daemon::status))
         .route("/api/daemon/stop", post(Need::Owner, daemon::stop))
         .route("/api/daemon/handover", post(Need::Owner, daemon::hand_over))
@@ -91,6 +110,13 @@ fn routes() -> Routes<Shared> {
         .route("/api/sessions/{name}/explain", get(on_session(Watch), turns::explain))
         .route("/api/sessions/{name}/answer", post(on_session(Answer), turns::answer))
         .route("/api/sessions/{name}/hook", post(Need::Owner, turns::hook))
+        .route("/api/sessions/{name}/key", post(on_session(Type), sessions::key))
+        .route(
+            "/api/sessions/{name}/interrupt",
+            post(on_session(Type), sessions::interrupt),
+        )
+        .route("/api/sessions/{name}/models", get(on_session(Watch), sessions::models))
+        .route("/api/sessions/{name}/upload", post(on_session(Prompt), upload::upload))
         .route("/api/turns/{id}", get(on_turn(Watch), turns::get))
         .route("/api/sessions/{name}/stop", post(on_session(Manage), sessions::stop))
         .route("/api/sessions/{name}/kill", post(on_session(Manage), sessions::kill))
@@ -130,6 +156,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(gate, guard))
+        .layer(from_fn_with_state(shared.metrics.clone(), metrics::count))
         .with_state(shared)
 }
 

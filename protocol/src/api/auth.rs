@@ -270,7 +270,7 @@ pub struct PassphraseRequest {
 /// That something is done, and what it revoked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Done {
+pub struct Revoked {
     /// Always `true`.
     pub ok: bool,
     /// How many tokens of the user were revoked with it.

@@ -42,20 +42,20 @@ impl ApiError {
 pub enum ErrorCode {
     /// The request's body, path or query is malformed.
     BadRequest,
+    /// No credential, or one that is not valid (any more).
+    Unauthorized,
+    /// The credential is valid, and not for this.
+    Forbidden,
+    /// Too many tries.
+    TooManyRequests,
+    /// The body is not JSON by its content type.
+    UnsupportedMediaType,
+    /// The body is over the route's limit.
+    BodyTooLarge,
     /// No such route.
     NotFound,
     /// The route exists for other methods.
     MethodNotAllowed,
-    /// No credential, or one that is not good.
-    Unauthorized,
-    /// The credential is good, but not for this.
-    Forbidden,
-    /// Too many attempts; the answer's `Retry-After` says for how long.
-    TooManyRequests,
-    /// The body is of another type than JSON.
-    UnsupportedMediaType,
-    /// The body is over the route's limit.
-    BodyTooLarge,
     /// No user of that name is known.
     UserNotFound,
     /// No token of that id is known.

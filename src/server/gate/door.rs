@@ -3,7 +3,7 @@
 use axum::{
     body::{Body, HttpBody},
     extract::{RawPathParams, Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -13,7 +13,11 @@ use llmux_protocol::api::{Action, ApiError, ErrorCode};
 use super::{Caller, Gate, Need, Reach};
 use crate::{
     auth::{AuthError, Entry, Identity, Where},
-    server::{error::Failure, listen::Connection},
+    server::{
+        body::{is_json, not_json},
+        error::Failure,
+        listen::Connection,
+    },
 };
 
 /// A route's door.
@@ -113,12 +117,10 @@ impl Door {
         let is_empty = size.exact() == Some(0);
         let trusted = matches!(caller.connection, Connection::Unix) || headers.contains_key(header::AUTHORIZATION);
         if trusted || is_empty || is_safe(request.method()) || is_json(headers) {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(not_json())
         }
-        Err(Failure(
-            ApiError::new(ErrorCode::UnsupportedMediaType, "the request's body must be JSON")
-                .hint("send the header: content-type: application/json"),
-        ))
     }
 
     fn bounded(&self, request: Request) -> Request {
@@ -191,14 +193,6 @@ impl From<Refused> for Failure {
 /// Whether a method changes nothing.
 pub(super) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.is_some_and(|value| {
-        let kind = value.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("application/json")
-    })
 }
 
 pub(super) fn bad_request(message: &str) -> Failure {
