@@ -37,7 +37,13 @@ impl Auth {
     /// All users, for an admin.
     pub(crate) fn users(&self, who: &Identity) -> Result<Vec<UserView>, AuthError> {
         admin(who)?;
-        Ok(self.0.users.list()?.iter().map(super::users::User::view).collect())
+        Ok(self
+            .0
+            .users
+            .list()?
+            .iter()
+            .map(super::users::User::view)
+            .collect())
     }
 
     /// Makes a user, for an admin.

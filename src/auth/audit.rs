@@ -107,7 +107,9 @@ impl Audit {
     }
 
     fn send(&self, line: &str) -> bool {
-        let Some(entries) = &self.entries else { return false };
+        let Some(entries) = &self.entries else {
+            return false;
+        };
         !matches!(
             entries.try_send(format!("{line}\n")),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_))
@@ -199,10 +201,16 @@ mod tests {
         audit.record(entry("bob"));
         drop(audit);
         let text = fs::read_to_string(&path).unwrap();
-        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         assert_eq!((lines.len(), &lines[1]["who"]), (2, &"bob".into()));
         assert_eq!(lines[0]["typed"]["bytes"], 8);
-        assert_eq!(lines[0]["typed"]["blake3"], blake3::hash(b"rm -rf /").to_hex().as_str());
+        assert_eq!(
+            lines[0]["typed"]["blake3"],
+            blake3::hash(b"rm -rf /").to_hex().as_str()
+        );
         assert!(!text.contains("rm -rf"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }

@@ -88,7 +88,12 @@ mod tests {
     async fn a_crowd_is_turned_away_and_the_queue_goes_on() {
         let checker = Arc::new(Checker::new(4));
         let all = checker.running.available_permits();
-        let held = checker.running.clone().acquire_many_owned(all as u32).await.unwrap();
+        let held = checker
+            .running
+            .clone()
+            .acquire_many_owned(all as u32)
+            .await
+            .unwrap();
         let queue: Vec<_> = (0..WAITING)
             .map(|_| {
                 let checker = checker.clone();
@@ -98,7 +103,10 @@ mod tests {
         while checker.waiting.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(checker.matches(None, "x").await, Err(AuthError::Busy(_))));
+        assert!(matches!(
+            checker.matches(None, "x").await,
+            Err(AuthError::Busy(_))
+        ));
         drop(held);
         for waiting in queue {
             assert!(!waiting.await.unwrap().unwrap());

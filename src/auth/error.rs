@@ -100,7 +100,8 @@ impl AuthError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Missing | Self::BadToken | Self::Orphan => {
-                "sign in with: llmux auth login; or make a token on the daemon's host: llmux token create".to_owned()
+                "sign in with: llmux auth login; or make a token on the daemon's host: llmux token create"
+                    .to_owned()
             }
             Self::Expired => "sign in again, or make another token".to_owned(),
             Self::BadCode => "a code is good once, for a few minutes; ask for another".to_owned(),

@@ -28,6 +28,10 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 
+use self::{
+    audit::Audit, checker::Checker, legacy::Legacy, once::Once, setup::Setup, sign_in::Pairing,
+    throttle::Throttle, tokens::Tokens, users::Users,
+};
 pub(crate) use self::{
     audit::{Entry, Typed},
     error::AuthError,
@@ -36,10 +40,6 @@ pub(crate) use self::{
     policy::Where,
     sign_in::LOGIN,
     tokens::Minted,
-};
-use self::{
-    audit::Audit, checker::Checker, legacy::Legacy, once::Once, setup::Setup, sign_in::Pairing, throttle::Throttle,
-    tokens::Tokens, users::Users,
 };
 use crate::config::Environment;
 

@@ -43,15 +43,17 @@ impl<R: Row> Rows<R> {
 impl<R: Row> Document for Rows<R> {
     fn parse(content: &[u8]) -> Result<Self, String> {
         let values: Vec<Value> = serde_json::from_slice(content).map_err(|error| {
-            format!("it is no JSON array (line {}, column {})", error.line(), error.column())
+            format!(
+                "it is no JSON array (line {}, column {})",
+                error.line(),
+                error.column()
+            )
         })?;
         let mut rows = Self::default();
         for value in values {
             match serde_json::from_value::<R>(value.clone()) {
                 Ok(row) => {
-                    rows.places
-                        .entry(row.key().to_owned())
-                        .or_insert(rows.all.len());
+                    rows.places.entry(row.key().to_owned()).or_insert(rows.all.len());
                     rows.all.push(row);
                 }
                 Err(_) => rows.others.push(value),
@@ -61,7 +63,10 @@ impl<R: Row> Document for Rows<R> {
     }
 
     fn render(&self) -> Vec<u8> {
-        let known = self.all.iter().map(|row| serde_json::to_value(row).unwrap_or_default());
+        let known = self
+            .all
+            .iter()
+            .map(|row| serde_json::to_value(row).unwrap_or_default());
         let values: Vec<Value> = known.chain(self.others.iter().cloned()).collect();
         let mut text = serde_json::to_vec_pretty(&values).expect("a JSON value is always writable");
         text.push(b'\n');

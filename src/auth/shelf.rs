@@ -100,7 +100,12 @@ impl<D: Document> Shelf<D> {
     fn stamp(&self) -> Result<Option<Stamp>, AuthError> {
         let found = match fs::metadata(&self.path) {
             Ok(found) => found,
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return Ok(None);
             }
             Err(e) => return Err(FileError::new("look at", &self.path, e).into()),

@@ -96,11 +96,23 @@ async fn files_of_the_old_program_are_understood() {
     assert_eq!(refusal(&auth, ORPHAN), "token owner no longer exists");
     assert_eq!(refusal(&auth, &ALICE.replace("-k3y", "-k4y")), "invalid token");
     assert_eq!(refusal(&auth, &format!("{ALICE}x")), "invalid token");
-    for text in ["", "sas_", "sas_.", "sas_a.", "sas_.b", "a.b", "sas_é", "sas_abcdefg"] {
+    for text in [
+        "",
+        "sas_",
+        "sas_.",
+        "sas_a.",
+        "sas_.b",
+        "a.b",
+        "sas_é",
+        "sas_abcdefg",
+    ] {
         assert_eq!(refusal(&auth, text), "invalid token", "{text}");
     }
     // The passphrase was hashed by Node.
-    let minted = auth.log_in(None, login("alice", "correct horse – Batterie")).await.unwrap();
+    let minted = auth
+        .log_in(None, login("alice", "correct horse – Batterie"))
+        .await
+        .unwrap();
     assert_eq!(minted.token.name, "alice device");
 }
 
@@ -112,7 +124,10 @@ async fn what_a_later_version_wrote_is_kept_and_so_is_what_cannot_be_read() {
     let alice = auth.identify(ALICE).unwrap();
     auth.rename_self(&alice, "Alice B.").await.unwrap();
     let (users, tokens) = (home.json("users.json"), home.json("tokens.json"));
-    assert_eq!((&users[0]["name"], &users[0]["theme"]), (&"Alice B.".into(), &"dark".into()));
+    assert_eq!(
+        (&users[0]["name"], &users[0]["theme"]),
+        (&"Alice B.".into(), &"dark".into())
+    );
     let all = tokens.as_array().unwrap();
     assert!(all.iter().any(|token| token["device"] == "phone"));
     assert!(all.contains(&json!({"tokenId": 7, "note": "no token that anybody knows"})));
@@ -128,7 +143,10 @@ fn tokens_of_version_1_are_hashed_on_the_disk_and_still_let_in_to_watch() {
     assert!(old.bearer().is_err());
     let text = fs::read_to_string(home.state("auth.json")).unwrap();
     let file: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&file["version"], file["tokens"][0].get("token")), (&json!(2), None));
+    assert_eq!(
+        (&file["version"], file["tokens"][0].get("token")),
+        (&json!(2), None)
+    );
     assert_eq!(file["tokens"][0]["hash"], secret::to_hex(secret::sha256(OLD)));
     assert!(!text.contains(OLD), "{text}");
     assert_eq!(file["tokens"][0]["name"], "laptop");
@@ -137,20 +155,36 @@ fn tokens_of_version_1_are_hashed_on_the_disk_and_still_let_in_to_watch() {
     assert_eq!(refusal(&auth, &OLD.replace('9', "8")), "invalid token");
     fs::write(home.state("auth.json"), "{\"version\":3}").unwrap();
     assert!(matches!(auth.identify(OLD), Err(AuthError::Corrupt { .. })));
-    assert_eq!(fs::read_to_string(home.state("auth.json")).unwrap(), "{\"version\":3}");
+    assert_eq!(
+        fs::read_to_string(home.state("auth.json")).unwrap(),
+        "{\"version\":3}"
+    );
 }
 
 #[test]
 fn files_that_others_could_read_are_made_private() {
     let home = Home::used();
-    for file in [home.data("users.json"), home.data("tokens.json"), home.state("auth.json")] {
+    for file in [
+        home.data("users.json"),
+        home.data("tokens.json"),
+        home.state("auth.json"),
+    ] {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     }
     let auth = home.auth(4);
     auth.identify(ALICE).unwrap();
     auth.identify(OLD).unwrap();
-    for file in [home.data("users.json"), home.data("tokens.json"), home.state("auth.json")] {
-        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600, "{}", file.display());
+    for file in [
+        home.data("users.json"),
+        home.data("tokens.json"),
+        home.state("auth.json"),
+    ] {
+        assert_eq!(
+            fs::metadata(&file).unwrap().mode() & 0o777,
+            0o600,
+            "{}",
+            file.display()
+        );
     }
 }
 
@@ -159,12 +193,24 @@ async fn what_another_program_changed_counts_at_once() {
     let home = Home::used();
     let (here, there) = (home.auth(4), home.auth(4));
     here.identify(ALICE).unwrap();
-    there.revoke(&Identity::Owner, "-k3yWithDashes_0".to_owned()).await.unwrap();
+    there
+        .revoke(&Identity::Owner, "-k3yWithDashes_0".to_owned())
+        .await
+        .unwrap();
     assert_eq!(refusal(&here, ALICE), "invalid token");
     let minted = there.mint(&Identity::Owner, wish("alice")).await.unwrap();
     assert!(here.identify(minted.value.expose()).is_ok());
-    there.delete_user(&Identity::Owner, "bob".to_owned()).await.unwrap();
-    assert!(!here.users(&Identity::Owner).unwrap().iter().any(|user| user.username == "bob"));
+    there
+        .delete_user(&Identity::Owner, "bob".to_owned())
+        .await
+        .unwrap();
+    assert!(
+        !here
+            .users(&Identity::Owner)
+            .unwrap()
+            .iter()
+            .any(|user| user.username == "bob")
+    );
 }
 
 #[tokio::test]
@@ -178,7 +224,11 @@ async fn two_programs_at_once_lose_no_change() {
         tasks.spawn(async move { auth.mint(&Identity::Owner, wish("alice")).await.unwrap() });
     }
     let minted = tasks.join_all().await;
-    assert!(minted.iter().all(|minted| there.identify(minted.value.expose()).is_ok()));
+    assert!(
+        minted
+            .iter()
+            .all(|minted| there.identify(minted.value.expose()).is_ok())
+    );
     // The one that had ended long ago went with the first change.
     let after = here.tokens(&Identity::Owner, true).unwrap().tokens.len();
     assert_eq!(after, before + 20 - 1);
@@ -206,7 +256,12 @@ async fn using_a_token_writes_nothing_until_its_use_is_noted_once() {
     }
     assert!(seen(&home.auth(4)) > SystemTime::now() - Duration::from_mins(1));
     let all = home.json("tokens.json");
-    let ids: Vec<_> = all.as_array().unwrap().iter().map(|token| token["tokenId"].clone()).collect();
+    let ids: Vec<_> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| token["tokenId"].clone())
+        .collect();
     assert!(!ids.contains(&json!("expiredToken0001")), "{ids:?}");
 }
 
@@ -230,7 +285,11 @@ async fn scopes_are_in_the_file_and_what_cannot_be_read_of_them_allows_nothing()
     assert!(text.contains("\"watch\""));
     fs::write(&file, text.replace("\"watch\"", "\"teleport\"")).unwrap();
     let limited = auth.identify(minted.value.expose()).unwrap();
-    assert!(Action::ALL.iter().all(|action| !limited.may_at(*action, Where::Somewhere)));
+    assert!(
+        Action::ALL
+            .iter()
+            .all(|action| !limited.may_at(*action, Where::Somewhere))
+    );
     auth.flush().await;
     assert!(fs::read_to_string(&file).unwrap().contains("\"teleport\""));
 }
@@ -251,14 +310,19 @@ async fn an_unknown_user_takes_as_long_as_a_known_one() {
         let mut fastest = Duration::MAX;
         for _ in 0..15 {
             let began = Instant::now();
-            auth.log_in(None, login(username, "a wrong guess")).await.unwrap_err();
+            auth.log_in(None, login(username, "a wrong guess"))
+                .await
+                .unwrap_err();
             fastest = fastest.min(began.elapsed());
         }
         fastest
     };
     let (known, unknown) = (fastest("alice").await, fastest("nobody").await);
     let ratio = known.as_secs_f64() / unknown.as_secs_f64();
-    assert!((0.5..2.0).contains(&ratio), "known {known:?}, unknown {unknown:?}");
+    assert!(
+        (0.5..2.0).contains(&ratio),
+        "known {known:?}, unknown {unknown:?}"
+    );
 }
 
 #[tokio::test]
@@ -293,9 +357,27 @@ async fn what_is_made_is_in_the_shapes_the_old_program_reads() {
     assert!(auth.offer_setup().unwrap().is_none());
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let (users, tokens) = (home.json("users.json"), home.json("tokens.json"));
-    assert_eq!(keys(&users[0]), ["admin", "createdAt", "name", "passphraseHash", "username"]);
-    assert!(users[0]["passphraseHash"].as_str().unwrap().starts_with("scrypt$16$"));
-    assert_eq!(keys(&tokens[0]), ["createdAt", "expiresAt", "name", "secretHash", "tokenId", "username"]);
+    assert_eq!(
+        keys(&users[0]),
+        ["admin", "createdAt", "name", "passphraseHash", "username"]
+    );
+    assert!(
+        users[0]["passphraseHash"]
+            .as_str()
+            .unwrap()
+            .starts_with("scrypt$16$")
+    );
+    assert_eq!(
+        keys(&tokens[0]),
+        [
+            "createdAt",
+            "expiresAt",
+            "name",
+            "secretHash",
+            "tokenId",
+            "username"
+        ]
+    );
     for file in ["users.json", "tokens.json"] {
         assert_eq!(fs::metadata(home.data(file)).unwrap().mode() & 0o777, 0o600);
     }

@@ -23,8 +23,7 @@ const USER: (NonZeroU32, Duration) = (NonZeroU32::new(20).unwrap(), Duration::fr
 /// When so many keys are remembered, those that are as good as new are forgotten.
 const MANY: usize = 4096;
 
-type Keyed<K, C> =
-    RateLimiter<K, DashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type Keyed<K, C> = RateLimiter<K, DashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 pub(super) struct Throttle<C: Clock = DefaultClock> {
     clock: C,
@@ -109,7 +108,10 @@ mod tests {
         assert_eq!(waits(throttle.attempt(address, None)), Some(20));
         clock.advance(Duration::from_secs(5));
         assert_eq!(waits(throttle.attempt(address, None)), Some(15));
-        assert_eq!(waits(throttle.attempt(Some("192.0.2.2".parse().unwrap()), None)), None);
+        assert_eq!(
+            waits(throttle.attempt(Some("192.0.2.2".parse().unwrap()), None)),
+            None
+        );
         clock.advance(Duration::from_secs(15));
         assert_eq!(waits(throttle.attempt(address, None)), None);
     }
@@ -128,7 +130,8 @@ mod tests {
     #[test]
     fn the_addresses_of_one_network_are_one() {
         let throttle = Throttle::with(FakeRelativeClock::default());
-        let attempt = |n: u16| throttle.attempt(Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n).into()), None);
+        let attempt =
+            |n: u16| throttle.attempt(Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n).into()), None);
         for n in 0..10 {
             assert_eq!(waits(attempt(n)), None);
         }

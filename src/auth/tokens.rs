@@ -166,7 +166,11 @@ impl Tokens {
                     changed = true;
                 }
             }
-            Ok(if changed { Change::Write(()) } else { Change::Keep(()) })
+            Ok(if changed {
+                Change::Write(())
+            } else {
+                Change::Keep(())
+            })
         })
     }
 

@@ -12,7 +12,7 @@ use super::{
     passphrase,
 };
 use crate::{
-    client::{Credentials, Profile, Destination, profile_name},
+    client::{Credentials, Destination, Profile, profile_name},
     store::time,
 };
 

@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, say, tell},
 };
 use crate::{
-    client::{self, Asked, Client, Launcher, Destination, Target, Trust, resolve},
+    client::{self, Asked, Client, Destination, Launcher, Target, Trust, resolve},
     config::{Config, Environment},
     store::StateDir,
     tmux::Socket,
@@ -46,7 +46,9 @@ impl Context {
 
     /// Whether a daemon was named.
     pub(crate) fn is_remote(&self) -> bool {
-        self.global.server.is_some() || self.global.profile.is_some() || self.env.text("LLMUX_SERVER").is_some()
+        self.global.server.is_some()
+            || self.global.profile.is_some()
+            || self.env.text("LLMUX_SERVER").is_some()
     }
 
     /// Refuses to do here what was meant for the server that was named.

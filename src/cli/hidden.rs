@@ -76,7 +76,11 @@ pub(super) fn foreground(start: server::Start, env: Environment, global: &Global
                 tell(&format!("  certificate {fingerprint}"));
             }
             if let Some(setup) = &ready.setup {
-                tell(&format!("  first user: {}/setup?token={}", network.url, setup.expose()));
+                tell(&format!(
+                    "  first user: {}/setup?token={}",
+                    network.url,
+                    setup.expose()
+                ));
                 tell("  or on this host: llmux user create NAME --admin");
             }
         }

@@ -35,15 +35,20 @@ impl From {
             return from_file(&context.env.resolve(path), path == Path::new("-"));
         }
         if let Some(text) = &self.passphrase {
-            tell("warning: other users of this host can see a passphrase on a command line; use --passphrase-file");
+            tell(
+                "warning: other users of this host can see a passphrase on a command line; use --passphrase-file",
+            );
             return Ok(Secret::new(text.clone()));
         }
         if let Some(text) = context.env.text("LLMUX_PASSPHRASE") {
             return Ok(Secret::new(text));
         }
         if !io::stdin().is_terminal() {
-            return Err(Failure::failed("no passphrase was given, and standard input is no terminal")
-                .hint("set LLMUX_PASSPHRASE, or name a file: --passphrase-file PATH (- is standard input)"));
+            return Err(
+                Failure::failed("no passphrase was given, and standard input is no terminal").hint(
+                    "set LLMUX_PASSPHRASE, or name a file: --passphrase-file PATH (- is standard input)",
+                ),
+            );
         }
         let typed = ask("Passphrase: ")?;
         if new && ask("Again: ")? != typed {
@@ -54,10 +59,14 @@ impl From {
 }
 
 fn from_file(path: &Path, stdin: bool) -> Result<Secret, Failure> {
-    let fail = |e: io::Error| Failure::failed(format!("cannot read the passphrase from {}: {e}", path.display()));
+    let fail =
+        |e: io::Error| Failure::failed(format!("cannot read the passphrase from {}: {e}", path.display()));
     let mut text = String::new();
     if stdin {
-        io::stdin().take(MAX_FILE).read_to_string(&mut text).map_err(fail)?;
+        io::stdin()
+            .take(MAX_FILE)
+            .read_to_string(&mut text)
+            .map_err(fail)?;
     } else {
         let file = File::open(path).map_err(fail)?;
         file.take(MAX_FILE).read_to_string(&mut text).map_err(fail)?;

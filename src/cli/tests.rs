@@ -149,8 +149,14 @@ fn a_hook_takes_whatever_an_agent_gives_it() {
 #[test]
 fn a_tokens_id_may_look_like_a_flag() {
     for id in ["-k3yWithDashes_0", "--yes_it_is_an_id", "_x", "plain"] {
-        assert!(verb(&["token", "revoke", id, "--yes"]).contains(&format!("id: Some({id:?})")), "{id}");
-        assert!(verb(&["token", "rename", id, "--name", ""]).contains(&format!("id: {id:?}")), "{id}");
+        assert!(
+            verb(&["token", "revoke", id, "--yes"]).contains(&format!("id: Some({id:?})")),
+            "{id}"
+        );
+        assert!(
+            verb(&["token", "rename", id, "--name", ""]).contains(&format!("id: {id:?}")),
+            "{id}"
+        );
     }
     assert_eq!(refusal(&["token", "revoke"]).0, Exit::Usage);
     assert_eq!(refusal(&["token", "revoke", "x", "--all"]).0, Exit::Usage);

@@ -2,16 +2,10 @@
 
 use clap::{Args, Subcommand};
 use llmux_protocol::api::{
-    Action, Revoked, NameRequest, TokenList, TokenMade, TokenReply, TokenRequest, TokenScope, TokenView,
+    Action, NameRequest, Revoked, TokenList, TokenMade, TokenReply, TokenRequest, TokenScope, TokenView,
 };
 
-use super::{
-    context::Context,
-    failure::Failure,
-    out::Out,
-    table::table,
-    user::confirm,
-};
+use super::{context::Context, failure::Failure, out::Out, table::table, user::confirm};
 use crate::client::api_path;
 
 #[derive(Debug, Subcommand)]
@@ -81,7 +75,11 @@ pub(super) struct Rename {
 )]
 pub(super) struct Revoke {
     /// The token's id, which may begin with `-`
-    #[arg(allow_hyphen_values = true, required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        allow_hyphen_values = true,
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     id: Option<String>,
     /// End all tokens
     #[arg(long)]
@@ -151,7 +149,9 @@ fn announced(made: &TokenMade) -> String {
         made.value.expose()
     );
     if let Some(link) = &made.pairing_url {
-        text.push_str(&format!("\nThis link signs a browser in:\n\n  {}\n", link.expose()));
+        text += "\nThis link signs a browser in:\n\n  ";
+        text += link.expose();
+        text += "\n";
     }
     text
 }
@@ -235,7 +235,10 @@ mod tests {
     #[test]
     fn a_scope_is_a_pattern_and_its_actions() {
         let read = scope("build-*:watch, prompt").unwrap();
-        assert_eq!((read.sessions.as_str(), read.actions), ("build-*", vec![Action::Watch, Action::Prompt]));
+        assert_eq!(
+            (read.sessions.as_str(), read.actions),
+            ("build-*", vec![Action::Watch, Action::Prompt])
+        );
         assert!(scope("build-*").unwrap_err().contains("build-*:watch"));
         assert!(scope("*:fly").unwrap_err().contains("there are watch, type"));
         assert!(scope("*:").is_err());

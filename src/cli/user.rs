@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::{Args, Subcommand};
-use llmux_protocol::api::{Revoked, PassphraseRequest, UserReply, UserRequest, UserView};
+use llmux_protocol::api::{PassphraseRequest, Revoked, UserReply, UserRequest, UserView};
 
 use super::{context::Context, failure::Failure, out::Out, passphrase, table::table};
 use crate::client::api_path;

@@ -68,9 +68,10 @@ impl CredentialsError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(_) => None,
-            Self::Corrupt { path, .. } => {
-                Some(format!("correct {} or move it away, then sign in again", path.display()))
-            }
+            Self::Corrupt { path, .. } => Some(format!(
+                "correct {} or move it away, then sign in again",
+                path.display()
+            )),
             Self::NoProfile(_) => Some("see which there are: llmux auth list".to_owned()),
         }
     }
@@ -101,7 +102,10 @@ impl Credentials {
         let found: Self = serde_json::from_slice(&content)
             .map_err(|error| corrupt(format!("line {}, column {}", error.line(), error.column())))?;
         if found.version != VERSION {
-            return Err(corrupt(format!("it has format version {}, not {VERSION}", found.version)));
+            return Err(corrupt(format!(
+                "it has format version {}, not {VERSION}",
+                found.version
+            )));
         }
         Ok(found)
     }
@@ -258,22 +262,56 @@ mod tests {
         let dir = home(OLD);
         let server = ("LLMUX_SERVER", "http://box:3001/");
         let token = ("LLMUX_TOKEN", "sas_e.env");
-        let asked = |server, token, profile| Asked { server, token, profile };
+        let asked = |server, token, profile| Asked {
+            server,
+            token,
+            profile,
+        };
         for (vars, asked, meant) in [
             (&[][..], asked(None, None, None), None),
             (&[], asked(None, Some("t"), None), None),
-            (&[server], asked(None, None, None), Some(("http://box:3001", Some("sas_a.one")))),
-            (&[server, token], asked(None, None, None), Some(("http://box:3001", Some("sas_e.env")))),
-            (&[server, token], asked(None, Some("t"), None), Some(("http://box:3001", Some("t")))),
-            (&[server, token], asked(None, None, Some("far")), Some(("https://far", Some("sas_b.two")))),
-            (&[server], asked(Some("https://far"), None, None), Some(("https://far", Some("sas_b.two")))),
-            (&[server], asked(Some("https://new"), None, None), Some(("https://new", None))),
+            (
+                &[server],
+                asked(None, None, None),
+                Some(("http://box:3001", Some("sas_a.one"))),
+            ),
+            (
+                &[server, token],
+                asked(None, None, None),
+                Some(("http://box:3001", Some("sas_e.env"))),
+            ),
+            (
+                &[server, token],
+                asked(None, Some("t"), None),
+                Some(("http://box:3001", Some("t"))),
+            ),
+            (
+                &[server, token],
+                asked(None, None, Some("far")),
+                Some(("https://far", Some("sas_b.two"))),
+            ),
+            (
+                &[server],
+                asked(Some("https://far"), None, None),
+                Some(("https://far", Some("sas_b.two"))),
+            ),
+            (
+                &[server],
+                asked(Some("https://new"), None, None),
+                Some(("https://new", None)),
+            ),
             // A profile's token goes nowhere else.
-            (&[], asked(Some("https://evil"), None, Some("far")), Some(("https://evil", None))),
+            (
+                &[],
+                asked(Some("https://evil"), None, Some("far")),
+                Some(("https://evil", None)),
+            ),
             (&[], asked(Some("unix:/s"), None, None), Some(("unix:/s", None))),
         ] {
             let found = resolve(&env(dir.path(), vars), asked).unwrap();
-            let found = found.as_ref().map(|remote| (remote.server.as_str(), remote.token.as_ref().map(Secret::expose)));
+            let found = found
+                .as_ref()
+                .map(|remote| (remote.server.as_str(), remote.token.as_ref().map(Secret::expose)));
             assert_eq!(found, meant, "{asked:?} {vars:?}");
         }
         let unknown = resolve(&env(dir.path(), &[]), asked(None, None, Some("x"))).unwrap_err();
@@ -299,11 +337,17 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_understood_is_said_and_left_alone() {
-        for wrong in ["{", "{\"version\":2,\"profiles\":{}}", "{\"version\":1,\"profiles\":{\"a\":{\"token\":\"sas_s.s\"}}}"] {
+        for wrong in [
+            "{",
+            "{\"version\":2,\"profiles\":{}}",
+            "{\"version\":1,\"profiles\":{\"a\":{\"token\":\"sas_s.s\"}}}",
+        ] {
             let dir = home(wrong);
             let env = env(dir.path(), &[]);
             let error = Credentials::update(&env, |_| Ok(())).unwrap_err();
-            assert!(matches!(error, CredentialsError::Corrupt { .. }) && !error.to_string().contains("sas_s"));
+            assert!(
+                matches!(error, CredentialsError::Corrupt { .. }) && !error.to_string().contains("sas_s")
+            );
             let kept = fs::read_to_string(dir.path().join(".config/llmux/credentials.json")).unwrap();
             assert_eq!(kept, wrong);
         }

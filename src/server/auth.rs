@@ -7,9 +7,9 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Response},
 };
 use llmux_protocol::api::{
-    Action, BootstrapToken, BootstrapView, Revoked, LoginReply, LoginRequest, NameRequest, PairRequest, PairingCode,
-    PairingRequest, PassphraseRequest, Secret, SetupReply, SetupRequest, Ticket, TicketRequest, TokenList,
-    TokenLogin, TokenMade, TokenReply, TokenRequest, UserReply, UserRequest, UserView, Whoami,
+    Action, BootstrapToken, BootstrapView, LoginReply, LoginRequest, NameRequest, PairRequest, PairingCode,
+    PairingRequest, PassphraseRequest, Revoked, Secret, SetupReply, SetupRequest, Ticket, TicketRequest,
+    TokenList, TokenLogin, TokenMade, TokenReply, TokenRequest, UserReply, UserRequest, UserView, Whoami,
 };
 use serde::Deserialize;
 
@@ -40,7 +40,10 @@ where
         .route("/api/auth/whoami", get(Need::Known, whoami))
         .route("/api/account/profile", post(Need::Account, rename_self))
         .route("/api/account/passphrase", post(Need::Account, change_passphrase))
-        .route("/api/admin/users", get(Need::Account, users).post(Need::Account, create_user))
+        .route(
+            "/api/admin/users",
+            get(Need::Account, users).post(Need::Account, create_user),
+        )
         .route("/api/admin/users/{username}", delete(Need::Account, delete_user))
         .route(
             "/api/admin/users/{username}/passphrase",
@@ -275,7 +278,12 @@ async fn mint(
     Json(request): Json<TokenRequest>,
 ) -> Result<impl IntoResponse, Refusal> {
     let origin = request.pairing_origin.clone();
-    let link_to = |value: &Secret| origin.as_deref().map(|origin| link(origin, "token", value)).transpose();
+    let link_to = |value: &Secret| {
+        origin
+            .as_deref()
+            .map(|origin| link(origin, "token", value))
+            .transpose()
+    };
     // Before there is a token that nobody would get to see.
     link_to(&Secret::default())?;
     let Minted { value, token } = auth.mint(caller.identity()?, request).await?;
@@ -308,7 +316,9 @@ async fn rename_token(
     Path(id): Path<String>,
     Json(request): Json<NameRequest>,
 ) -> Answer<TokenReply> {
-    let name = request.name.ok_or_else(|| AuthError::invalid("name must be a string"))?;
+    let name = request
+        .name
+        .ok_or_else(|| AuthError::invalid("name must be a string"))?;
     let token = auth.rename_token(caller.identity()?, id, name).await?;
     Ok(Reply(TokenReply { ok: true, token }))
 }
@@ -333,7 +343,9 @@ async fn offer_pairing(
         scopes,
     } = request;
     let issued = auth.offer_pairing(caller.identity()?, username.as_deref(), scopes)?;
-    let url = origin.map(|origin| link(&origin, "pair", &issued.code)).transpose()?;
+    let url = origin
+        .map(|origin| link(&origin, "pair", &issued.code))
+        .transpose()?;
     Ok(Reply(PairingCode {
         ok: true,
         qr_svg: url.as_ref().and_then(qr_svg),

@@ -11,7 +11,9 @@ use crate::session::SessionError;
 pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
     let status = (shared.status)();
     let enabled = shared.auth.is_enabled();
-    Json(json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": enabled }))
+    Json(
+        json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": enabled }),
+    )
 }
 
 /// Whether requests can be carried out: tmux answers.

@@ -78,7 +78,15 @@ impl FromRef<Shared> for Auth {
 
 /// All routes, each method with what it asks of its caller.
 fn routes() -> Routes<Shared> {
-    use Action::{Admin, Answer, Manage, Prompt, Type, Watch};
+    daemons()
+        .merge(all_sessions())
+        .merge(one_sessions())
+        .merge(a_turns())
+        .merge(auth::routes())
+}
+
+fn daemons() -> Routes<Shared> {
+    use Action::{Admin, Watch};
     Routes::new()
         .route("/health", get(Need::Open, daemon::health))
         .route("/ready", get(Need::Open, daemon::ready))
@@ -86,61 +94,77 @@ fn routes() -> Routes<Shared> {
         .route("/api/version", get(Need::Open, daemon::version))
         .route("/api/settings", get(every(Admin), daemon::settings))
         .route("/api/logs", get(every(Admin), events::logs))
-        .route("/api/logs/stream", get(every(Admin), events::log_stream).endless())
+        .route(
+            "/api/logs/stream",
+            get(every(Admin), events::log_stream).endless(),
+        )
         .route("/api/events", get(every(Watch), events::events).endless())
         .route("/api/daemon", get(every(Admin), daemon::status))
         .route("/api/daemon/stop", post(Need::Owner, daemon::stop))
         .route("/api/daemon/handover", post(Need::Owner, daemon::hand_over))
         .route("/api/agents", get(some(Watch), agents::installed))
         .route("/api/agents/all", get(some(Watch), agents::all))
+}
+
+fn all_sessions() -> Routes<Shared> {
+    use Action::{Manage, Prompt, Watch};
+    Routes::new()
         .route(
             "/api/sessions",
             get(some(Watch), sessions::list).post(some(Manage), sessions::start),
         )
+        .route("/api/broadcast", post(every(Prompt), turns::broadcast))
+        .route("/api/conversations", get(every(Watch), history::of_place))
+        .route("/api/history/search", get(every(Watch), history::search))
+}
+
+fn one_sessions() -> Routes<Shared> {
+    use Action::{Answer, Manage, Prompt, Type, Watch};
+    let (see, typing) = (on_session(Watch), on_session(Type));
+    let (prompt, answer, manage) = (on_session(Prompt), on_session(Answer), on_session(Manage));
+    Routes::new()
         .route(
             "/api/sessions/{name}",
-            get(on_session(Watch), sessions::get).patch(on_session(Manage), sessions::edit),
+            get(see, sessions::get).patch(manage, sessions::edit),
         )
         .route(
             "/api/sessions/{name}/turns",
-            get(on_session(Watch), turns::list).post(on_session(Prompt), turns::create),
+            get(see, turns::list).post(prompt, turns::create),
         )
-        .route("/api/sessions/{name}/send", post(on_session(Prompt), turns::send))
-        .route("/api/broadcast", post(every(Prompt), turns::broadcast))
-        .route("/api/sessions/{name}/explain", get(on_session(Watch), turns::explain))
-        .route("/api/sessions/{name}/answer", post(on_session(Answer), turns::answer))
-        .route("/api/sessions/{name}/hook", post(Need::Owner, turns::hook))
-        .route("/api/sessions/{name}/key", post(on_session(Type), sessions::key))
+        .route("/api/sessions/{name}/send", post(prompt, turns::send))
+        .route("/api/sessions/{name}/upload", post(prompt, upload::upload))
+        .route("/api/sessions/{name}/answer", post(answer, turns::answer))
+        .route("/api/sessions/{name}/key", post(typing, sessions::key))
         .route(
             "/api/sessions/{name}/interrupt",
-            post(on_session(Type), sessions::interrupt),
+            post(typing, sessions::interrupt),
         )
-        .route("/api/sessions/{name}/models", get(on_session(Watch), sessions::models))
-        .route("/api/sessions/{name}/upload", post(on_session(Prompt), upload::upload))
-        .route("/api/turns/{id}", get(on_turn(Watch), turns::get))
-        .route("/api/sessions/{name}/stop", post(on_session(Manage), sessions::stop))
-        .route("/api/sessions/{name}/kill", post(on_session(Manage), sessions::kill))
-        .route("/api/sessions/{name}/respawn", post(on_session(Manage), sessions::respawn))
-        .route("/api/sessions/{name}/resume", post(on_session(Manage), sessions::resume))
+        .route("/api/sessions/{name}/hook", post(Need::Owner, turns::hook))
+        .route("/api/sessions/{name}/explain", get(see, turns::explain))
+        .route("/api/sessions/{name}/models", get(see, sessions::models))
         .route(
             "/api/sessions/{name}/conversations",
-            get(on_session(Watch), history::of_session),
+            get(see, history::of_session),
         )
-        .route("/api/conversations", get(every(Watch), history::of_place))
-        .route("/api/history/search", get(every(Watch), history::search))
-        .route("/api/sessions/{name}/screen", get(on_session(Watch), sessions::screen))
-        .route("/api/turns/{id}/wait", post(on_turn(Watch), turns::wait).endless())
-        .route("/api/turns/{id}/cancel", post(on_turn(Prompt), turns::cancel).endless())
-        .route("/api/turns/{id}/events", get(on_turn(Watch), turns::events).endless())
-        .route(
-            "/api/sessions/{name}/output",
-            get(on_session(Watch), output::output).endless(),
-        )
+        .route("/api/sessions/{name}/screen", get(see, sessions::screen))
+        .route("/api/sessions/{name}/output", get(see, output::output).endless())
         .route(
             "/api/sessions/{name}/wait",
-            post(on_session(Watch), turns::wait_session).endless(),
+            post(see, turns::wait_session).endless(),
         )
-        .merge(auth::routes())
+        .route("/api/sessions/{name}/stop", post(manage, sessions::stop))
+        .route("/api/sessions/{name}/kill", post(manage, sessions::kill))
+        .route("/api/sessions/{name}/respawn", post(manage, sessions::respawn))
+        .route("/api/sessions/{name}/resume", post(manage, sessions::resume))
+}
+
+fn a_turns() -> Routes<Shared> {
+    let (see, cancel) = (on_turn(Action::Watch), on_turn(Action::Prompt));
+    Routes::new()
+        .route("/api/turns/{id}", get(see, turns::get))
+        .route("/api/turns/{id}/wait", post(see, turns::wait).endless())
+        .route("/api/turns/{id}/events", get(see, turns::events).endless())
+        .route("/api/turns/{id}/cancel", post(cancel, turns::cancel).endless())
 }
 
 /// The router, behind its gate.

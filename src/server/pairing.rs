@@ -45,7 +45,15 @@ mod tests {
         let made = link("http://box:3001/", "token", &secret).unwrap();
         assert_eq!(made.expose(), "http://box:3001/#token=sas%5Fa%2D%5F%2Eb");
         assert!(qr_svg(&made).unwrap().expose().starts_with("<?xml"));
-        for origin in ["", "box:3001", "javascript:alert(1)", "ftp://box", "http://a@b", "http://b/?x", "http://b/\"><x"] {
+        for origin in [
+            "",
+            "box:3001",
+            "javascript:alert(1)",
+            "ftp://box",
+            "http://a@b",
+            "http://b/?x",
+            "http://b/\"><x",
+        ] {
             assert!(link(origin, "token", &secret).is_err(), "{origin}");
         }
     }

@@ -66,7 +66,10 @@ pub(super) async fn start(
     caller: Caller,
     Json(request): Json<StartRequest, PROMPT>,
 ) -> Change<SessionReply> {
-    caller.must(Action::Manage, Some(request.name.as_ref().unwrap_or(&request.agent)))?;
+    caller.must(
+        Action::Manage,
+        Some(request.name.as_ref().unwrap_or(&request.agent)),
+    )?;
     Ok(changed(
         whole(async move { shared.sessions.create(request).await }).await?,
     ))

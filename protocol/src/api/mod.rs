@@ -20,9 +20,9 @@ pub use activity::{
 pub use agent::AgentView;
 pub use auth::{
     Action, BootstrapToken, BootstrapView, LoginReply, LoginRequest, NameRequest, PairRequest, PairingCode,
-    PairingRequest, PassphraseRequest, Revoked, Role, Secret, SetupReply, SetupRequest, Ticket, TicketRequest, TokenList,
-    TokenLogin, TokenMade, TokenOwner, TokenReply, TokenRequest, TokenScope, TokenView, UserReply, UserRequest,
-    UserView, Whoami,
+    PairingRequest, PassphraseRequest, Revoked, Role, Secret, SetupReply, SetupRequest, Ticket,
+    TicketRequest, TokenList, TokenLogin, TokenMade, TokenOwner, TokenReply, TokenRequest, TokenScope,
+    TokenView, UserReply, UserRequest, UserView, Whoami,
 };
 pub use conversation::{ConversationView, FoundView, ResumeRequest};
 pub use daemon::{DaemonStatus, Handover, NetworkStatus, TmuxStatus};

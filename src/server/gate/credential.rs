@@ -52,7 +52,9 @@ fn ticket(uri: &Uri) -> Option<&str> {
     if !uri.path().starts_with("/ws/") {
         return None;
     }
-    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("ticket="))
+    uri.query()?
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("ticket="))
 }
 
 /// A cookie's value. One that can't be decoded counts as what it is: no good.
@@ -64,7 +66,11 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(known, _)| *known == name)
-        .map(|(_, value)| percent_decode_str(value.trim_matches('"')).decode_utf8_lossy().into_owned())
+        .map(|(_, value)| {
+            percent_decode_str(value.trim_matches('"'))
+                .decode_utf8_lossy()
+                .into_owned()
+        })
 }
 
 #[cfg(test)]
@@ -90,7 +96,10 @@ mod tests {
     fn a_cookie_is_found_among_others_and_a_broken_one_is_only_no_good() {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, "a=b; xllmux_session=no".parse().unwrap());
-        headers.append(header::COOKIE, " llmux_session=sas_x%2Ey ;llmuxd_token=%".parse().unwrap());
+        headers.append(
+            header::COOKIE,
+            " llmux_session=sas_x%2Ey ;llmuxd_token=%".parse().unwrap(),
+        );
         assert_eq!(cookie(&headers, SESSION).as_deref(), Some("sas_x.y"));
         assert_eq!(cookie(&headers, LEGACY).as_deref(), Some("%"));
         assert_eq!(cookie(&headers, "llmux"), None);

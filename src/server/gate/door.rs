@@ -115,7 +115,8 @@ impl Door {
             )));
         }
         let is_empty = size.exact() == Some(0);
-        let trusted = matches!(caller.connection, Connection::Unix) || headers.contains_key(header::AUTHORIZATION);
+        let trusted =
+            matches!(caller.connection, Connection::Unix) || headers.contains_key(header::AUTHORIZATION);
         if trusted || is_empty || is_safe(request.method()) || is_json(headers) {
             Ok(())
         } else {
@@ -180,12 +181,15 @@ pub(super) struct Refused {
 
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
-        let place = refused
-            .session
-            .map_or("everywhere".to_owned(), |session| format!("on session {session:?}"));
+        let place = refused.session.map_or("everywhere".to_owned(), |session| {
+            format!("on session {session:?}")
+        });
         Self(ApiError::new(
             ErrorCode::Forbidden,
-            format!("this credential does not allow to {} {place}", refused.action.as_str()),
+            format!(
+                "this credential does not allow to {} {place}",
+                refused.action.as_str()
+            ),
         ))
     }
 }

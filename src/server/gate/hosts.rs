@@ -30,7 +30,11 @@ impl Hosts {
     pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
         let tidy = |name: String| plain(&name);
         Self {
-            names: names.into_iter().map(tidy).filter(|name| !name.is_empty()).collect(),
+            names: names
+                .into_iter()
+                .map(tidy)
+                .filter(|name| !name.is_empty())
+                .collect(),
         }
     }
 
@@ -98,7 +102,9 @@ fn is_same(origin: &HeaderValue, host: &Authority) -> bool {
         "https" => 443,
         _ => return false,
     };
-    let Some(origin) = authority(rest) else { return false };
+    let Some(origin) = authority(rest) else {
+        return false;
+    };
     let port = |authority: &Authority| authority.port_u16().unwrap_or(usual);
     plain(origin.host()) == plain(host.host()) && port(&origin) == port(host)
 }
@@ -108,7 +114,11 @@ mod tests {
     use super::*;
 
     fn judge(host: &[&str], origin: &[&str]) -> Result<(), Foreign> {
-        let hosts = Hosts::new(["Box".to_owned(), "box.tail1234.ts.net.".to_owned(), "*.lab.example".to_owned()]);
+        let hosts = Hosts::new([
+            "Box".to_owned(),
+            "box.tail1234.ts.net.".to_owned(),
+            "*.lab.example".to_owned(),
+        ]);
         let mut headers = HeaderMap::new();
         for host in host {
             headers.append(header::HOST, host.parse().unwrap());
@@ -153,7 +163,14 @@ mod tests {
 
     #[test]
     fn a_host_that_is_none_is_a_bad_request() {
-        for host in [&[][..], &["a b"], &["box", "box"], &["box@evil.example"], &["box/x"], &[""]] {
+        for host in [
+            &[][..],
+            &["a b"],
+            &["box", "box"],
+            &["box@evil.example"],
+            &["box/x"],
+            &[""],
+        ] {
             assert_eq!(judge(host, &[]), Err(Foreign::Unreadable), "{host:?}");
         }
         let mut headers = HeaderMap::new();
@@ -186,6 +203,9 @@ mod tests {
         ] {
             assert_eq!(judge(&[host], &[origin]), Err(Foreign::Origin), "{host} {origin}");
         }
-        assert_eq!(judge(&["box"], &["https://box", "https://box"]), Err(Foreign::Origin));
+        assert_eq!(
+            judge(&["box"], &["https://box", "https://box"]),
+            Err(Foreign::Origin)
+        );
     }
 }

@@ -28,11 +28,6 @@ use axum::{
 use llmux_protocol::api::{ApiError, ErrorCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use self::{
-    credential::Presented,
-    door::{bad_request, is_safe},
-    hosts::Foreign,
-};
 pub(crate) use self::{
     caller::Caller,
     credential::{LEGACY, SESSION},
@@ -40,6 +35,11 @@ pub(crate) use self::{
     need::{Need, Reach, every, on_session, on_turn, some},
     return_to::own_path,
     table::{Routes, delete, get, patch, post},
+};
+use self::{
+    credential::Presented,
+    door::{bad_request, is_safe},
+    hosts::Foreign,
 };
 use super::{error::Failure, listen::Connection};
 use crate::auth::{Auth, AuthError, Identity};
@@ -127,10 +127,15 @@ pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
 /// Where a person goes who is not signed in, if the request is a person's, for a page.
 fn page(request: &Request) -> Option<String> {
     let path = request.uri().path();
-    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accepts = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     let is_page = request.method() == Method::GET
         && accepts.is_some_and(|accepts| accepts.contains("text/html"))
-        && !["/api/", "/ws/", "/login"].iter().any(|prefix| path.starts_with(prefix));
+        && !["/api/", "/ws/", "/login"]
+            .iter()
+            .any(|prefix| path.starts_with(prefix));
     is_page.then(|| {
         let back = utf8_percent_encode(own_path(path).unwrap_or("/"), NON_ALPHANUMERIC);
         format!("/login?returnTo={back}")
@@ -141,14 +146,18 @@ fn page(request: &Request) -> Option<String> {
 fn is_meant(request: &Request) -> bool {
     let headers = request.headers();
     let upgrades = headers.contains_key(header::UPGRADE);
-    let from_us = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    let from_us = headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "same-origin");
     // An `Origin` that is there was found to be ours.
     (is_safe(request.method()) && !upgrades) || from_us || headers.contains_key(header::ORIGIN)
 }
 
 /// Whether the browser speaks TLS: to us, or to a proxy before us, as the origin of our own page says.
 fn is_secure(connection: Connection, headers: &HeaderMap) -> bool {
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = headers
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok());
     matches!(connection, Connection::Tcp { tls: true, .. })
         || origin.is_some_and(|origin| origin.starts_with("https://"))
 }
@@ -157,12 +166,18 @@ fn foreign(how: Foreign) -> Failure {
     match how {
         Foreign::Unreadable => bad_request("the request needs one Host header that names a host"),
         Foreign::Host => Failure(
-            ApiError::new(ErrorCode::Forbidden, "the request's Host is no name of this daemon")
-                .hint("add the name to server.allowedHosts in the configuration"),
+            ApiError::new(
+                ErrorCode::Forbidden,
+                "the request's Host is no name of this daemon",
+            )
+            .hint("add the name to server.allowedHosts in the configuration"),
         ),
         Foreign::Origin => Failure(
-            ApiError::new(ErrorCode::Forbidden, "the request does not come from a page of this daemon")
-                .hint("a program sends no Origin, and its token as `Authorization: Bearer ..`"),
+            ApiError::new(
+                ErrorCode::Forbidden,
+                "the request does not come from a page of this daemon",
+            )
+            .hint("a program sends no Origin, and its token as `Authorization: Bearer ..`"),
         ),
     }
 }

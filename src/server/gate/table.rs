@@ -107,7 +107,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub(crate) fn hollow(self) -> Routes<()> {
         let hollow = |entry: Entry<S>| Entry {
             path: entry.path,
-            handler: on(MethodFilter::try_from(entry.method.clone()).unwrap(), || async { "in" }),
+            handler: on(MethodFilter::try_from(entry.method.clone()).unwrap(), || async {
+                "in"
+            }),
             method: entry.method,
             need: entry.need,
             endless: entry.endless,

@@ -108,7 +108,12 @@ fn ask(method: &Method, path: &str) -> axum::http::request::Builder {
 }
 
 async fn send(router: &Router, from: Connection, request: Request<Body>) -> Response<Body> {
-    router.clone().layer(Extension(from)).oneshot(request).await.unwrap()
+    router
+        .clone()
+        .layer(Extension(from))
+        .oneshot(request)
+        .await
+        .unwrap()
 }
 
 async fn status(router: &Router, request: Request<Body>) -> StatusCode {
@@ -159,7 +164,7 @@ async fn each_route_lets_in_whom_the_matrix_says() {
             } else {
                 status.as_str().to_owned()
             };
-            row.push_str(&format!(" {text:>width$}"));
+            row += &format!(" {text:>width$}");
         };
         for (_, token) in &callers {
             let mut request = ask(method, &filled(path, false));
@@ -169,13 +174,13 @@ async fn each_route_lets_in_whom_the_matrix_says() {
             cell(status(&doors, request.body(Body::empty()).unwrap()).await, 5);
         }
         for dev in [true, false] {
-            let request = ask(method, &filled(path, dev)).header(header::AUTHORIZATION, format!("Bearer {scoped}"));
+            let request =
+                ask(method, &filled(path, dev)).header(header::AUTHORIZATION, format!("Bearer {scoped}"));
             cell(status(&doors, request.body(Body::empty()).unwrap()).await, 6);
         }
         let request = ask(method, &filled(path, false)).body(Body::empty()).unwrap();
         cell(send(&doors, Connection::Unix, request).await.status(), 5);
-        matrix.push_str(&row);
-        matrix.push('\n');
+        matrix += &(row + "\n");
     }
     insta::assert_snapshot!("privileges", matrix);
 }
@@ -186,8 +191,13 @@ async fn without_the_gate_or_a_connections_kind_nobody_gets_in() {
     let request = || ask(&Method::GET, "/api/sessions").body(Body::empty()).unwrap();
     let unknown = house.doors().oneshot(request()).await.unwrap();
     assert_eq!(unknown.status(), StatusCode::UNAUTHORIZED);
-    let ungated = routes().hollow().guarded(&house.gate(), &CancellationToken::new());
-    assert_eq!(send(&ungated, Connection::Unix, request()).await.status(), StatusCode::UNAUTHORIZED);
+    let ungated = routes()
+        .hollow()
+        .guarded(&house.gate(), &CancellationToken::new());
+    assert_eq!(
+        send(&ungated, Connection::Unix, request()).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
@@ -207,7 +217,11 @@ async fn a_strange_host_or_origin_is_refused_on_every_route_whoever_asks() {
                 .body(Body::empty())
                 .unwrap();
             request.headers_mut().insert(name, value.parse().unwrap());
-            assert_eq!(status(&doors, request).await, expected, "{method} {path} {name}: {value}");
+            assert_eq!(
+                status(&doors, request).await,
+                expected,
+                "{method} {path} {name}: {value}"
+            );
         }
     }
 }
@@ -239,7 +253,10 @@ async fn a_form_of_another_site_changes_nothing() {
             (&[("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
             (&[("sec-fetch-site", "same-site")], StatusCode::FORBIDDEN),
             (&[("sec-fetch-site", "none")], StatusCode::FORBIDDEN),
-            (&[own, ("content-type", "text/plain")], StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            (
+                &[own, ("content-type", "text/plain")],
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ),
             (
                 &[own, ("content-type", "application/x-www-form-urlencoded")],
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -247,14 +264,20 @@ async fn a_form_of_another_site_changes_nothing() {
             (&[own], StatusCode::OK),
             (&[("sec-fetch-site", "same-origin")], StatusCode::OK),
         ] {
-            assert_eq!(status(&doors, request(headers)).await, expected, "{method} {path} {headers:?}");
+            assert_eq!(
+                status(&doors, request(headers)).await,
+                expected,
+                "{method} {path} {headers:?}"
+            );
         }
     }
     // Nor can a site sign its visitor in as somebody else.
     let mut login = ask(&Method::POST, "/api/auth/login")
         .body(Body::from("{}"))
         .unwrap();
-    login.headers_mut().insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
+    login
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
     assert_eq!(status(&doors, login).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
@@ -273,8 +296,14 @@ async fn an_upgrade_by_cookie_needs_an_origin() {
         request.body(Body::empty()).unwrap()
     };
     assert_eq!(status(&doors, upgrade(None)).await, StatusCode::FORBIDDEN);
-    assert_eq!(status(&doors, upgrade(Some("http://evil.example"))).await, StatusCode::FORBIDDEN);
-    assert_eq!(status(&doors, upgrade(Some("http://box:3001"))).await, StatusCode::OK);
+    assert_eq!(
+        status(&doors, upgrade(Some("http://evil.example"))).await,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        status(&doors, upgrade(Some("http://box:3001"))).await,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
@@ -282,12 +311,23 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let house = House::new().await;
     let doors = house.doors();
     for path in ["/api/auth/login", "/api/setup", "/api/auth", "/api/auth/pair"] {
-        let request = ask(&Method::POST, path).body(Body::from(vec![b' '; (64 << 10) + 1])).unwrap();
-        assert_eq!(status(&doors, request).await, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        let request = ask(&Method::POST, path)
+            .body(Body::from(vec![b' '; (64 << 10) + 1]))
+            .unwrap();
+        assert_eq!(
+            status(&doors, request).await,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "{path}"
+        );
     }
     // One that does not say how long it is ends where the limit is.
-    let request = ask(&Method::POST, "/api/auth/login").body(Body::new(Endless)).unwrap();
-    assert_eq!(status(&house.real(), request).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let request = ask(&Method::POST, "/api/auth/login")
+        .body(Body::new(Endless))
+        .unwrap();
+    assert_eq!(
+        status(&house.real(), request).await,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
 }
 
 /// A body of blanks without an end.
@@ -323,16 +363,29 @@ async fn requests_that_once_ended_the_daemon_are_refused() {
         .body(Body::empty())
         .unwrap();
     assert_eq!(status(&doors, request).await, StatusCode::UNAUTHORIZED);
-    for path in ["/api/sessions/%", "/api/sessions/%/screen", "/api/sessions/%ff", "/session/%"] {
+    for path in [
+        "/api/sessions/%",
+        "/api/sessions/%/screen",
+        "/api/sessions/%ff",
+        "/session/%",
+    ] {
         let status = status(&doors, signed(path)).await;
-        assert!(status.is_client_error() || status.is_success(), "{path}: {status}");
+        assert!(
+            status.is_client_error() || status.is_success(),
+            "{path}: {status}"
+        );
     }
     for text in ["", "null", "[]", "{", "\"x\"", "{\"username\":7}", "\u{0}"] {
         for path in ["/api/auth/login", "/api/setup", "/api/auth", "/api/auth/pair"] {
             let request = ask(&Method::POST, path).body(Body::from(text)).unwrap();
             let status = status(&real, request).await;
             assert!(
-                [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&status),
+                [
+                    StatusCode::BAD_REQUEST,
+                    StatusCode::UNAUTHORIZED,
+                    StatusCode::TOO_MANY_REQUESTS
+                ]
+                .contains(&status),
                 "{path} {text}: {status}"
             );
         }
@@ -344,16 +397,25 @@ async fn every_answer_has_the_headers_that_keep_pages_safe() {
     let house = House::new().await;
     let doors = house.doors();
     let mut evil = ask(&Method::GET, "/health").body(Body::empty()).unwrap();
-    evil.headers_mut().insert(header::HOST, "evil.example".parse().unwrap());
+    evil.headers_mut()
+        .insert(header::HOST, "evil.example".parse().unwrap());
     for request in [
         ask(&Method::GET, "/health").body(Body::empty()).unwrap(),
         ask(&Method::GET, "/nowhere").body(Body::empty()).unwrap(),
         evil,
     ] {
         let answer = send(&doors, tcp(false), request).await;
-        let get = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let get = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
         let policy = get("content-security-policy").unwrap();
-        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
         assert_eq!(get("x-content-type-options").as_deref(), Some("nosniff"));
         assert_eq!(get("referrer-policy").as_deref(), Some("no-referrer"));
         assert_eq!(get("strict-transport-security"), None);
@@ -367,16 +429,29 @@ async fn every_answer_has_the_headers_that_keep_pages_safe() {
 async fn a_person_without_a_session_is_sent_to_sign_in_and_only_back_to_us() {
     let house = House::new().await;
     let doors = house.doors();
-    for (path, back) in [("/session/a", "%2Fsession%2Fa"), ("//evil.example/x", "%2F"), ("/\\evil", "%2F")] {
-        let Ok(request) = ask(&Method::GET, path).header(header::ACCEPT, "text/html,*/*").body(Body::empty()) else {
+    for (path, back) in [
+        ("/session/a", "%2Fsession%2Fa"),
+        ("//evil.example/x", "%2F"),
+        ("/\\evil", "%2F"),
+    ] {
+        let Ok(request) = ask(&Method::GET, path)
+            .header(header::ACCEPT, "text/html,*/*")
+            .body(Body::empty())
+        else {
             continue;
         };
         let answer = send(&doors, tcp(false), request).await;
         assert_eq!(answer.status(), StatusCode::FOUND);
-        assert_eq!(answer.headers()[header::LOCATION], format!("/login?returnTo={back}"));
+        assert_eq!(
+            answer.headers()[header::LOCATION],
+            format!("/login?returnTo={back}")
+        );
     }
     let api = ask(&Method::GET, "/api/sessions").header(header::ACCEPT, "text/html");
-    assert_eq!(status(&doors, api.body(Body::empty()).unwrap()).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        status(&doors, api.body(Body::empty()).unwrap()).await,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 mod sign_in;
