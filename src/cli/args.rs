@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{
+    ArgAction, Args, Parser, Subcommand,
+    builder::{StringValueParser, TypedValueParser},
+};
+use llmux_protocol::api::Secret;
 
 use super::{
     agent, auth, bench, hidden::Hidden, history, logs, server, session, settings, token, turn, user,
@@ -59,8 +63,14 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) server: Option<String>,
     /// The token for that daemon (env LLMUX_TOKEN, which other users of this host can't see)
-    #[arg(long, global = true, value_name = "TOKEN", help_heading = "Global options")]
-    pub(crate) token: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        help_heading = "Global options",
+        value_parser = StringValueParser::new().map(Secret::new)
+    )]
+    pub(crate) token: Option<Secret>,
     /// Work on the daemon of a saved sign-in, see `llmux auth list`
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub(crate) profile: Option<String>,

@@ -33,7 +33,7 @@ impl Context {
     pub(crate) fn remote(&self) -> Result<Option<Destination>, Failure> {
         let asked = Asked {
             server: self.global.server.as_deref(),
-            token: self.global.token.as_deref(),
+            token: self.global.token.as_ref().map(Secret::expose),
             profile: self.global.profile.as_deref(),
         };
         Ok(resolve(&self.env, asked)?)

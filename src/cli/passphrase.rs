@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{StringValueParser, TypedValueParser},
+};
 use llmux_protocol::api::Secret;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
@@ -24,8 +27,13 @@ pub(crate) struct From {
     #[arg(long, value_name = "PATH")]
     passphrase_file: Option<PathBuf>,
     /// The passphrase; other users of this host can see it while the command runs
-    #[arg(long, value_name = "TEXT", conflicts_with = "passphrase_file")]
-    passphrase: Option<String>,
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "passphrase_file",
+        value_parser = StringValueParser::new().map(Secret::new)
+    )]
+    passphrase: Option<Secret>,
 }
 
 impl From {
@@ -38,7 +46,7 @@ impl From {
             tell(
                 "warning: other users of this host can see a passphrase on a command line; use --passphrase-file",
             );
-            return Ok(Secret::new(text.clone()));
+            return Ok(text.clone());
         }
         if let Some(text) = context.env.text("LLMUX_PASSPHRASE") {
             return Ok(Secret::new(text));

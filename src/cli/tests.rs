@@ -163,6 +163,24 @@ fn a_tokens_id_may_look_like_a_flag() {
 }
 
 #[test]
+fn what_is_secret_on_a_command_line_is_not_in_its_debug_output() {
+    let line = [
+        "user",
+        "create",
+        "a",
+        "--passphrase",
+        "s3cret-one",
+        "--token",
+        "s3cret-two",
+    ];
+    let shown = format!("{:?}", parsed(&line).unwrap());
+    assert!(
+        shown.contains("passphrase: Some(***)") && !shown.contains("s3cret"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_noun_alone_shows_its_help() {
     assert_eq!(verb(&["session"]), "help session");
     assert_eq!(verb(&["turn"]), "help turn");

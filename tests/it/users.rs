@@ -338,7 +338,7 @@ fn over_the_network_everybody_needs_a_credential_and_nothing_ends_the_daemon() {
             403,
         ),
         ("//", &bearer, 404),
-        ("/api/sessions/%/screen", &bearer, 400),
+        ("/api/sessions/%/screen", &bearer, 404),
         ("/api/sessions/%ff", &bearer, 400),
         ("/api/logs", &bearer, 403),
         ("/api/settings", &bearer, 403),
