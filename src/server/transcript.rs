@@ -1,33 +1,19 @@
 //! `/api/sessions/{name}/transcript`: the conversation a session is in, at once and as server-sent events.
 
-use std::time::Duration;
-
-use axum::{
-    Json as Reply,
-    body::Body,
-    extract::{Path, State},
-    response::{IntoResponse, Response},
-};
-use bytes::Bytes;
-use http_body_util::{
-    BodyExt,
-    channel::{Channel, Sender},
-};
+use axum::{Json as Reply, extract::State, response::Response};
 use llmux_protocol::api::TranscriptView;
-use serde::Serialize;
 use tokio::time::interval;
-use tokio_util::task::AbortOnDropHandle;
 
-use super::{Shared, error::Failure};
+use super::{
+    Shared,
+    error::Failure,
+    extract::Path,
+    sse::{self, Empty, HEARTBEAT, Sse},
+};
 use crate::{
     session::{Reading, Told},
     turn::Dialogs,
 };
-
-/// Events that wait for a slow reader before the reading stands still.
-const EVENTS: usize = 16;
-/// How often a silent stream says that it is there: what stands between may cut a silent one off.
-const HEARTBEAT: Duration = Duration::from_secs(30);
 
 pub(super) async fn get(
     State(shared): State<Shared>,
@@ -43,49 +29,28 @@ pub(super) async fn stream(
 ) -> Result<Response, Failure> {
     let reading = shared.sessions.follow_transcript(&name).await?;
     let dialogs = shared.turns.dialogs(&name);
-    let (sender, body) = Channel::<Bytes>::new(EVENTS);
-    let pouring = AbortOnDropHandle::new(tokio::spawn(pour(reading, dialogs, sender)));
-    // The body owns its task: a reader that leaves a silent conversation leaves nothing behind.
-    let body = body.map_frame(move |frame| {
-        let _owned = &pouring;
-        frame
-    });
-    let headers = [
-        ("content-type", "text/event-stream"),
-        ("cache-control", "no-cache, no-transform"),
-        ("x-accel-buffering", "no"),
-    ];
-    Ok((headers, Body::new(body)).into_response())
+    Ok(sse::events(|to| pour(reading, dialogs, to)))
 }
 
-async fn pour(reading: Reading, mut dialogs: Dialogs, mut to: Sender<Bytes>) {
-    if to
-        .send_data(Bytes::from_static(b": stream open\n\n"))
-        .await
-        .is_err()
-    {
-        return;
-    }
+async fn pour(reading: Reading, mut dialogs: Dialogs, mut to: Sse) {
+    let mut reads = to.comment("stream open").await;
     let mut heartbeat = interval(HEARTBEAT);
     // The first comes at once.
     heartbeat.tick().await;
     // It is polled until it has told something: what it read on the way must not be lost.
     let mut told = Box::pin(next(reading));
-    loop {
-        let events = tokio::select! {
+    while reads {
+        reads = tokio::select! {
             (reading, now) = &mut told => {
                 told.set(next(reading));
-                of_told(now)
+                tell(&mut to, now).await
             }
             asked = dialogs.next() => match asked {
-                Some(asked) => event("prompt", &asked),
-                None => event("prompt-clear", &NOTHING),
+                Some(asked) => to.send(None, Some("prompt"), &asked).await,
+                None => to.send(None, Some("prompt-clear"), &Empty {}).await,
             },
-            _ = heartbeat.tick() => ": heartbeat\n\n".to_owned(),
+            _ = heartbeat.tick() => to.comment("heartbeat").await,
         };
-        if to.send_data(events.into()).await.is_err() {
-            return;
-        }
     }
 }
 
@@ -94,25 +59,16 @@ async fn next(mut reading: Reading) -> (Reading, Told) {
     (reading, told)
 }
 
-fn of_told(told: Told) -> String {
-    match told {
-        Told::Unsupported => event("unsupported", &NOTHING),
-        Told::Reset => event("reset", &NOTHING),
-        Told::Turns(turns) => turns.iter().map(|turn| event("", turn)).collect(),
+async fn tell(to: &mut Sse, told: Told) -> bool {
+    let turns = match told {
+        Told::Unsupported => return to.send(None, Some("unsupported"), &Empty {}).await,
+        Told::Reset => return to.send(None, Some("reset"), &Empty {}).await,
+        Told::Turns(turns) => turns,
+    };
+    for turn in &turns {
+        if !to.send(None, None, turn).await {
+            return false;
+        }
     }
-}
-
-/// `{}`.
-#[derive(Serialize)]
-struct Nothing {}
-
-const NOTHING: Nothing = Nothing {};
-
-/// One event. JSON has no line ends of its own.
-fn event(name: &str, data: &impl Serialize) -> String {
-    let data = serde_json::to_string(data).unwrap_or_default();
-    match name {
-        "" => format!("data: {data}\n\n"),
-        _ => format!("event: {name}\ndata: {data}\n\n"),
-    }
+    true
 }

@@ -3,6 +3,7 @@
 //! What a session is stands in `sessions.json`; whether it runs stands in tmux. The daemon holds neither: it follows
 //! both, and a new daemon finds the same sessions again.
 
+mod announce;
 mod binding;
 mod edit;
 mod error;
@@ -29,7 +30,7 @@ use std::{
 
 use llmux_protocol::{
     PaneId, SessionId, WindowId,
-    api::{ActivityState, AgentView, ScreenView, SessionView, Until, WaitOutcome},
+    api::{ActivityState, AgentView, Event, ScreenView, SessionView, Until, WaitOutcome},
 };
 use tokio::{
     sync::{OwnedMutexGuard, watch},
@@ -45,7 +46,8 @@ pub(crate) use self::{
 };
 use self::{program::ProgramId, records::Records, tree::Process};
 use crate::{
-    agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, transcript::Watch},
+    agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, parse_keys, transcript::Watch},
+    bus::Bus,
     config::Environment,
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
@@ -81,6 +83,8 @@ pub(crate) struct Setting {
     pub(crate) markers: bool,
     /// The process's watcher of directories.
     pub(crate) watch: Watch,
+    /// Where it is told what becomes of sessions.
+    pub(crate) events: Bus<Event>,
 }
 
 /// A handle on all sessions. Cheap to clone.
@@ -156,6 +160,8 @@ impl Sessions {
             begun: watch::channel(0).0,
         }));
         tokio::spawn(keeper::run(sessions.clone()));
+        let (touched, events) = (sessions.0.records.touched(), sessions.0.setting.events.clone());
+        tokio::spawn(announce::run(sessions.clone(), touched, events));
         sessions
     }
 
@@ -205,6 +211,17 @@ impl Sessions {
             .await
             .map_err(|_| SessionError::not_running(name))?;
         Ok(view::screen(name, look))
+    }
+
+    /// Presses a key in a session, by its name; between what others type, never inside it.
+    pub(crate) async fn press(&self, name: &str, key: &str) -> Result<(), SessionError> {
+        let presses = parse_keys(key)?;
+        let [press] = presses.as_slice() else {
+            return Err(SessionError::Keys(key.to_owned()));
+        };
+        self.record(name).await?;
+        let live = self.running(name)?;
+        live.input.claim().await.keys(press).await
     }
 
     /// Subscribes to a session's screen and output.

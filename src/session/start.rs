@@ -392,6 +392,7 @@ impl Sessions {
         self.0.follower.runs(&record.name, program);
         self.0.begun.send_modify(|begun| *begun += 1);
         tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
+        self.0.records.touch();
         live
     }
 

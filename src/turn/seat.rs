@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use llmux_protocol::api::{Origin, Source, Step, TurnState};
+use llmux_protocol::api::{Event, Origin, Source, Step, TurnState};
 use tokio::{
     sync::{Notify, RwLock, watch},
     time::Instant,
@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     agent::{Composer, Rules, Submit},
+    bus::Bus,
     session::Program,
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct Setting {
     pub(crate) turnq: Option<Coordinator>,
     /// How long a turn may hold others who wait by turnq.
     pub(crate) max_hold: Duration,
+    /// Where it is told what agents do and what becomes of turns.
+    pub(crate) events: Bus<Event>,
 }
 
 /// The place where a program takes its turns.

@@ -30,3 +30,4 @@ mod screen;
 mod sessions;
 mod traps;
 mod turns;
+mod users;

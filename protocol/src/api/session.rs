@@ -220,6 +220,49 @@ pub struct Stopped {
     pub names: Vec<String>,
 }
 
+/// Presses a key: `POST /api/sessions/{name}/key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRequest {
+    /// Its name: `Up`, `Down`, `Left`, `Right`, `Enter`, `Escape`, `Tab`, `Space`, `Backspace`, `C-a` to `C-z`, or a character.
+    pub key: String,
+}
+
+/// The answer to what has no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Always `true`.
+    pub ok: bool,
+}
+
+/// Gives a session a file: `POST /api/sessions/{name}/upload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadRequest {
+    /// Its name; of a path only the end counts, and what is no ASCII letter, digit, `_`, `.` or `-` becomes `_`.
+    pub filename: String,
+    /// What it holds, in base64.
+    pub data_base64: String,
+}
+
+/// The answer to an upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uploaded {
+    /// Always `true`.
+    pub ok: bool,
+    /// Where the file is.
+    pub path: String,
+}
+
+/// The models an agent can be started with: `GET /api/sessions/{name}/models`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelsView {
+    /// Those that the configuration names.
+    pub models: Vec<String>,
+    /// The one in the session's flags.
+    pub current: Option<String>,
+}
+
 /// Types a prompt: `POST /api/sessions/{name}/send`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
