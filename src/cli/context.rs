@@ -37,9 +37,14 @@ impl Context {
             .or_else(|| self.env.text("LLMUX_SERVER"))
     }
 
-    /// Refuses to do here what was meant for the server that was named.
+    /// The server that was named, if it is on another host as far as its name tells.
+    pub(crate) fn far(&self) -> Option<&str> {
+        self.server().filter(|server| !server.starts_with("unix:"))
+    }
+
+    /// Refuses to do here what was meant for another host.
     pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
-        match self.server() {
+        match self.far() {
             None => Ok(()),
             Some(server) => Err(Failure::failed(format!(
                 "{what} works only on the daemon's own host, not on {server}"
@@ -116,8 +121,16 @@ impl Context {
         Ok(())
     }
 
-    /// Connects to the daemon of this host if one runs.
+    /// Connects to the server that was named, else to the daemon of this host if one runs.
     pub(crate) async fn running(&self) -> Result<Client, Failure> {
+        match self.target()? {
+            Some(target) => Ok(Client::open(&target).await?),
+            None => self.here().await,
+        }
+    }
+
+    /// Connects to the daemon of this host if one runs, whatever server was named.
+    pub(crate) async fn here(&self) -> Result<Client, Failure> {
         let state = self.state()?;
         Ok(client::running(&self.sockets(&state)?).await?)
     }

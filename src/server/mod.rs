@@ -10,6 +10,7 @@ mod history;
 mod leaving;
 pub(crate) mod listen;
 pub(crate) mod metrics;
+mod openapi;
 mod output;
 mod sessions;
 mod sse;
@@ -79,6 +80,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/api/logs", get(events::logs))
         .route("/api/settings", get(daemon::settings))
+        .route("/api/openapi.json", get(openapi::openapi))
         .route("/api/version", get(daemon::version))
         .route("/api/daemon", get(daemon::status))
         .route("/api/daemon/stop", post(daemon::stop))

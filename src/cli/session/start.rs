@@ -157,7 +157,7 @@ async fn start(
         parent: context
             .env
             .text("LLMUX_SESSION")
-            .filter(|_| context.server().is_none())
+            .filter(|_| context.far().is_none())
             .map(str::to_owned),
         size: None,
         skip_init: args.skip_init,
@@ -193,7 +193,7 @@ pub(super) fn report(
 /// The working directory as it is sent. On this host a path is meant as everywhere, and by default it is the present one;
 /// on another host it is that one's, and by default the daemon's home.
 pub(in crate::cli) fn cwd(cwd: Option<&Path>, context: &Context) -> Result<Option<String>, Failure> {
-    if context.server().is_none() {
+    if context.far().is_none() {
         return cwd_text(cwd.unwrap_or(Path::new(".")), &context.env).map(Some);
     }
     let Some(cwd) = cwd else { return Ok(None) };
