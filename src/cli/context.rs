@@ -44,16 +44,18 @@ impl Context {
         self.global.profile.as_deref()
     }
 
-    /// Whether a daemon was named.
+    /// Whether a daemon was named that is on another host, as far as its name tells.
     pub(crate) fn is_remote(&self) -> bool {
-        self.global.server.is_some()
-            || self.global.profile.is_some()
-            || self.env.text("LLMUX_SERVER").is_some()
+        match self.remote() {
+            Ok(named) => named.is_some_and(|named| is_far(&named.server)),
+            // It is said where it is used.
+            Err(_) => true,
+        }
     }
 
-    /// Refuses to do here what was meant for the server that was named.
+    /// Refuses to do here what was meant for another host.
     pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
-        match self.remote()? {
+        match self.remote()?.filter(|named| is_far(&named.server)) {
             None => Ok(()),
             Some(Destination { server, .. }) => Err(Failure::failed(format!(
                 "{what} works only on the daemon's own host, not on {server}"
@@ -128,8 +130,16 @@ impl Context {
         Ok(())
     }
 
-    /// Connects to the daemon of this host if one runs.
+    /// Connects to the server that was named, else to the daemon of this host if one runs.
     pub(crate) async fn running(&self) -> Result<Client, Failure> {
+        match self.remote()? {
+            Some(remote) => self.client_of(&remote).await,
+            None => self.here().await,
+        }
+    }
+
+    /// Connects to the daemon of this host if one runs, whatever server was named.
+    pub(crate) async fn here(&self) -> Result<Client, Failure> {
         let sockets = match self.global.socket.as_deref() {
             // An agent's hook may see another home, where nothing is to be made.
             Some(socket) => vec![StateDir::explicit(&self.env, socket)],
@@ -151,6 +161,10 @@ impl Context {
     fn tmux_socket_text(&self) -> Option<OsString> {
         self.tmux_socket().args().pop()
     }
+}
+
+fn is_far(server: &str) -> bool {
+    !server.starts_with("unix:")
 }
 
 /// Whether a tmux server's socket path is the one that is meant.

@@ -12,6 +12,7 @@ mod history;
 mod leaving;
 pub(crate) mod listen;
 pub(crate) mod metrics;
+mod openapi;
 mod output;
 mod pairing;
 mod sessions;
@@ -93,6 +94,7 @@ fn daemons() -> Routes<Shared> {
         .route("/ready", get(Need::Open, daemon::ready))
         .route("/metrics", get(every(Admin), metrics::metrics))
         .route("/api/version", get(Need::Open, daemon::version))
+        .route("/api/openapi.json", get(some(Watch), openapi::openapi))
         .route("/api/settings", get(every(Admin), daemon::settings))
         .route("/api/logs", get(every(Admin), events::logs))
         .route(

@@ -6,6 +6,7 @@ use super::turn::Turn;
 
 /// A session's screen: `GET /api/sessions/{name}/screen`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ScreenView {
     /// The session's name.
@@ -28,6 +29,7 @@ pub struct ScreenView {
 
 /// The cursor; row and column count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CursorView {
     /// Row.
     pub row: u16,
@@ -39,6 +41,7 @@ pub struct CursorView {
 
 /// What to wait for: `POST /api/sessions/{name}/wait`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WaitRequest {
     /// The condition.
@@ -50,6 +53,7 @@ pub struct WaitRequest {
 
 /// A condition on a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Until {
     /// The agent's ready rule holds; where it has none, as [`Until::Quiet`].
@@ -72,6 +76,7 @@ pub enum Until {
 
 /// How a wait ended well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WaitOutcome {
     /// Always `true`.
