@@ -8,6 +8,7 @@ mod history;
 mod leaving;
 pub(crate) mod listen;
 mod output;
+mod pages;
 mod sessions;
 mod turns;
 
@@ -83,6 +84,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/history/search", get(history::search))
         .route("/api/sessions/{name}/screen", get(sessions::screen))
         .merge(endless)
+        .merge(pages::routes())
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)

@@ -22,6 +22,7 @@ import { Sheet, show } from '../ui/sheet.js';
 import { place } from '../router.js';
 
 const touch = matchMedia('(pointer: coarse)').matches;
+const allowed = new Set(['watch', 'type', 'prompt', 'answer', 'manage']);
 
 export default function Session() {
   const { name } = place.value;
@@ -58,6 +59,8 @@ export default function Session() {
     });
     if (!touch) made.screen.term.focus();
     setViewer(made);
+    // For tests, and for whoever asks in the console.
+    Object.assign(window, { llmuxViewer: made });
     return () => made.close();
   }, [name, run]);
 
@@ -75,7 +78,8 @@ export default function Session() {
     return true;
   };
 
-  const may = viewer?.may.value ?? new Set();
+  // Before the daemon has said what is allowed, nothing is known to be forbidden.
+  const may = viewer?.may.value ?? allowed;
   const canType = may.has('type') && !readOnly.value;
   const state = view ? stateOf(view) : 'unknown';
   const application = () => viewer?.screen.term.modes.applicationCursorKeysMode ?? false;
@@ -101,6 +105,7 @@ export default function Session() {
         null, ...(view ? items(view, 'terminal') : []),
       ]} />`}
     </header>
+    ${viewer && html`<${SizeNote} viewer=${viewer} />`}
     <main class="term-page" id="page" tabindex="-1">
       <div class="term-stage ${over ? 'over' : ''} ${viewer?.painted.value ? '' : 'blank'}" ref=${stage} key=${run}
         onDragOver=${(/** @type {DragEvent} */ event) => { event.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
@@ -109,7 +114,6 @@ export default function Session() {
         <div class="term-host" ref=${host}></div>
       </div>
       ${over && html`<div class="drop-note">Drop it here: the agent’s folder gets it</div>`}
-      ${viewer && html`<${SizeNote} viewer=${viewer} />`}
       ${viewer && searching && html`<${Search} viewer=${viewer} close=${() => { setSearching(false); viewer.screen.term.focus(); }} />`}
       ${viewer && !viewer.atBottom.value && html`<button class="btn to-end" onClick=${() => viewer.screen.term.scrollToBottom()}><${Icon} name="down" />To the end</button>`}
       ${gone ? html`<${Over} icon="help" title="There is no such session" text=${`Nothing is known of “${name}”.`}><a class="btn primary" href="/">To the sessions</a></${Over}>`
@@ -120,7 +124,7 @@ export default function Session() {
     <footer class="term-foot">
       ${view?.activity?.dialog && state === 'blocked' && html`<${Answer} name=${name} dialog=${view.activity.dialog} may=${may.has('answer')} />`}
       ${live ? html`<${LiveInput} type=${(/** @type {string} */ keys) => viewer?.type(keys)} application=${application} may=${canType} done=${() => setLive(false)} />`
-        : html`<${Composer} name=${name} may=${may.has('prompt') && !readOnly.value} busy=${state === 'busy'} api=${composer}
+        : html`<${Composer} name=${name} may=${may.has('prompt') && !readOnly.value && view?.state !== 'exited'} busy=${state === 'busy'} api=${composer}
           lead=${(touch || showKeys.value) && html`<button type="button" class="btn quiet icon-only" aria-label="Type keys instead" title="Type keys instead" aria-pressed="false" onClick=${() => setLive(true)}><${Icon} name="keyboard" /></button>`} />`}
       ${showKeys.value && html`<${KeyBar} type=${(/** @type {string} */ keys) => viewer?.type(keys)} application=${application} />`}
     </footer>`;
@@ -150,7 +154,7 @@ function LinkState({ viewer }) {
 /** Who holds the size, where it is not this window. @param {{ viewer: Viewer }} props */
 function SizeNote({ viewer }) {
   const size = viewer.size.value;
-  if (!size || viewer.mine) return null;
+  if (!size || viewer.mine || viewer.link.value.is === 'ended') return null;
   const { holder, cols, rows } = size;
   const text = holder?.kind === 'tmux' ? 'A tmux client holds the size' : holder ? `${holder.who || 'Another viewer'} holds the size` : 'Nobody holds the size';
   return html`<div class="size-note"><span class="clip"><span class="nums">${cols} × ${rows}</span> · ${text}</span>

@@ -31,7 +31,7 @@ export default function Devices() {
   const rename = async (token) => { if (await show((close) => html`<${Rename} token=${token} close=${close} />`)) load(); };
 
   return html`<${Bar} title="Devices">
-      <button class="btn" onClick=${async () => { await show((close) => html`<${Make} all=${all} close=${close} />`); load(); }}><${Icon} name="key" /><span class="if-wide">New token</span><span class="if-narrow">Token</span></button>
+      <button class="btn" aria-label="New token" onClick=${async () => { await show((close) => html`<${Make} all=${all} close=${close} />`); load(); }}><${Icon} name="key" /><span class="if-wide">New token</span></button>
       <button class="btn primary" onClick=${async () => { await show((close) => html`<${Pair} close=${close} />`); load(); }}><${Icon} name="phone" />Add a phone</button>
     </${Bar}>
     <main class="page" id="page" tabindex="-1"><div class="measure-wide stack">

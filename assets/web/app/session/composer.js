@@ -115,7 +115,7 @@ export function Composer({ name, may, busy, api, lead, placeholder }) {
       ${lead}
       <button type="button" class="btn quiet icon-only" aria-label="Attach a file" title="Attach a file" disabled=${!may} onClick=${() => picker.current?.click()}><${Icon} name="clip" /></button>
       <input ref=${picker} type="file" hidden multiple onChange=${(/** @type {any} */ event) => { attach(event.target.files); event.target.value = ''; }} />
-      <textarea ref=${field} rows="1" data-composer aria-label=${`Prompt for ${name}`} placeholder=${placeholder ?? (may ? `Prompt ${name}` : 'You may look, but not send prompts')} disabled=${!may} value=${text}
+      <textarea ref=${field} rows="1" data-composer aria-label=${`Prompt for ${name}`} placeholder=${placeholder ?? (may ? `Prompt ${name}` : 'No prompts here now')} disabled=${!may} value=${text}
         enterkeyhint="enter" onInput=${(/** @type {any} */ event) => { back.current = -1; write(event.target.value); }} onKeyDown=${onKey}
         onPaste=${(/** @type {ClipboardEvent} */ event) => { if (event.clipboardData?.files.length) { event.preventDefault(); attach(event.clipboardData.files); } }} />
       ${busy && html`<button type="button" class="btn icon-only" aria-label="Interrupt the agent" title="Interrupt (Escape)" onClick=${() => interrupt(name)}><${Icon} name="stop" /></button>`}

@@ -44,7 +44,7 @@ export function Row({ box, picked, picking, onPick, agentName }) {
         ${(view.warnings?.length ?? 0) > 0 && html`<span class="warned" title=${view.warnings?.join('\n')}><${Icon} name="warn" label=${view.warnings?.join('; ')} /></span>`}
         ${(view.viewers ?? 0) + view.attached > 0 && html`<span class="watched nums" title=${`${view.viewers ?? 0} in browsers, ${view.attached} in tmux`}><${Icon} name="eye" label="Viewers" />${(view.viewers ?? 0) + view.attached}</span>`}
         <a class="btn quiet icon-only to-chat" href=${chatOf(view.name)} aria-label=${`Chat with ${view.name}`} title="Chat"><${Icon} name="chat" /></a>
-        <${Menu} label=${`Actions for ${view.name}`} items=${items(view)} />
+        <${Menu} label=${`Actions for ${view.name}`} items=${[...items(view), null, { icon: 'check', text: picked ? 'Clear the selection of it' : 'Select', run: () => onPick(view.name) }]} />
       </div>
     </div>
     ${dialog && html`<${Answer} name=${view.name} dialog=${dialog} />`}

@@ -28,6 +28,7 @@ export class Socket {
   #wait = 250;
   #tick = 20;
   #closed = false;
+  #lacks = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #ackTimer;
 
   /** @param {string} name @param {Heard} heard @param {() => Promise<Verdict>} ask why there is no connection */
@@ -113,12 +114,14 @@ export class Socket {
     const number = new DataView(data.buffer, data.byteOffset).getBigUint64(1);
     const bytes = data.subarray(HEAD);
     if (data[0] === SNAPSHOT) {
+      this.#lacks = false;
       this.#next = number;
       this.heard.snapshot(bytes, number);
     } else if (data[0] === OUTPUT) {
       if (number !== this.#next) {
-        // Something was lost, which a snapshot should have come before: ask for one rather than draw a wrong screen.
-        this.tell({ type: 'resync' });
+        // Something was lost, which a snapshot should have come before: ask for one, once, rather than draw a wrong screen.
+        if (!this.#lacks) this.tell({ type: 'resync' });
+        this.#lacks = true;
         return;
       }
       this.#next = number + BigInt(bytes.length);

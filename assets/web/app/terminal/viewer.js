@@ -18,7 +18,7 @@ const FOCUS = /^\x1b\[[IO]$/;
 function passing(stage) {
   const foot = stage.closest('.main')?.querySelector('.term-foot');
   if (!foot) return 0;
-  let height = 0;
+  let height = /** @type {HTMLElement | null} */ (foot.parentElement?.querySelector('.size-note'))?.offsetHeight ?? 0;
   for (const part of foot.querySelectorAll('.answer, .turn, .keybar-all')) height += /** @type {HTMLElement} */ (part).offsetHeight + (part.classList.contains('turn') ? 6 : 0);
   const field = foot.querySelector('textarea');
   if (field) height += Math.max(0, field.offsetHeight - parseFloat(getComputedStyle(field).minHeight));
@@ -29,7 +29,8 @@ export class Viewer {
   link = signal(/** @type {LinkState} */ ({ is: 'opening' }));
   size = signal(/** @type {{ cols: number, rows: number, holder: import('../types').Holder | null } | null} */ (null));
   viewers = signal(1);
-  may = signal(/** @type {Set<string>} */ (new Set()));
+  /** What this person may do; null until the daemon has said. */
+  may = signal(/** @type {Set<string> | null} */ (null));
   title = signal('');
   rang = signal(0);
   atBottom = signal(true);
@@ -151,12 +152,13 @@ export class Viewer {
     this.type(keys);
   }
 
-  get canType() { return this.may.peek().has('type') && !readOnly.peek(); }
+  get canType() { return (this.may.peek()?.has('type') ?? false) && !readOnly.peek(); }
 
   /** Keys of a person. @param {string | Uint8Array} keys @returns {boolean} */
   type(keys) {
-    if (!this.may.peek().has('type')) {
-      if (this.link.peek().is === 'live') say('You may look at this session, but not type into it.');
+    const may = this.may.peek();
+    if (may && !may.has('type')) {
+      say('You may look at this session, but not type into it.');
       return false;
     }
     if (readOnly.peek()) {
