@@ -16,6 +16,7 @@ let wait = 500;
 let timer;
 /** @type {[string, any][]} */
 let queue = [];
+let drained = 0;
 
 export async function startLive() {
   get('/api/auth/whoami').then((who) => { me.value = /** @type {any} */ (who); }, () => {});
@@ -50,7 +51,7 @@ function open() {
     mine.addEventListener(kind, (event) => {
       if (mine !== source) return;
       queue.push([kind, JSON.parse(/** @type {MessageEvent} */ (event).data || '{}')]);
-      if (listed && queue.length === 1) soon(drain);
+      if (listed && queue.length === 1) soon();
     });
   }
   mine.onopen = async () => {
@@ -86,13 +87,15 @@ async function lost(mine) {
   }
 }
 
-/** Once a frame; in a hidden page, where there are none, twice a second. @param {() => void} run */
-function soon(run) {
-  if (document.hidden) setTimeout(run, 500);
-  else requestAnimationFrame(run);
+/** At once after a quiet time, else a few times a second: a busy house is read no faster than that. */
+function soon() {
+  const wait = Math.max(0, drained + (document.hidden ? 500 : 160) - performance.now());
+  if (wait > 0 || document.hidden) setTimeout(drain, wait);
+  else requestAnimationFrame(drain);
 }
 
 function drain() {
+  drained = performance.now();
   const all = queue;
   queue = [];
   batch(() => { for (const [kind, value] of all) apply(kind, value); });

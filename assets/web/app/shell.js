@@ -1,14 +1,13 @@
 // The frame around every page.
-import { html, signal, useEffect, useErrorBoundary, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
+import { computed, html, signal, useEffect, useErrorBoundary, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 import { link, retry } from './live.js';
 import { setTitle } from './notify.js';
 import { place, terminalOf } from './router.js';
-import { isUnread, list, loaded, me, since, stateOf, words } from './store.js';
-import { age } from './time.js';
+import { isUnread, list, loaded, me, settled, since, stateOf, words } from './store.js';
 import { Icon, Mark } from './ui/icon.js';
 import { Sheets, closeAll } from './ui/sheet.js';
 import { Toasts } from './ui/toast.js';
-import { Dot, Empty, Waiting, Wrong } from './ui/parts.js';
+import { Age, Dot, Empty, Waiting, Wrong } from './ui/parts.js';
 import { signOut } from './account.js';
 
 /** A page and what is loaded for it when it is first opened. @type {Record<string, () => Promise<{ default: any }>>} */
@@ -39,19 +38,26 @@ const nav = [
 /** The order of attention, then of names: it does not jump about while agents work. */
 const rank = { blocked: 0, failed: 2, exited: 2, ready: 1, busy: 1, starting: 1, unknown: 1 };
 
+/** @type {import('./store.js').Box[]} */
+let ordered = [];
+const order = computed(() => {
+  const next = [...list.value].sort((a, b) => rank[stateOf(a.value)] - rank[stateOf(b.value)] || a.value.name.localeCompare(b.value.name));
+  ordered = settled(ordered, next);
+  return ordered;
+});
+
 function SideList() {
-  const all = list.value.map((box) => box.value)
-    .sort((a, b) => rank[stateOf(a)] - rank[stateOf(b)] || a.name.localeCompare(b.name));
-  const { name } = place.value;
+  const all = order.value;
   if (loaded.value && all.length === 0) return html`<div class="side-list"><p class="side-empty">No sessions yet.</p></div>`;
-  return html`<ul class="side-list">${all.map((view) => html`<${SideItem} key=${view.name} view=${view} current=${view.name === name} />`)}</ul>`;
+  return html`<ul class="side-list">${all.map((box) => html`<${SideItem} key=${box.peek().name} box=${box} />`)}</ul>`;
 }
 
-/** @param {{ view: import('./types').Session, current: boolean }} props */
-function SideItem({ view, current }) {
+/** @param {{ box: import('./store.js').Box }} props */
+function SideItem({ box }) {
+  const view = box.value;
   const state = stateOf(view);
-  const note = state === 'blocked' ? 'needs you' : state === 'busy' ? age(since(view)) : isUnread(view) ? 'new' : '';
-  return html`<li><a class="side-item" href=${terminalOf(view.name)} aria-current=${current ? 'page' : undefined}>
+  const note = state === 'blocked' ? 'needs you' : state === 'busy' ? html`<${Age} at=${since(view)} />` : isUnread(view) ? 'new' : '';
+  return html`<li><a class="side-item" href=${terminalOf(view.name)} aria-current=${place.value.name === view.name ? 'page' : undefined}>
     <${Dot} state=${state} /><span class="name clip grow">${view.name}</span><span class="unseen">${words[state]}</span>
     ${note && html`<span class="side-note">${note}</span>`}</a></li>`;
 }
@@ -59,7 +65,7 @@ function SideItem({ view, current }) {
 function Side() {
   const { path } = place.value;
   const who = me.value;
-  return html`<div class="side">
+  return html`<aside class="side" aria-label="Sessions and pages">
     <div class="side-top"><a class="brand" href="/"><${Mark} />llmux</a><span class="grow"></span>
       <a class="btn quiet icon-only" href="/?new=1" aria-label="New session" title="New session (n)"><${Icon} name="plus" /></a></div>
     <nav class="side-list-wrap" aria-label="Sessions"><${SideList} /></nav>
@@ -71,7 +77,7 @@ function Side() {
       <a class="side-item grow" href="/account"><${Icon} name="user" /><span class="clip">${who?.name || who?.username || 'Account'}</span></a>
       <button class="btn quiet icon-only" aria-label="Sign out" title="Sign out" onClick=${signOut}><${Icon} name="out" /></button>
     </div>
-  </div>`;
+  </aside>`;
 }
 
 /** The side as a drawer, on a narrow screen. */

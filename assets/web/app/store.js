@@ -92,6 +92,9 @@ export function look(name) {
   if (Date.now() - (seen[name] ?? 0) > 1000) looked.value = { ...seen, [name]: Date.now() };
 }
 
+/** The same boxes in the same order? Then the old list: nobody draws anew for it. @param {Box[]} old @param {Box[]} next */
+export const settled = (old, next) => (old.length === next.length && old.every((box, i) => box === next[i]) ? old : next);
+
 export const list = computed(() => [...sessions.value.values()]);
 /** The sessions that wait for a person. */
 export const waiting = computed(() => list.value.filter((box) => stateOf(box.value) === 'blocked').map((box) => box.value));

@@ -28,7 +28,7 @@ function Profile({ who }) {
     say('Saved.');
   };
   return html`<section class="card"><h2>You</h2><form class="stack" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); save(); }}>
-    <div class="facts"><div><dt>User name</dt><dd class="mono">${who?.username}</dd></div><div><dt>May</dt><dd>${who?.admin ? 'do everything' : 'work with all sessions'}</dd></div></div>
+    <dl class="facts"><div><dt>User name</dt><dd class="mono">${who?.username}</dd></div><div><dt>May</dt><dd>${who?.admin ? 'do everything' : 'work with all sessions'}</dd></div></dl>
     <${Field} label="Display name">${(/** @type {string} */ id) => html`<input id=${id} type="text" required value=${name} onInput=${(/** @type {any} */ event) => setName(event.target.value)} />`}</${Field}>
     <div class="row end"><button class="btn primary" disabled=${name.trim() === '' || name.trim() === who?.name}>Save</button></div></form></section>`;
 }

@@ -112,7 +112,7 @@ export default function Chat() {
       ${cut && html`<span class="link lost" role="status"><i></i>Reconnecting…</span>`}
       <span class="grow"></span>
       <${Models} name=${name} />
-      <nav class="segments" aria-label="Views"><a href=${terminalOf(name)} aria-label="Terminal"><${Icon} name="terminal" /><span class="if-wide">Terminal</span></a><a aria-current="page" href=${place.value.path}><${Icon} name="chat" /><span class="if-wide">Chat</span></a></nav>
+      <nav class="segments" aria-label="Views"><a href=${terminalOf(name)} aria-label="Terminal"><${Icon} name="terminal" /><span class="if-wide">Terminal</span></a><a aria-current="page" aria-label="Chat" href=${place.value.path}><${Icon} name="chat" /><span class="if-wide">Chat</span></a></nav>
       <${Menu} label="More" items=${[{ icon: 'plus', text: 'New conversation', run: () => newChat(name) }, ...(view ? items(view, 'chat') : [])]} />
     </header>
     <main class="chat" id="page" tabindex="-1" ref=${scroll} onScroll=${onScroll}><div class="chat-in">

@@ -62,7 +62,7 @@ export default function Logs() {
   useLayoutEffect(() => { if (stick.current && box.current) box.current.scrollTop = box.current.scrollHeight; }, [shown]);
 
   return html`<${Bar} title="Log"><span class="link ${isLive ? 'live' : ''}" role="status"><i></i>${paused ? 'paused' : isLive ? 'live' : 'connecting…'}</span>
-      <button class="btn" aria-pressed=${paused} onClick=${() => setPaused(!paused)}><${Icon} name=${paused ? 'play' : 'pause'} /><span class="if-wide">${paused ? 'Go on' : 'Pause'}</span></button></${Bar}>
+      <button class="btn" aria-label=${paused ? 'Go on' : 'Pause'} aria-pressed=${paused} onClick=${() => setPaused(!paused)}><${Icon} name=${paused ? 'play' : 'pause'} /><span class="if-wide">${paused ? 'Go on' : 'Pause'}</span></button></${Bar}>
     <main class="page log-page" id="page" tabindex="-1">
       ${error ? (error.status === 403 ? html`<${Empty} icon="lock" title="For admins only" />` : html`<${Wrong} error=${error} />`) : !all ? html`<${Waiting} />` : html`
       <div class="picker-tools">

@@ -93,7 +93,7 @@ export default function Session() {
       <${LinkState} viewer=${viewer} />
       ${viewer && viewer.viewers.value > 1 && html`<span class="watched nums" title="People who look at it"><${Icon} name="eye" label="Viewers" />${viewer.viewers.value}</span>`}
       ${readOnly.value && html`<button class="btn quiet locked" onClick=${() => { readOnly.value = false; }} title="Nothing you type reaches the agent. Press to type again."><${Icon} name="lock" />Read-only</button>`}
-      <nav class="segments" aria-label="Views"><a aria-current="page" href=${place.value.path}><${Icon} name="terminal" /><span class="if-wide">Terminal</span></a><a href=${chatOf(name)} aria-label="Chat"><${Icon} name="chat" /><span class="if-wide">Chat</span></a></nav>
+      <nav class="segments" aria-label="Views"><a aria-current="page" aria-label="Terminal" href=${place.value.path}><${Icon} name="terminal" /><span class="if-wide">Terminal</span></a><a href=${chatOf(name)} aria-label="Chat"><${Icon} name="chat" /><span class="if-wide">Chat</span></a></nav>
       ${viewer && html`<${Menu} label="More" items=${[
         { icon: 'fit', text: 'Fit to this window', run: () => viewer.claim() },
         { icon: 'search', text: 'Search', run: () => setSearching(true) },
@@ -107,7 +107,7 @@ export default function Session() {
     </header>
     ${viewer && html`<${SizeNote} viewer=${viewer} />`}
     <main class="term-page" id="page" tabindex="-1">
-      <div class="term-stage ${over ? 'over' : ''} ${viewer?.painted.value ? '' : 'blank'}" ref=${stage} key=${run}
+      <div class="term-stage ${over ? 'over' : ''} ${viewer?.painted.value ? '' : 'blank'} ${viewer && viewer.rang.value % 2 ? 'rang-a' : viewer?.rang.value ? 'rang-b' : ''}" ref=${stage} key=${run}
         onDragOver=${(/** @type {DragEvent} */ event) => { event.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
         onDrop=${(/** @type {DragEvent} */ event) => { event.preventDefault(); setOver(false); take(event.dataTransfer); }}
         onPasteCapture=${(/** @type {ClipboardEvent} */ event) => { if (event.clipboardData?.files.length) { event.preventDefault(); event.stopPropagation(); take(event.clipboardData); } }}>
@@ -157,8 +157,8 @@ function SizeNote({ viewer }) {
   if (!size || viewer.mine || viewer.link.value.is === 'ended') return null;
   const { holder, cols, rows } = size;
   const text = holder?.kind === 'tmux' ? 'A tmux client holds the size' : holder ? `${holder.who || 'Another viewer'} holds the size` : 'Nobody holds the size';
-  return html`<div class="size-note"><span class="clip"><span class="nums">${cols} × ${rows}</span> · ${text}</span>
-    ${holder?.kind === 'tmux' ? null : html`<button class="btn" onClick=${() => viewer.claim()} title="Give the session the size of this window (f)"><${Icon} name="fit" />Fit</button>`}</div>`;
+  return html`<aside class="size-note" aria-label="Size"><span class="clip"><span class="nums">${cols} × ${rows}</span> · ${text}</span>
+    ${holder?.kind === 'tmux' ? null : html`<button class="btn" onClick=${() => viewer.claim()} title="Give the session the size of this window (f)"><${Icon} name="fit" />Fit</button>`}</aside>`;
 }
 
 /** @param {Viewer} viewer */

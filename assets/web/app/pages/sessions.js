@@ -1,5 +1,5 @@
 // The picker.
-import { computed, html, useEffect, useMemo, useState } from '../../vendor/preact.js';
+import { computed, effect, html, useEffect, useMemo, useState } from '../../vendor/preact.js';
 import { at, get, post } from '../api.js';
 import { addKeys } from '../keys.js';
 import { link, retry, trouble } from '../live.js';
@@ -50,6 +50,29 @@ function grouped(boxes, agentName) {
 /** @param {Session} view @param {string} text */
 const matches = (view, text) => text === '' || `${view.name}\n${view.agent}\n${view.cwdDisplay}\n${view.boundConversationTitle ?? ''}`.toLowerCase().includes(text.toLowerCase());
 
+/**
+ * Rows change at once; their places at most twice a second, so that a click hits what it was meant for.
+ * @template T @param {import('../../vendor/preact.js').ReadonlySignal<T>} source @returns {T}
+ */
+function useCalm(source) {
+  const [shown, setShown] = useState({ source, value: source.peek() });
+  useEffect(() => {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
+    let last = 0;
+    const end = effect(() => {
+      source.value;
+      const take = () => {
+        timer = undefined;
+        last = performance.now();
+        setShown({ source, value: source.peek() });
+      };
+      timer ??= setTimeout(take, Math.max(0, last + 500 - performance.now()));
+    });
+    return () => { end(); clearTimeout(timer); };
+  }, [source]);
+  return shown.source === source ? shown.value : source.peek();
+}
+
 export default function Sessions() {
   const [filter, setFilter] = useState(place.peek().query.get('q') ?? '');
   const [picked, setPicked] = useState(/** @type {Set<string>} */ (new Set()));
@@ -70,7 +93,7 @@ export default function Sessions() {
     create();
   }, [wantsNew]);
 
-  const shown = useMemo(() => computed(() => grouped(list.value.filter((box) => matches(box.value, filter)), agentName)), [filter, agentName]);
+  const blocks = useCalm(useMemo(() => computed(() => grouped(list.value.filter((box) => matches(box.value, filter)), agentName)), [filter, agentName]));
   const onPick = useMemo(() => (/** @type {string} */ name) => setPicked((old) => {
     const next = new Set(old);
     if (!next.delete(name)) next.add(name);
@@ -78,7 +101,6 @@ export default function Sessions() {
   }), []);
 
   const all = list.value;
-  const blocks = shown.value;
   const names = [...picked].filter((name) => all.some((box) => box.peek().name === name));
 
   return html`<${Bar} title="Sessions">

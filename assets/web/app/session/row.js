@@ -2,10 +2,9 @@
 import { html } from '../../vendor/preact.js';
 import { chatOf, terminalOf } from '../router.js';
 import { isFinal, isUnread, since, stateOf, turns, words } from '../store.js';
-import { age, ago } from '../time.js';
 import { Icon } from '../ui/icon.js';
 import { Menu } from '../ui/menu.js';
-import { Dot, evidence } from '../ui/parts.js';
+import { Age, Dot, evidence } from '../ui/parts.js';
 import { Answer } from './answer.js';
 import { items } from './actions.js';
 
@@ -14,14 +13,14 @@ function Doing({ view }) {
   const state = stateOf(view);
   const turn = turns.value.get(view.name)?.value;
   if (view.state === 'exited') {
-    return html`<span>${view.exit?.code ? `Its program ended with status ${view.exit.code}` : 'Stopped'} ${ago(view.exit?.at)}</span>`;
+    return html`<span>${view.exit?.code ? `Its program ended with status ${view.exit.code}` : 'Stopped'}</span>${view.exit && html`<${Age} at=${view.exit.at} />`}`;
   }
   if (turn && !isFinal(turn)) {
     const stage = turn.state === 'queued' ? `waits in line${turn.place ? `, place ${turn.place}` : ''}` : '';
-    return html`<span class="clip"><span class="caret">❯</span> ${turn.prompt.head || 'a prompt'}</span><span class="nums">${stage || age(turn.queuedAt)}</span>`;
+    return html`<span class="clip"><span class="caret">❯</span> ${turn.prompt.head || 'a prompt'}</span>${stage ? html`<span class="nums">${stage}</span>` : html`<${Age} at=${turn.queuedAt} />`}`;
   }
-  if (state === 'blocked') return html`<span class="clip">${view.activity?.dialog?.question || view.activity?.detail}</span><span class="nums">${age(since(view))}</span>`;
-  return html`<span class="clip">${words[state]}</span><span class="nums">${age(since(view))}</span>`;
+  if (state === 'blocked') return html`<span class="clip">${view.activity?.dialog?.question || view.activity?.detail}</span><${Age} at=${since(view)} />`;
+  return html`<span class="clip">${words[state]}</span><${Age} at=${since(view)} />`;
 }
 
 /** @param {{ box: import('../../vendor/preact.js').Signal<import('../types').Session>, picked: boolean, picking: boolean, onPick: (name: string) => void, agentName: (key: string) => string }} props */

@@ -38,6 +38,8 @@ export class Viewer {
   /** A size was claimed by typing since the last one was told. */
   #claimed = false;
   #opened = false;
+  /** How far the wheel was turned with Ctrl, or a trackpad pinched. */
+  #turned = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #later;
   /** @type {(() => void)[]} */ #ends = [];
 
@@ -61,6 +63,17 @@ export class Viewer {
     watch.observe(stage);
     this.#ends.push(() => watch.disconnect());
     if (touch) this.#ends.push(followTouch(this, stage));
+    const wheel = (/** @type {WheelEvent} */ event) => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.#turned += event.deltaY;
+      if (Math.abs(this.#turned) < 40) return;
+      this.zoom(this.#turned < 0 ? 1 : -1);
+      this.#turned = 0;
+    };
+    stage.addEventListener('wheel', wheel, { capture: true, passive: false });
+    this.#ends.push(() => stage.removeEventListener('wheel', wheel, { capture: true }));
     const visible = () => { if (!document.hidden) { this.#open(); look(name); } };
     document.addEventListener('visibilitychange', visible);
     this.#ends.push(() => document.removeEventListener('visibilitychange', visible));

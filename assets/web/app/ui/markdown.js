@@ -41,7 +41,10 @@ const rules = {
 /** @param {string} text @returns {DocumentFragment} */
 export function rendered(text) {
   const made = /** @type {DocumentFragment} */ (/** @type {unknown} */ (purify.sanitize(/** @type {string} */ (marked.parse(text, { async: false })), rules)));
-  for (const field of made.querySelectorAll('input')) if (field.getAttribute('type') !== 'checkbox') field.remove();
+  for (const field of made.querySelectorAll('input')) {
+    if (field.type === 'checkbox') field.setAttribute('aria-label', field.checked ? 'done' : 'to do');
+    else field.remove();
+  }
   for (const table of made.querySelectorAll('table')) {
     const box = document.createElement('div');
     box.className = 'table-box';

@@ -1,11 +1,18 @@
 // Small parts that pages share.
-import { html, useState } from '../../vendor/preact.js';
+import { computed, html, useMemo, useState } from '../../vendor/preact.js';
 import { Icon } from './icon.js';
 import { say } from './toast.js';
 import { stateOf, words } from '../store.js';
+import { age } from '../time.js';
 
 /** @param {{ state: string, title?: string }} props */
 export const Dot = ({ state, title }) => html`<span class="state ${state}" title=${title} aria-hidden="true"></span>`;
+
+/** How long ago. The clock changes these letters and draws nothing else. @param {{ at: string | undefined }} props */
+export function Age({ at }) {
+  const text = useMemo(() => computed(() => age(at)), [at]);
+  return html`<span class="nums">${text}</span>`;
+}
 
 /** How it is known, for a person who asks. @param {import('../types').Session} view */
 export function evidence(view) {
