@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 
-use self::asset::{Asset, Assets};
+use self::asset::Assets;
 
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK: HeaderValue = HeaderValue::from_static("no-cache");
