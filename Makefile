@@ -8,6 +8,7 @@ TMUX_NEW := $(CURDIR)/target/tmux-3.5a/bin
 help:
 	@echo "make run        start a daemon and a demo session that another terminal can prompt"
 	@echo "make test       format, lints, all tests"
+	@echo "make test-web   the pages in a real browser (chromium); ONLY=\"tests/web/pages.test.mjs\" for some"
 	@echo "make test-tmux  the tests that need tmux, against tmux 3.5a built from source"
 	@echo "make zoo        10,000 turns with agents that misbehave, each checked against the agent's own history"
 	@echo "make test-agents  real agent CLIs (npm, pip) against a model server on the loopback; ONLY=\"codex gemini\" for some"
@@ -38,6 +39,9 @@ else
 	cargo test --workspace --locked --lib --bins --tests
 endif
 
+test-web: setup
+	tests/web/run.sh $(ONLY)
+
 test-tmux: setup
 	.ci/build-tmux
 	PATH=$(TMUX_NEW):$$PATH LLMUX_TEST_TMUX=$(TMUX_NEW)/tmux LLMUX_TEST_TMUX_DIR=$(TMUX_NEW) \
@@ -65,4 +69,4 @@ fuzz:
 zoo: setup
 	LLMUX_ZOO_TURNS=$${LLMUX_ZOO_TURNS:-10000} cargo test --locked --test zoo -- --nocapture
 
-.PHONY: help setup run test test-tmux zoo test-agents test-api bench fuzz
+.PHONY: help setup run test test-web test-tmux zoo test-agents test-api bench fuzz

@@ -14,6 +14,7 @@ pub(crate) mod listen;
 pub(crate) mod metrics;
 mod openapi;
 mod output;
+mod pages;
 mod pairing;
 mod sessions;
 mod sse;
@@ -85,6 +86,7 @@ fn routes() -> Routes<Shared> {
         .merge(one_sessions())
         .merge(a_turns())
         .merge(auth::routes())
+        .merge(pages::routes())
 }
 
 fn daemons() -> Routes<Shared> {

@@ -1,0 +1,52 @@
+// One session in the picker.
+import { html } from '../../vendor/preact.js';
+import { chatOf, terminalOf } from '../router.js';
+import { isFinal, isUnread, since, stateOf, turns, words } from '../store.js';
+import { Icon } from '../ui/icon.js';
+import { Menu } from '../ui/menu.js';
+import { Age, Dot, evidence } from '../ui/parts.js';
+import { Answer } from './answer.js';
+import { items } from './actions.js';
+
+/** What it does right now, in a line. @param {{ view: import('../types').Session }} props */
+function Doing({ view }) {
+  const state = stateOf(view);
+  const turn = turns.value.get(view.name)?.value;
+  if (view.state === 'exited') {
+    return html`<span>${view.exit?.code ? `Its program ended with status ${view.exit.code}` : 'Stopped'}</span>${view.exit && html`<${Age} at=${view.exit.at} />`}`;
+  }
+  if (turn && !isFinal(turn)) {
+    const stage = turn.state === 'queued' ? `waits in line${turn.place ? `, place ${turn.place}` : ''}` : '';
+    return html`<span class="clip"><span class="caret">❯</span> ${turn.prompt.head || 'a prompt'}</span>${stage ? html`<span class="nums">${stage}</span>` : html`<${Age} at=${turn.queuedAt} />`}`;
+  }
+  if (state === 'blocked') return html`<span class="clip">${view.activity?.dialog?.question || view.activity?.detail}</span><${Age} at=${since(view)} />`;
+  return html`<span class="clip">${words[state]}</span><${Age} at=${since(view)} />`;
+}
+
+/** @param {{ box: import('../../vendor/preact.js').Signal<import('../types').Session>, picked: boolean, picking: boolean, onPick: (name: string) => void, agentName: (key: string) => string }} props */
+export function Row({ box, picked, picking, onPick, agentName }) {
+  const view = box.value;
+  const state = stateOf(view);
+  const dialog = state === 'blocked' ? view.activity?.dialog : undefined;
+  const talk = view.boundConversationTitle || view.resumeFromTitle;
+  return html`<li class="session ${state} ${picked ? 'picked' : ''}">
+    <div class="session-main">
+      <label class="pick"><input type="checkbox" checked=${picked} aria-label=${`Select ${view.name}`} onChange=${() => onPick(view.name)} /></label>
+      <a class="session-link" href=${terminalOf(view.name)} onClick=${(/** @type {Event} */ event) => { if (picking) { event.preventDefault(); onPick(view.name); } }}>
+        <span class="session-title"><${Dot} state=${state} title=${evidence(view)} /><span class="session-name clip">${view.name}</span>
+          <span class="unseen">${words[state]}</span>${isUnread(view) && html`<span class="new" title="Something happened since you last looked">new</span>`}</span>
+        <span class="session-doing" title=${evidence(view)}><${Doing} view=${view} /></span>
+        <span class="session-where"><span class="agent">${agentName(view.agent)}</span><span class="clip mono" title=${view.cwd}>${view.cwdDisplay}</span>
+          ${talk && html`<span class="clip talk" title=${`Conversation: ${talk}`}>${talk}</span>`}</span>
+      </a>
+      <div class="session-side">
+        ${(view.warnings?.length ?? 0) > 0 && html`<span class="warned" title=${view.warnings?.join('\n')}><${Icon} name="warn" label=${view.warnings?.join('; ')} /></span>`}
+        ${(view.viewers ?? 0) + view.attached > 0 && html`<span class="watched nums" title=${`${view.viewers ?? 0} in browsers, ${view.attached} in tmux`}><${Icon} name="eye" label="Viewers" />${(view.viewers ?? 0) + view.attached}</span>`}
+        <a class="btn quiet icon-only to-chat" href=${chatOf(view.name)} aria-label=${`Chat with ${view.name}`} title="Chat"><${Icon} name="chat" /></a>
+        <${Menu} label=${`Actions for ${view.name}`} items=${[...items(view), null, { icon: 'check', text: picked ? 'Clear the selection of it' : 'Select', run: () => onPick(view.name) }]} />
+      </div>
+    </div>
+    ${dialog && html`<${Answer} name=${view.name} dialog=${dialog} />`}
+  </li>`;
+}
+

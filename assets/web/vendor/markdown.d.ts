@@ -1,0 +1,1 @@
+export { Marked } from 'marked'; export { default as DOMPurify } from 'dompurify';

@@ -1,0 +1,1 @@
+export { WebglAddon } from '@xterm/addon-webgl';

@@ -1,0 +1,95 @@
+//! The pages: one HTML file for all of them, and the files that it names, which are part of the program.
+//!
+//! A file's address begins with a hash over all of them, so that a browser may keep it for ever, and a page never mixes two
+//! versions. A debug build reads them from the source tree, each time anew.
+
+mod asset;
+
+use std::sync::LazyLock;
+
+use axum::{
+    extract::Path,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use self::asset::Assets;
+use super::gate::{Need, Routes, get};
+
+const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const ASK: HeaderValue = HeaderValue::from_static("no-cache");
+/// Each is the same file: the router is in the browser. Whoever lacks a credential is sent to the login.
+const PAGES: [&str; 10] = [
+    "/",
+    "/session/{name}",
+    "/chat/{name}",
+    "/account",
+    "/admin/users",
+    "/tokens",
+    "/agents",
+    "/logs",
+    "/settings",
+    "/about",
+];
+/// Pages for those who have no credential yet.
+const OPEN_PAGES: [&str; 2] = ["/login", "/setup"];
+/// Files whose address is fixed: browsers ask for them by it.
+const FIXED: [&str; 5] = [
+    "/manifest.webmanifest",
+    "/sw.js",
+    "/icon-192.png",
+    "/icon-512.png",
+    "/icon-maskable.png",
+];
+
+/// In a release they never change; a debug build looks at the disk for each request.
+fn assets() -> &'static Assets {
+    static ASSETS: LazyLock<Assets> = LazyLock::new(Assets::load);
+    &ASSETS
+}
+
+/// The routes of the pages and of their files.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S> {
+    let files = FIXED.into_iter().fold(Routes::new(), |routes, path| {
+        let file = move |headers: HeaderMap| async move { fixed(path, &headers) };
+        routes.route(path, get(Need::Open, file))
+    });
+    let open = OPEN_PAGES.map(|path| (path, Need::Open));
+    let pages = PAGES.map(|path| (path, Need::Known));
+    open.into_iter()
+        .chain(pages)
+        .fold(files, |routes, (path, need)| routes.route(path, get(need, page)))
+        .route("/assets/{version}/{*path}", get(Need::Open, versioned))
+}
+
+/// The one page.
+async fn page(headers: HeaderMap) -> Response {
+    assets()
+        .page()
+        .map_or_else(missing, |page| page.answer(&headers, &ASK))
+}
+
+/// A file under the address of its version. An old version has none: its page is to be loaded anew.
+async fn versioned(Path((version, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    let assets = assets();
+    if version != assets.version() {
+        return missing();
+    }
+    let keep = if cfg!(debug_assertions) { &ASK } else { &KEEP };
+    assets
+        .get(&path)
+        .map_or_else(missing, |asset| asset.answer(&headers, keep))
+}
+
+fn fixed(path: &str, headers: &HeaderMap) -> Response {
+    assets()
+        .get(&path[1..])
+        .map_or_else(missing, |asset| asset.answer(headers, &ASK))
+}
+
+fn missing() -> Response {
+    (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, ASK)], "no such file\n").into_response()
+}
+
+#[cfg(test)]
+mod tests;
