@@ -39,5 +39,7 @@ fn telemetry(cli: &Cli) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // On a full disk, telling that nothing can be told is a panic.
+        .log_internal_errors(false)
         .init();
 }
