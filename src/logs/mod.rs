@@ -29,6 +29,8 @@ pub fn begin(filter: Option<EnvFilter>) -> Logs {
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(|| redact::Writer(io::stderr()))
         .with_ansi(io::stderr().is_terminal())
+        // On a full disk, telling that nothing can be told is a panic.
+        .log_internal_errors(false)
         .with_filter(filter);
     let kept = Keep(logs.clone()).with_filter(LevelFilter::INFO);
     tracing_subscriber::registry().with(to_stderr).with(kept).init();

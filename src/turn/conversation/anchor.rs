@@ -153,7 +153,7 @@ impl Conversation {
             let texts = rows.iter().filter_map(|row| rules.echo(row));
             texts.map(str::to_owned).collect()
         };
-        let (now, then) = (echoes(&self.rows()), echoes(&before.rows()));
+        let (now, then) = (echoes(self.rows()), echoes(before.rows()));
         // At another width the same prompts are other rows.
         now.len() > then.len() || self.cols == before.cols && now != then
     }
