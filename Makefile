@@ -11,6 +11,7 @@ help:
 	@echo "make test-tmux  the tests that need tmux, against tmux 3.5a built from source"
 	@echo "make zoo        10,000 turns with agents that misbehave, each checked against the agent's own history"
 	@echo "make test-agents  real agent CLIs (npm) against a model server on the loopback; ONLY=\"codex gemini\" for some"
+	@echo "make test-api   the HTTP API against its own document (schemathesis, from PyPI)"
 	@echo "make bench      all benchmarks, each beside its baseline"
 	@echo "make fuzz       each fuzz target for 30 s (needs cargo-fuzz)"
 
@@ -50,6 +51,10 @@ test-agents: setup
 	cargo test --locked --test agents --no-run
 	$(LOOPBACK) 'ip link set lo up 2>/dev/null; exec cargo test --offline --locked --test agents -- $(ONLY)'
 
+test-api: setup
+	cargo build --locked
+	.ci/api
+
 bench: setup
 	cargo bench --workspace --locked
 
@@ -60,4 +65,4 @@ fuzz:
 zoo: setup
 	LLMUX_ZOO_TURNS=$${LLMUX_ZOO_TURNS:-10000} cargo test --locked --test zoo -- --nocapture
 
-.PHONY: help setup run test test-tmux zoo test-agents bench fuzz
+.PHONY: help setup run test test-tmux zoo test-agents test-api bench fuzz

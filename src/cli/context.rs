@@ -44,16 +44,16 @@ impl Context {
         self.global.profile.as_deref()
     }
 
-    /// Whether a daemon was named.
-    pub(crate) fn is_remote(&self) -> bool {
-        self.global.server.is_some()
-            || self.global.profile.is_some()
-            || self.env.text("LLMUX_SERVER").is_some()
+    /// The server that was named, if it is on another host as far as its name tells.
+    pub(crate) fn far(&self) -> Result<Option<Destination>, Failure> {
+        Ok(self
+            .remote()?
+            .filter(|remote| !remote.server.starts_with("unix:")))
     }
 
-    /// Refuses to do here what was meant for the server that was named.
+    /// Refuses to do here what was meant for another host.
     pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
-        match self.remote()? {
+        match self.far()? {
             None => Ok(()),
             Some(Destination { server, .. }) => Err(Failure::failed(format!(
                 "{what} works only on the daemon's own host, not on {server}"
@@ -128,8 +128,16 @@ impl Context {
         Ok(())
     }
 
-    /// Connects to the daemon of this host if one runs.
+    /// Connects to the server that was named, else to the daemon of this host if one runs.
     pub(crate) async fn running(&self) -> Result<Client, Failure> {
+        match self.remote()? {
+            Some(remote) => self.client_of(&remote).await,
+            None => self.here().await,
+        }
+    }
+
+    /// Connects to the daemon of this host if one runs, whatever server was named.
+    pub(crate) async fn here(&self) -> Result<Client, Failure> {
         let state = self.state()?;
         Ok(client::running(&self.sockets(&state)?).await?)
     }

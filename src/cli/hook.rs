@@ -73,7 +73,7 @@ fn tell(hook: &Hook, session: &str, mut env: Environment, global: Global) -> Res
 }
 
 async fn post(hook: &Hook, session: &str, context: &Context) -> Result<(), Failure> {
-    let mut client = context.running().await?;
+    let mut client = context.here().await?;
     let mut request = request(hook).await?;
     request.pane = pane(&context.env);
     let _: IgnoredAny = client.post(&session_path(session, "hook"), &request).await?;

@@ -92,12 +92,7 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
 }
 
 async fn show(args: &Status, context: &Context) -> Result<(), Failure> {
-    let mut client = if context.is_remote() {
-        context.client().await?
-    } else {
-        context.running().await?
-    };
-    let status: DaemonStatus = client.get("/api/daemon").await?;
+    let status: DaemonStatus = context.running().await?.get("/api/daemon").await?;
     let mut out = Out::new();
     if args.json {
         out.json(&status)?;

@@ -12,6 +12,7 @@ mod history;
 mod leaving;
 pub(crate) mod listen;
 pub(crate) mod metrics;
+mod openapi;
 mod output;
 mod pairing;
 mod sessions;
@@ -91,6 +92,7 @@ fn daemons() -> Routes<Shared> {
         .route("/health", get(Need::Open, daemon::health))
         .route("/ready", get(Need::Open, daemon::ready))
         .route("/metrics", get(every(Admin), metrics::metrics))
+        .route("/api/openapi.json", get(Need::Known, openapi::openapi))
         .route("/api/version", get(Need::Open, daemon::version))
         .route("/api/settings", get(every(Admin), daemon::settings))
         .route("/api/logs", get(every(Admin), events::logs))

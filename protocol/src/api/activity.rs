@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an agent is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Activity {
     /// In one word.
@@ -21,6 +22,7 @@ pub struct Activity {
 
 /// What an agent is doing, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ActivityState {
@@ -55,6 +57,7 @@ impl ActivityState {
 
 /// What kind of thing showed something, the most reliable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Source {
@@ -104,6 +107,7 @@ impl Source {
 
 /// A question that an agent waits to have answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Dialog {
     /// What identifies this question with its options and all that stands above them, but for which one is selected. An
@@ -125,6 +129,7 @@ pub struct Dialog {
 
 /// What a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DialogKind {
@@ -153,6 +158,7 @@ impl DialogKind {
 
 /// A possible answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DialogOption {
     /// Its text, without number and pointer.
@@ -164,6 +170,7 @@ pub struct DialogOption {
 
 /// Answers a dialog: `POST /api/sessions/{name}/answer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerRequest {
     /// The number of an option counted from 1, its label or a prefix of it that no other has, or `cancel`.
@@ -175,6 +182,7 @@ pub struct AnswerRequest {
 
 /// The answer to an [`AnswerRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Answered {
     /// Always `true`.
@@ -187,6 +195,7 @@ pub struct Answered {
 
 /// What is believed of a session and why: `GET /api/sessions/{name}/explain`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// The session's name.
@@ -209,6 +218,7 @@ pub struct Explanation {
 
 /// What one source says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Vote {
     /// The source.
@@ -221,6 +231,7 @@ pub struct Vote {
 
 /// What an agent's hook says: `POST /api/sessions/{name}/hook`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HookRequest {
     /// The event, in the agent's own words, such as `Stop`, `UserPromptSubmit`, `agent-turn-complete`.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One agent: `GET /api/agents` (installed ones) and `GET /api/agents/all`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AgentView {
     /// Its key.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A conversation that an agent has stored: `GET /api/sessions/{name}/conversations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationView {
     /// What the agent knows it by.
@@ -20,6 +21,7 @@ pub struct ConversationView {
 
 /// Starts a session's program anew in a stored conversation: `POST /api/sessions/{name}/resume`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ResumeRequest {
     /// The id, or the beginning of just one.
@@ -32,6 +34,7 @@ pub struct ResumeRequest {
 
 /// A conversation in which something was found: `GET /api/history/search`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FoundView {
     /// The agent's key.

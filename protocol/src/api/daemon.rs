@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the daemon is doing: `GET /api/daemon`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DaemonStatus {
     /// The program's version.
@@ -34,6 +35,7 @@ pub struct DaemonStatus {
 
 /// How the daemon is reached over the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkStatus {
     /// The address and port it listens on.
@@ -47,6 +49,7 @@ pub struct NetworkStatus {
 
 /// The connection to tmux.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TmuxStatus {
     /// Whether it is up.
@@ -71,6 +74,7 @@ pub struct TmuxStatus {
 
 /// Asks the daemon to give its listening socket away and leave: `POST /api/daemon/handover`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Handover {
     /// A Unix socket on which the successor waits for the descriptor.

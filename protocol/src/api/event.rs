@@ -8,6 +8,7 @@ use super::{Activity, SessionView, Turn};
 
 /// One event of `GET /api/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "event")]
 #[non_exhaustive]
 pub enum Event {
@@ -50,6 +51,7 @@ impl Event {
 
 /// One line of the daemon's log: of `GET /api/logs`, and a message of `GET /api/logs/stream`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogEntry {
     /// What a reader gives as `Last-Event-ID` to read on behind this line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +66,7 @@ pub struct LogEntry {
 
 /// The end of the daemon's log: `GET /api/logs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogsView {
     /// How many lines are kept.
     pub capacity: usize,
@@ -73,6 +76,7 @@ pub struct LogsView {
 
 /// The daemon's settings: `GET /api/settings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsView {
     /// The program's version.
@@ -107,6 +111,7 @@ pub struct SettingsView {
 
 /// Strict turn order, as it is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnqView {
     /// Whether prompts wait for the turn before to end.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A session's screen: `GET /api/sessions/{name}/screen`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ScreenView {
     /// The session's name.
@@ -26,6 +27,7 @@ pub struct ScreenView {
 
 /// The cursor; row and column count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CursorView {
     /// Row.
     pub row: u16,
@@ -37,6 +39,7 @@ pub struct CursorView {
 
 /// What to wait for: `POST /api/sessions/{name}/wait`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WaitRequest {
     /// The condition.
@@ -48,6 +51,7 @@ pub struct WaitRequest {
 
 /// A condition on a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Until {
     /// The agent's ready rule holds; where it has none, as [`Until::Quiet`].
@@ -70,6 +74,7 @@ pub enum Until {
 
 /// How a wait ended well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WaitOutcome {
     /// Always `true`.

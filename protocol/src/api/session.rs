@@ -8,6 +8,7 @@ use super::Activity;
 
 /// Whether a session's agent runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// The agent's program runs in its pane.
@@ -29,6 +30,7 @@ impl State {
 
 /// How an agent's program ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ExitView {
     /// The exit status, or 128 + signal; absent when nobody saw the end.
@@ -40,6 +42,7 @@ pub struct ExitView {
 
 /// One session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SessionView {
     /// Its name, also the tmux session's.
@@ -110,6 +113,7 @@ pub struct SessionView {
 
 /// The answer to a start, an edit or a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionReply {
     /// Always `true`.
     pub ok: bool,
@@ -119,6 +123,7 @@ pub struct SessionReply {
 
 /// Starts a session: `POST /api/sessions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StartRequest {
     /// The agent's key.
@@ -154,6 +159,7 @@ pub struct StartRequest {
 
 /// Starts a session anew as it was set up: `POST /api/sessions/{name}/respawn`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RestartRequest {
     /// Type no init prompts this time.
@@ -163,6 +169,7 @@ pub struct RestartRequest {
 
 /// Changes a session: `PATCH /api/sessions/{name}`. An absent field stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EditRequest {
     /// The new name.
@@ -187,6 +194,7 @@ pub struct EditRequest {
 
 /// Ends a session: `POST /api/sessions/{name}/kill` (forgets it) and `/stop` (keeps its record).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StopRequest {
     /// Also ends the sessions that this one started, and theirs.
@@ -196,6 +204,7 @@ pub struct StopRequest {
 
 /// The answer to a stop or kill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Stopped {
     /// Always `true`.
@@ -208,6 +217,7 @@ pub struct Stopped {
 
 /// Presses a key: `POST /api/sessions/{name}/key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRequest {
     /// Its name: `Up`, `Down`, `Left`, `Right`, `Enter`, `Escape`, `Tab`, `Space`, `Backspace`, `C-a` to `C-z`, or a character.
@@ -216,6 +226,7 @@ pub struct KeyRequest {
 
 /// The answer to what has no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Done {
     /// Always `true`.
     pub ok: bool,
@@ -223,6 +234,7 @@ pub struct Done {
 
 /// Gives a session a file: `POST /api/sessions/{name}/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UploadRequest {
     /// Its name; of a path only the end counts, and what is no ASCII letter, digit, `_`, `.` or `-` becomes `_`.
@@ -233,6 +245,7 @@ pub struct UploadRequest {
 
 /// The answer to an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Uploaded {
     /// Always `true`.
     pub ok: bool,
@@ -242,6 +255,7 @@ pub struct Uploaded {
 
 /// The models an agent can be started with: `GET /api/sessions/{name}/models`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelsView {
     /// Those that the configuration names.
     pub models: Vec<String>,
@@ -251,6 +265,7 @@ pub struct ModelsView {
 
 /// Types a prompt: `POST /api/sessions/{name}/send`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SendRequest {
     /// The text; at most 1 MiB.
@@ -269,6 +284,7 @@ fn yes() -> bool {
 
 /// The answer to a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Sent {
     /// Always `true`.
@@ -283,6 +299,7 @@ pub struct Sent {
 
 /// Types a prompt to every running session of an agent: `POST /api/broadcast`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BroadcastRequest {
     /// The agent's key.
@@ -296,6 +313,7 @@ pub struct BroadcastRequest {
 
 /// The answer to a broadcast.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BroadcastReply {
     /// Whether every running session took it.

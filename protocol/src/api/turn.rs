@@ -13,6 +13,7 @@ use super::activity::{Dialog, Source};
 ///   └────────────┴─▶ refused | unsubmitted | cancelled | session_gone | unknown
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TurnState {
@@ -74,6 +75,7 @@ impl TurnState {
 
 /// A turn and its receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Turn {
     /// Its id, unique; later turns have greater ids.
@@ -113,6 +115,7 @@ pub struct Turn {
 
 /// Who sent a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Origin {
@@ -138,6 +141,7 @@ impl Origin {
 
 /// What was typed: its size and what identifies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Typed {
     /// Bytes, after line ends and control characters were made safe.
@@ -150,6 +154,7 @@ pub struct Typed {
 
 /// When each stage was reached, in nanoseconds of a monotonic clock since the turn was queued.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Stages {
     /// Typing began.
@@ -171,6 +176,7 @@ pub struct Stages {
 
 /// What showed a step of a turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// The step.
@@ -183,6 +189,7 @@ pub struct Evidence {
 
 /// A step that needs evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
@@ -214,6 +221,7 @@ impl Step {
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
     /// The text, without the end marker.
@@ -226,6 +234,7 @@ pub struct Reply {
 
 /// Why a turn did not end well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnError {
     /// For a program: `dialog`, `draft`, `not_ready`, `enter_lost`, `not_taken`, `interrupted`, ... .
@@ -243,6 +252,7 @@ pub struct TurnError {
     reason = "each is a field of its own on the wire"
 )]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnRequest {
     /// The text; at most 1 MiB.
@@ -300,6 +310,7 @@ impl TurnRequest {
 
 /// What the answer to a [`TurnRequest`] waits for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WaitFor {
     /// Nothing: the turn is queued.
@@ -313,6 +324,7 @@ pub enum WaitFor {
 
 /// What to do with somebody's half-typed text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DraftPolicy {
     /// Refuse the prompt.
@@ -326,6 +338,7 @@ pub enum DraftPolicy {
 
 /// Waits for a turn: `POST /api/turns/{id}/wait`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnWait {
     /// How long at most, in milliseconds; without it for ever. The turn itself goes on.
@@ -339,6 +352,7 @@ pub struct TurnWait {
 /// Cancels a turn: `POST /api/turns/{id}/cancel`. A queued turn is never typed; of a running one the agent is
 /// interrupted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TurnCancel {
     /// Leave a running agent alone and only stop following the turn.
@@ -348,6 +362,7 @@ pub struct TurnCancel {
 
 /// One step of a growing turn, a line of JSON: `GET /api/turns/{id}/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum TurnEvent {
     /// The turn has changed.
