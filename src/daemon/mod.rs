@@ -134,6 +134,9 @@ pub async fn run(
         return Ok(Outcome::AlreadyRunning);
     };
     let serving = bound.spawn().await?;
+    let Ready { socket, network, .. } = &serving.ready;
+    let network = network.as_ref().map(|network| network.url.as_str());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %socket.display(), network, "serving");
     ready(serving.ready.clone());
     serving.until_told(signals).await;
     Ok(Outcome::Left)
