@@ -30,7 +30,7 @@ pub(super) async fn openapi() -> impl IntoResponse {
 pub(crate) fn document() -> OpenApi {
     let mut api = Api::default();
     api.get("/health", "Whether the daemon lives")
-        .is_open()
+        .open()
         .answers_something();
     api.get("/ready", "Whether requests can be carried out")
         .answers_something();
@@ -54,7 +54,7 @@ pub(crate) fn document() -> OpenApi {
     api.get("/api/logs", "The end of the daemon's log")
         .answers::<LogsView>();
     api.get("/api/logs/stream", "The daemon's log as it is written")
-        .query("backlog", Type::Integer, "How many lines from before are wanted")
+        .query("backlog", &Type::Integer, "How many lines from before are wanted")
         .streams::<LogEntry>();
     api.get(
         "/api/events",
@@ -66,6 +66,7 @@ pub(crate) fn document() -> OpenApi {
     api.get("/api/agents/all", "All agents of the catalog")
         .lists::<AgentView>();
     sessions(&mut api);
+    conversations(&mut api);
     turns(&mut api);
     api.finish()
 }
@@ -154,6 +155,9 @@ fn sessions(api: &mut Api) {
         "The models an agent can be started with",
     )
     .answers::<ModelsView>();
+}
+
+fn conversations(api: &mut Api) {
     api.get(
         "/api/sessions/{name}/conversations",
         "The stored conversations of a session's directory",
@@ -163,13 +167,17 @@ fn sessions(api: &mut Api) {
         "/api/conversations",
         "The stored conversations of an agent in any directory",
     )
-    .query("agent", Type::String, "The agent's key")
-    .query("cwd", Type::String, "The directory")
+    .query("agent", &Type::String, "The agent's key")
+    .query("cwd", &Type::String, "The directory")
     .lists::<ConversationView>();
     api.get("/api/history/search", "Where something was said")
         .required_query("text", Type::String, "The words, in any case")
-        .query("agent", Type::String, "Only with this agent")
-        .query("cwd", Type::String, "The directory; the daemon's home without it")
+        .query("agent", &Type::String, "Only with this agent")
+        .query(
+            "cwd",
+            &Type::String,
+            "The directory; the daemon's home without it",
+        )
         .lists::<FoundView>();
 }
 
@@ -181,7 +189,7 @@ fn turns(api: &mut Api) {
         "/api/sessions/{name}/turns",
         "A session's turns, the youngest first",
     )
-    .query("limit", Type::Integer, "How many at most")
+    .query("limit", &Type::Integer, "How many at most")
     .lists::<Turn>();
     api.post("/api/sessions/{name}/send", "Types a prompt, without a receipt")
         .takes::<SendRequest>()
@@ -285,14 +293,14 @@ impl Api {
 
 impl Route<'_> {
     /// Needs no token.
-    fn is_open(mut self) -> Self {
+    fn open(mut self) -> Self {
         self.operation = self.operation.securities(Some([]));
         self
     }
 
-    fn query(self, name: &str, kind: Type, description: &str) -> Self {
+    fn query(self, name: &str, kind: &Type, description: &str) -> Self {
         let mut schema = ObjectBuilder::new().schema_type(kind.clone());
-        if kind == Type::Integer {
+        if *kind == Type::Integer {
             schema = schema.minimum(Some(0)).maximum(Some(u32::MAX));
         }
         self.parameter(name, Required::False, schema.build().into(), description)
