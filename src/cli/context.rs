@@ -44,18 +44,16 @@ impl Context {
         self.global.profile.as_deref()
     }
 
-    /// Whether a daemon was named that is on another host, as far as its name tells.
-    pub(crate) fn is_remote(&self) -> bool {
-        match self.remote() {
-            Ok(named) => named.is_some_and(|named| is_far(&named.server)),
-            // It is said where it is used.
-            Err(_) => true,
-        }
+    /// The server that was named, if it is on another host as far as its name tells.
+    pub(crate) fn far(&self) -> Result<Option<Destination>, Failure> {
+        Ok(self
+            .remote()?
+            .filter(|remote| !remote.server.starts_with("unix:")))
     }
 
     /// Refuses to do here what was meant for another host.
     pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
-        match self.remote()?.filter(|named| is_far(&named.server)) {
+        match self.far()? {
             None => Ok(()),
             Some(Destination { server, .. }) => Err(Failure::failed(format!(
                 "{what} works only on the daemon's own host, not on {server}"
@@ -161,10 +159,6 @@ impl Context {
     fn tmux_socket_text(&self) -> Option<OsString> {
         self.tmux_socket().args().pop()
     }
-}
-
-fn is_far(server: &str) -> bool {
-    !server.starts_with("unix:")
 }
 
 /// Whether a tmux server's socket path is the one that is meant.

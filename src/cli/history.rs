@@ -42,7 +42,7 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
         .agent
         .map_or(String::new(), |key| format!("&agent={}", encode(&key)));
     let cwd = cwd.map_or(String::new(), |cwd| format!("&cwd={}", encode(&cwd)));
-    let path = format!("/api/history/search?text={}{cwd}{agent}", encode(&args.text),);
+    let path = format!("/api/history/search?text={}{cwd}{agent}", encode(&args.text));
     let found: Vec<FoundView> = context.client().await?.get(&path).await?;
     let mut out = Out::new();
     if args.json {

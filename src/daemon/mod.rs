@@ -137,6 +137,9 @@ pub async fn run(
         return Ok(Outcome::AlreadyRunning);
     };
     let serving = bound.spawn().await?;
+    let Ready { socket, network, .. } = &serving.ready;
+    let network = network.as_ref().map(|network| network.url.as_str());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %socket.display(), network, "serving");
     ready(serving.ready.clone());
     serving.until_told(signals).await;
     Ok(Outcome::Left)
@@ -281,15 +284,9 @@ impl Bound {
         let (leave, detach) = (CancellationToken::new(), CancellationToken::new());
         let exe = environment.exe().to_owned();
         let runtime_dir = place.path().parent().unwrap_or(Path::new("/")).to_owned();
-        let setting = tmux::Setting {
-            socket: options.tmux_socket.clone(),
-            exe: exe.clone(),
-            runtime_dir: runtime_dir.clone(),
-        };
+        let setting = tmux_setting(&options, &exe, &runtime_dir);
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
-        let events = Bus::new(EVENTS);
-        let metrics = Metrics::new();
-        tokio::spawn(metrics.clone().follow(events.clone()));
+        let (events, metrics) = events();
         let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
         let home = environment.home().to_owned();
         let watch = Watch::new();
@@ -444,6 +441,21 @@ impl Serving {
         self.detach.cancel();
         let _ = self.tmux_task.await;
     }
+}
+
+fn tmux_setting(options: &Options, exe: &Path, runtime_dir: &Path) -> tmux::Setting {
+    tmux::Setting {
+        socket: options.tmux_socket.clone(),
+        exe: exe.to_owned(),
+        runtime_dir: runtime_dir.to_owned(),
+    }
+}
+
+/// Where it is told what happens, and what counts it.
+fn events() -> (Bus<Event>, Metrics) {
+    let (events, metrics) = (Bus::new(EVENTS), Metrics::new());
+    tokio::spawn(metrics.clone().follow(events.clone()));
+    (events, metrics)
 }
 
 /// What takes turns in the sessions to come.

@@ -23,7 +23,7 @@ pub(super) const PROMPT: usize = 7 << 20;
 /// The largest body with a file.
 pub(super) const FILE: usize = 12 << 20;
 /// How long a body may take to come, on a slow phone too.
-const ALL_WITHIN: Duration = Duration::from_secs(120);
+const ALL_WITHIN: Duration = Duration::from_mins(2);
 
 /// A JSON body of at most `MAX` bytes. An empty one counts as `{}`.
 pub(super) struct Json<T, const MAX: usize = SMALL>(pub(super) T);

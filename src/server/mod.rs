@@ -95,6 +95,7 @@ fn daemons() -> Routes<Shared> {
         .route("/health", get(Need::Open, daemon::health))
         .route("/ready", get(Need::Open, daemon::ready))
         .route("/metrics", get(every(Admin), metrics::metrics))
+        .route("/api/openapi.json", get(Need::Known, openapi::openapi))
         .route("/api/version", get(Need::Open, daemon::version))
         .route("/api/openapi.json", get(some(Watch), openapi::openapi))
         .route("/api/settings", get(every(Admin), daemon::settings))

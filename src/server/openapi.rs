@@ -29,7 +29,9 @@ pub(super) async fn openapi() -> impl IntoResponse {
 /// The whole document.
 pub(crate) fn document() -> OpenApi {
     let mut api = Api::default();
-    api.get("/health", "Whether the daemon lives").answers_something();
+    api.get("/health", "Whether the daemon lives")
+        .open()
+        .answers_something();
     api.get("/ready", "Whether requests can be carried out")
         .answers_something();
     api.get("/metrics", "Counters and times, for Prometheus")
@@ -52,7 +54,7 @@ pub(crate) fn document() -> OpenApi {
     api.get("/api/logs", "The end of the daemon's log")
         .answers::<LogsView>();
     api.get("/api/logs/stream", "The daemon's log as it is written")
-        .query("backlog", Type::Integer, "How many lines from before are wanted")
+        .query("backlog", &Type::Integer, "How many lines from before are wanted")
         .streams::<LogEntry>();
     api.get(
         "/api/events",
@@ -64,6 +66,7 @@ pub(crate) fn document() -> OpenApi {
     api.get("/api/agents/all", "All agents of the catalog")
         .lists::<AgentView>();
     sessions(&mut api);
+    conversations(&mut api);
     turns(&mut api);
     api.finish()
 }
@@ -152,6 +155,9 @@ fn sessions(api: &mut Api) {
         "The models an agent can be started with",
     )
     .answers::<ModelsView>();
+}
+
+fn conversations(api: &mut Api) {
     api.get(
         "/api/sessions/{name}/conversations",
         "The stored conversations of a session's directory",
@@ -161,13 +167,17 @@ fn sessions(api: &mut Api) {
         "/api/conversations",
         "The stored conversations of an agent in any directory",
     )
-    .query("agent", Type::String, "The agent's key")
-    .query("cwd", Type::String, "The directory")
+    .query("agent", &Type::String, "The agent's key")
+    .query("cwd", &Type::String, "The directory")
     .lists::<ConversationView>();
     api.get("/api/history/search", "Where something was said")
         .required_query("text", Type::String, "The words, in any case")
-        .query("agent", Type::String, "Only with this agent")
-        .query("cwd", Type::String, "The directory; the daemon's home without it")
+        .query("agent", &Type::String, "Only with this agent")
+        .query(
+            "cwd",
+            &Type::String,
+            "The directory; the daemon's home without it",
+        )
         .lists::<FoundView>();
 }
 
@@ -179,7 +189,7 @@ fn turns(api: &mut Api) {
         "/api/sessions/{name}/turns",
         "A session's turns, the youngest first",
     )
-    .query("limit", Type::Integer, "How many at most")
+    .query("limit", &Type::Integer, "How many at most")
     .lists::<Turn>();
     api.post("/api/sessions/{name}/send", "Types a prompt, without a receipt")
         .takes::<SendRequest>()
@@ -282,9 +292,15 @@ impl Api {
 }
 
 impl Route<'_> {
-    fn query(self, name: &str, kind: Type, description: &str) -> Self {
+    /// Needs no token.
+    fn open(mut self) -> Self {
+        self.operation = self.operation.securities(Some([]));
+        self
+    }
+
+    fn query(self, name: &str, kind: &Type, description: &str) -> Self {
         let mut schema = ObjectBuilder::new().schema_type(kind.clone());
-        if kind == Type::Integer {
+        if *kind == Type::Integer {
             schema = schema.minimum(Some(0)).maximum(Some(u32::MAX));
         }
         self.parameter(name, Required::False, schema.build().into(), description)
@@ -405,12 +421,16 @@ mod tests {
         }
     }
 
+    fn value(text: &str) -> serde_json::Value {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
     #[test]
     fn the_document_that_clients_are_made_from_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol/openapi.json");
         let now = document().to_pretty_json().unwrap() + "\n";
         let kept = std::fs::read_to_string(path).unwrap_or_default();
-        if kept != now {
+        if value(&kept) != value(&now) {
             if std::env::var_os("LLMUX_UPDATE_OPENAPI").is_some() {
                 std::fs::write(path, now).unwrap();
                 return;

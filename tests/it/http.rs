@@ -95,7 +95,8 @@ impl Api {
     /// Sends bytes and reads the answer; none if the connection ends first.
     pub fn raw(&self, request: &[u8]) -> Option<Answer> {
         let mut wire = self.connect();
-        wire.write_all(request).ok()?;
+        // What refuses a long body may have answered before all of it is sent.
+        let _ = wire.write_all(request);
         let mut reader = BufReader::new(wire);
         let (status, headers) = head(&mut reader)?;
         let mut answer = Answer {

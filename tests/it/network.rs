@@ -101,7 +101,7 @@ fn a_port_in_use_is_one_clear_error_and_leaves_nothing() {
     assert_eq!(said.lines().count(), 2, "{said}");
     assert!(
         said.starts_with(&format!(
-            "llmux: cannot listen on {}: the port is in use\n",
+            "llmux: cannot listen on {}: the port is in use",
             address(&lab)
         )) && said.contains("hint: ")
             && said.contains("--port 3002"),

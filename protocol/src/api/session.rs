@@ -341,6 +341,7 @@ pub struct BroadcastReply {
     /// The sessions that took it.
     pub sent: Vec<String>,
     /// The running sessions that did not, and why.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<String>>))]
     pub failed: Vec<(String, String)>,
     /// How many sessions of that agent are known.
     pub total: usize,

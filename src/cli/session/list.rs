@@ -22,7 +22,7 @@ pub(crate) struct List {
 pub(super) async fn run(args: &List, context: &Context) -> Result<(), Failure> {
     let sessions: Vec<SessionView> = context.client().await?.get("/api/sessions").await?;
     // After the answer: reading the registry is what finds it corrupt.
-    if !context.is_remote() {
+    if context.far()?.is_none() {
         for path in context.state()?.set_aside() {
             say(&plain(&corrupt_registry_notice(&path)));
         }

@@ -160,6 +160,7 @@ async fn start(
     client: &mut Client,
 ) -> Result<SessionView, Failure> {
     let prefixed = args.prefix.as_ref().map(|prefix| format!("{prefix}{agent}"));
+    let far = context.far()?.is_some();
     let request = StartRequest {
         agent: agent.to_owned(),
         name: args.name.clone().or(prefixed),
@@ -171,7 +172,7 @@ async fn start(
         parent: context
             .env
             .text("LLMUX_SESSION")
-            .filter(|_| !context.is_remote())
+            .filter(|_| !far)
             .map(str::to_owned),
         size: None,
         skip_init: args.skip_init,
@@ -208,7 +209,7 @@ pub(super) fn report(
 /// The working directory as it is sent. On this host a path is meant as everywhere, and by default it is the present one;
 /// on another host it is that one's, and by default the daemon's home.
 pub(in crate::cli) fn cwd(cwd: Option<&Path>, context: &Context) -> Result<Option<String>, Failure> {
-    if !context.is_remote() {
+    if context.far()?.is_none() {
         return cwd_text(cwd.unwrap_or(Path::new(".")), &context.env).map(Some);
     }
     let Some(cwd) = cwd else { return Ok(None) };

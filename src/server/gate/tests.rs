@@ -157,7 +157,7 @@ async fn each_route_lets_in_whom_the_matrix_says() {
         "", "none", "v1", "user", "admin", "dev-*", "others", "owner"
     );
     for (method, path, _) in routes().entries() {
-        let mut row = format!("{method:<6} {path:<43}");
+        let mut row = format!("{:<6} {path:<43}", method.as_str());
         let mut cell = |status: StatusCode, width: usize| {
             let text = if status.is_success() {
                 "in".to_owned()
