@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use llmux_protocol::api::{AnswerRequest, Answered, Dialog, Turn, TurnState};
 use tokio::{
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
@@ -19,6 +19,11 @@ use crate::{agent::dialog::are_equal, session::Typist};
 /// How long the dialog may take to show each step.
 const SHOWN: Duration = Duration::from_secs(2);
 
+/// How long a dialog must stand before it is answered: some are drawn before they listen to keys.
+const LISTENS: Duration = Duration::from_millis(300);
+/// How long it must be gone: some are wiped for a moment while they are painted anew.
+const GONE: Duration = Duration::from_millis(150);
+
 /// What to do with a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Choice {
@@ -30,11 +35,17 @@ enum Choice {
 pub(super) async fn answer(seat: &Seat, request: &AnswerRequest) -> Result<Answered, TurnFault> {
     let _attention = seat.oracle.attend();
     let typist = seat.program.input.claim().await;
-    let picture = seat
-        .oracle
-        .look()
-        .await
-        .ok_or_else(|| TurnFault::NoDialog(seat.name()))?;
+    let seen = || async {
+        seat.oracle
+            .look()
+            .await
+            .ok_or_else(|| TurnFault::NoDialog(seat.name()))
+    };
+    let mut picture = seen().await?;
+    if picture.belief.dialog.is_some() && picture.belief.since + LISTENS > Instant::now() {
+        sleep_until(picture.belief.since + LISTENS).await;
+        picture = seen().await?;
+    }
     let Some(dialog) = picture.belief.dialog.clone() else {
         return Err(TurnFault::NoDialog(seat.name()));
     };
@@ -175,9 +186,19 @@ impl Answering<'_> {
     /// Waits until the dialog is gone, or is another one.
     async fn gone(&mut self) -> Result<(), TurnFault> {
         let answered = self.dialog.clone();
+        let mut since = None;
         let look = |picture: &Arc<Picture>| match &picture.belief.dialog {
-            Some(dialog) if are_equal(dialog, &answered) => Look::Wait,
-            _ => Look::Found(()),
+            Some(dialog) if are_equal(dialog, &answered) => {
+                since = None;
+                Look::Wait
+            }
+            _ => {
+                let due = *since.get_or_insert_with(Instant::now) + GONE;
+                if Instant::now() < due && !picture.has_ended() {
+                    return Look::Until(due);
+                }
+                Look::Found(())
+            }
         };
         let gone = watch_for(&mut self.pictures, Some(Instant::now() + SHOWN), look).await;
         if gone.is_some() {
