@@ -3,11 +3,14 @@
 //! `ARCHITECTURE.md` is the map. Imports run one way; `tests/it/architecture.rs` holds them to it.
 
 pub mod agent;
+mod auth;
+pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+pub mod logs;
 pub mod nearest;
 mod pane;
 pub mod screen;

@@ -1,13 +1,10 @@
 //! The `llmux` binary: parse, telemetry, run, exit code.
 
-use std::{
-    ffi::OsString,
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use llmux::{
     cli::{self, Cli},
+    logs::{self, Logs},
     tmux::helper,
 };
 use tracing_subscriber::EnvFilter;
@@ -20,24 +17,20 @@ fn main() -> ExitCode {
     }
     match cli::parse(args) {
         Ok(cli) => {
-            telemetry(&cli);
-            cli::run(cli)
+            let logs = telemetry(&cli);
+            cli::run(cli, logs)
         }
         Err(exit) => exit,
     }
 }
 
 /// Logs to standard error: the daemon always, another command only if `LLMUX_LOG` says what.
-fn telemetry(cli: &Cli) {
+fn telemetry(cli: &Cli) -> Logs {
     let asked = std::env::var("LLMUX_LOG").ok();
     let filter = match asked.as_deref() {
-        Some(directives) => EnvFilter::new(directives),
-        None if cli.is_daemon() => EnvFilter::new("info"),
-        None => return,
+        Some(directives) => Some(EnvFilter::new(directives)),
+        None if cli.is_daemon() => Some(EnvFilter::new("info")),
+        None => None,
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    logs::begin(filter)
 }

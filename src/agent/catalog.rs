@@ -289,6 +289,7 @@ impl Agent {
             cmd: self.cmd.clone(),
             flags: self.flags.clone(),
             env_defaults: self.env.clone(),
+            has_history: self.history.is_some(),
             installed,
             builtin: self.builtin.is_some(),
             install_hint: self.install_hint.clone(),

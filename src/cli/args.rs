@@ -2,10 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{
+    ArgAction, Args, Parser, Subcommand,
+    builder::{StringValueParser, TypedValueParser},
+};
+use llmux_protocol::api::Secret;
 
-use super::{agent, bench, hidden::Hidden, history, server, session, turn};
-use crate::tmux::Socket;
+use super::{
+    agent, auth, bench, hidden::Hidden, history, logs, server, session, settings, token, turn, user,
+};
+use crate::{logs::Logs, tmux::Socket};
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
 #[derive(Debug, Parser)]
@@ -53,6 +59,35 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) tmux_socket: Option<Socket>,
+    /// Work on this daemon: http(s)://HOST:PORT or unix:PATH (env LLMUX_SERVER)
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub(crate) server: Option<String>,
+    /// The token for that daemon (env LLMUX_TOKEN, which other users of this host can't see)
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        help_heading = "Global options",
+        value_parser = StringValueParser::new().map(Secret::new)
+    )]
+    pub(crate) token: Option<Secret>,
+    /// Work on the daemon of a saved sign-in, see `llmux auth list`
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub(crate) profile: Option<String>,
+    /// Trust the authorities in this PEM file instead of the system's (env LLMUX_CA_FILE)
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Trust exactly the certificate with this fingerprint, sha256:.. (env LLMUX_PIN)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FINGERPRINT",
+        help_heading = "Global options"
+    )]
+    pub(crate) pin: Option<String>,
+    /// The end of this process's log, if it keeps one.
+    #[arg(skip)]
+    pub(crate) logs: Option<Logs>,
     /// Print the version
     #[arg(short = 'v', long, short_alias = 'V', global = true, action = ArgAction::Version, help_heading = "Global options")]
     version: Option<bool>,
@@ -79,6 +114,31 @@ pub(super) enum Noun {
     History {
         #[command(subcommand)]
         verb: Option<history::Verb>,
+    },
+    /// What the daemon has logged
+    Logs {
+        #[command(subcommand)]
+        verb: Option<logs::Verb>,
+    },
+    /// How the daemon is set up
+    Settings {
+        #[command(subcommand)]
+        verb: Option<settings::Verb>,
+    },
+    /// Who may sign in over the network
+    User {
+        #[command(subcommand)]
+        verb: Option<user::Verb>,
+    },
+    /// What programs and devices sign in with
+    Token {
+        #[command(subcommand)]
+        verb: Option<token::Verb>,
+    },
+    /// Signing in to a daemon on another host
+    Auth {
+        #[command(subcommand)]
+        verb: Option<auth::Verb>,
     },
     /// The daemon
     Server {
@@ -118,6 +178,11 @@ pub(super) enum Verb {
     Turn(turn::Verb),
     Agent(agent::Verb),
     History(history::Verb),
+    User(user::Verb),
+    Token(token::Verb),
+    Auth(auth::Verb),
+    Logs(logs::Verb),
+    Settings(settings::Verb),
     Server(server::Verb),
     Bench(bench::Verb),
     Serve(server::Start),
@@ -132,6 +197,11 @@ impl Noun {
             Self::Turn { verb: Some(verb) } => Verb::Turn(verb),
             Self::Agent { verb: Some(verb) } => Verb::Agent(verb),
             Self::History { verb: Some(verb) } => Verb::History(verb),
+            Self::User { verb: Some(verb) } => Verb::User(verb),
+            Self::Token { verb: Some(verb) } => Verb::Token(verb),
+            Self::Auth { verb: Some(verb) } => Verb::Auth(verb),
+            Self::Logs { verb: Some(verb) } => Verb::Logs(verb),
+            Self::Settings { verb: Some(verb) } => Verb::Settings(verb),
             Self::Server {
                 verb: Some(server::Verb::Start(start)),
             }
@@ -142,6 +212,11 @@ impl Noun {
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
             Self::History { verb: None } => Verb::Help("history"),
+            Self::User { verb: None } => Verb::Help("user"),
+            Self::Token { verb: None } => Verb::Help("token"),
+            Self::Auth { verb: None } => Verb::Help("auth"),
+            Self::Logs { verb: None } => Verb::Help("logs"),
+            Self::Settings { verb: None } => Verb::Help("settings"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Bench { verb: None } => Verb::Help("bench"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),

@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use llmux_protocol::api::DaemonStatus;
+use llmux_protocol::api::{DaemonStatus, Secret};
 
 use super::{
     args::Global,
     failure::{Failure, say, tell},
 };
 use crate::{
-    client::{self, Client, Launcher},
+    client::{self, Asked, Client, Destination, Launcher, Target, Trust, resolve},
     config::{Config, Environment},
     store::StateDir,
     tmux::Socket,
@@ -29,15 +29,56 @@ impl Context {
         Self { env, global }
     }
 
-    /// Refuses to do to the local sessions what was meant for a remote host's.
-    pub(crate) fn refuse_remote(&self) -> Result<(), Failure> {
-        match self.env.text("LLMUX_SERVER") {
+    /// The daemon that was named, if one was; without one the daemon of this host is meant.
+    pub(crate) fn remote(&self) -> Result<Option<Destination>, Failure> {
+        let asked = Asked {
+            server: self.global.server.as_deref(),
+            token: self.global.token.as_ref().map(Secret::expose),
+            profile: self.global.profile.as_deref(),
+        };
+        Ok(resolve(&self.env, asked)?)
+    }
+
+    /// The profile that was named.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.global.profile.as_deref()
+    }
+
+    /// Whether a daemon was named.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.global.server.is_some()
+            || self.global.profile.is_some()
+            || self.env.text("LLMUX_SERVER").is_some()
+    }
+
+    /// Refuses to do here what was meant for the server that was named.
+    pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
+        match self.remote()? {
             None => Ok(()),
-            Some(url) => Err(Failure::failed(format!(
-                "LLMUX_SERVER is {url}, and this version reaches only the local daemon"
+            Some(Destination { server, .. }) => Err(Failure::failed(format!(
+                "{what} works only on the daemon's own host, not on {server}"
             ))
-            .hint("unset LLMUX_SERVER to work on this host")),
+            .hint("run it there, or leave --server, --profile and LLMUX_SERVER out to work on this host")),
         }
+    }
+
+    /// Connects to a daemon that was named; starts none.
+    pub(crate) async fn client_of(&self, remote: &Destination) -> Result<Client, Failure> {
+        let global = &self.global;
+        let ca_file = global
+            .ca_file
+            .clone()
+            .or_else(|| self.env.os("LLMUX_CA_FILE").map(PathBuf::from));
+        let trust = Trust {
+            ca_file: ca_file.map(|file| self.env.resolve(&file)),
+            pin: global
+                .pin
+                .clone()
+                .or_else(|| self.env.text("LLMUX_PIN").map(str::to_owned)),
+        };
+        let token = remote.token.as_ref().map(Secret::expose);
+        let target = Target::read(&remote.server, token, &trust)?;
+        Ok(Client::open(&target).await?)
     }
 
     /// The state directory.
@@ -45,8 +86,11 @@ impl Context {
         Ok(StateDir::open(&self.env)?)
     }
 
-    /// Connects to the daemon, starting one in the background if none runs.
+    /// Connects to the server that was named, else to the daemon of this host, starting one in the background if none runs.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
+        if let Some(remote) = self.remote()? {
+            return self.client_of(&remote).await;
+        }
         let state = self.state()?;
         let sockets = self.sockets(&state)?;
         let mut args: Vec<OsString> = vec!["daemon".into(), "--socket".into(), sockets[0].clone().into()];
@@ -84,7 +128,7 @@ impl Context {
         Ok(())
     }
 
-    /// Connects to the daemon if one runs.
+    /// Connects to the daemon of this host if one runs.
     pub(crate) async fn running(&self) -> Result<Client, Failure> {
         let state = self.state()?;
         Ok(client::running(&self.sockets(&state)?).await?)

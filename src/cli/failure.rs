@@ -10,7 +10,7 @@ use llmux_protocol::api::ErrorCode;
 use super::table::plain;
 use crate::{
     agent::CatalogError,
-    client::{ClientError, LaunchError},
+    client::{ClientError, CredentialsError, LaunchError},
     config::ConfigError,
     daemon::DaemonError,
     store::DirError,
@@ -195,7 +195,11 @@ pub(crate) fn tell(text: &str) {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
-            ClientError::NoDaemon { .. } | ClientError::Broken(_) => Exit::Unavailable,
+            ClientError::NoDaemon { .. }
+            | ClientError::Broken(_)
+            | ClientError::Unreachable { .. }
+            | ClientError::Tls { .. } => Exit::Unavailable,
+            ClientError::BadServer { .. } | ClientError::BadToken | ClientError::BadTrust(_) => Exit::Usage,
             ClientError::Launch(LaunchError::Refused { status, .. }) => match status.code() {
                 Some(1) => Exit::Failed,
                 Some(70) => Exit::Internal,
@@ -216,6 +220,18 @@ impl From<ClientError> for Failure {
         let hints = error.hints();
         Self {
             kind,
+            error: error.into(),
+            notes: Vec::new(),
+            hints,
+        }
+    }
+}
+
+impl From<CredentialsError> for Failure {
+    fn from(error: CredentialsError) -> Self {
+        let hints = error.hint().into_iter().collect();
+        Self {
+            kind: Exit::Failed,
             error: error.into(),
             notes: Vec::new(),
             hints,

@@ -3,6 +3,7 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
+use listenfd::ListenFd;
 
 use super::{
     args::Global,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     config::Environment,
-    daemon::{self, Options, Ready},
+    daemon::{self, Inherited, Options, Ready},
     demo::{self, DemoArgs},
 };
 
@@ -52,10 +53,12 @@ pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> Ex
 
 /// `llmux server start`: serves until it is told to leave.
 pub(super) fn foreground(start: server::Start, env: Environment, global: &Global) -> Result<(), Failure> {
-    if start.port.is_some() {
-        tell("note: this version serves its Unix socket only; --port has no effect yet");
-    }
-    let options = options(start.config, &env, global, false);
+    let inherited = inherited();
+    let options = Options {
+        network: Some(start.network()),
+        replace: start.replace,
+        ..options(start.config, &env, global, false)
+    };
     let ready = |ready: Ready| {
         let how = if ready.took_over {
             "took over from the daemon in the background"
@@ -67,11 +70,39 @@ pub(super) fn foreground(start: server::Start, env: Environment, global: &Global
             env!("CARGO_PKG_VERSION"),
             ready.socket.display()
         ));
+        if let Some(network) = &ready.network {
+            tell(&format!("  {}", network.url));
+            if let Some(fingerprint) = &network.fingerprint {
+                tell(&format!("  certificate {fingerprint}"));
+            }
+            if let Some(setup) = &ready.setup {
+                tell(&format!(
+                    "  first user: {}/setup?token={}",
+                    network.url,
+                    setup.expose()
+                ));
+                tell("  or on this host: llmux user create NAME --admin");
+            }
+        }
         for warning in &ready.warnings {
             tell(&format!("warning: {warning}"));
         }
     };
-    serve(env, options, ready).map(|_| ())
+    serve(env, options, inherited, ready).map(|_| ())
+}
+
+/// The sockets that systemd has opened (`LISTEN_FDS`): in a unit's order, of each kind the first.
+fn inherited() -> Inherited {
+    let mut given = ListenFd::from_env();
+    let mut inherited = Inherited::default();
+    for at in 0..given.len() {
+        if let Ok(Some(unix)) = given.take_unix_listener(at) {
+            inherited.unix.get_or_insert(unix);
+        } else if let Ok(Some(tcp)) = given.take_tcp_listener(at) {
+            inherited.tcp.get_or_insert(tcp);
+        }
+    }
+    inherited
 }
 
 /// The daemon that a first command starts: it says on its standard output whether it is ready, in the words that
@@ -80,7 +111,7 @@ fn background(config: Option<PathBuf>, env: Environment, global: &Global) -> Exi
     // A terminal that closes is not for it. It fails only for a process that leads a session already.
     let _ = rustix::process::setsid();
     let options = options(config, &env, global, true);
-    match serve(env, options, |_| say_to_launcher("ready\n")) {
+    match serve(env, options, Inherited::default(), |_| say_to_launcher("ready\n")) {
         Ok(daemon::Outcome::AlreadyRunning) => {
             say_to_launcher("ready\n");
             ExitCode::SUCCESS
@@ -107,15 +138,22 @@ fn options(config: Option<PathBuf>, env: &Environment, global: &Global, backgrou
         socket,
         tmux_socket: global.tmux_socket(env),
         config,
+        logs: global.logs.clone(),
+        ..Options::default()
     }
 }
 
-fn serve(env: Environment, options: Options, ready: impl FnOnce(Ready)) -> Result<daemon::Outcome, Failure> {
+fn serve(
+    env: Environment,
+    options: Options,
+    inherited: Inherited,
+    ready: impl FnOnce(Ready),
+) -> Result<daemon::Outcome, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::internal)?;
-    let result = runtime.block_on(daemon::run(env, options, ready));
+    let result = runtime.block_on(daemon::run(env, options, inherited, ready));
     // What still blocks (a lock that is waited for, say) must not keep a daemon that was told to leave.
     runtime.shutdown_background();
     Ok(result?)

@@ -1,12 +1,12 @@
 //! `llmux history`: what was said, in all stored conversations.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use llmux_protocol::api::FoundView;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{context::Context, failure::Failure, out::Out, session::cwd_text, table::table};
+use super::{context::Context, failure::Failure, out::Out, session::cwd, table::table};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -36,16 +36,13 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
     if args.text.trim().is_empty() {
         return Err(Failure::usage("there is nothing to search for"));
     }
-    let cwd = cwd_text(args.cwd.as_deref().unwrap_or(Path::new(".")), &context.env)?;
+    let cwd = cwd(args.cwd.as_deref(), &context)?;
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let agent = args
         .agent
         .map_or(String::new(), |key| format!("&agent={}", encode(&key)));
-    let path = format!(
-        "/api/history/search?text={}&cwd={}{agent}",
-        encode(&args.text),
-        encode(&cwd)
-    );
+    let cwd = cwd.map_or(String::new(), |cwd| format!("&cwd={}", encode(&cwd)));
+    let path = format!("/api/history/search?text={}{cwd}{agent}", encode(&args.text),);
     let found: Vec<FoundView> = context.client().await?.get(&path).await?;
     let mut out = Out::new();
     if args.json {

@@ -4,6 +4,7 @@
 
 mod agent;
 mod args;
+mod auth;
 mod bench;
 mod context;
 mod dialog;
@@ -12,13 +13,18 @@ mod failure;
 mod hidden;
 mod history;
 mod hook;
+mod logs;
 mod out;
+mod passphrase;
 mod server;
 mod session;
+mod settings;
 mod signal;
 mod table;
+mod token;
 mod turn;
 mod usage;
+mod user;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -31,7 +37,7 @@ pub use failure::Exit;
 use failure::Failure;
 use out::Out;
 
-use crate::config::Environment;
+use crate::{config::Environment, logs::Logs};
 
 /// Reads the command line. Builds no runtime and reads no file.
 ///
@@ -42,9 +48,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> 
     Cli::try_parse_from(args).map_err(|error| end(usage::explain(&error)))
 }
 
-/// Carries the command out and returns how the process ends. Errors are printed.
+/// Carries the command out and returns how the process ends. Errors are printed. `logs` is what a daemon shows of its log.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(mut cli: Cli, logs: Logs) -> ExitCode {
+    cli.global.logs = Some(logs);
     let mut env = Environment::capture();
     let Some(noun) = cli.noun else {
         return end(print_help(&[]));
@@ -68,7 +75,6 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
-    context.refuse_remote()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -79,6 +85,11 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::Turn(verb) => turn::run(verb, context).await,
             Verb::Agent(verb) => agent::run(verb, context).await,
             Verb::History(verb) => history::run(verb, context).await,
+            Verb::User(verb) => user::run(verb, context).await,
+            Verb::Token(verb) => token::run(verb, context).await,
+            Verb::Auth(verb) => auth::run(verb, context).await,
+            Verb::Logs(verb) => logs::run(verb, context).await,
+            Verb::Settings(verb) => settings::run(verb, context).await,
             Verb::Server(verb) => server::run(verb, context).await,
             Verb::Bench(verb) => bench::run(verb, context).await,
             // Carried out before there was a runtime.

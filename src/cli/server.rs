@@ -16,7 +16,10 @@ use super::{
     out::Out,
     table::plain,
 };
-use crate::store::{StateDir, file};
+use crate::{
+    daemon::{Network, Tls},
+    store::{StateDir, file},
+};
 
 /// How long a daemon may take to end after it was asked to.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -42,6 +45,33 @@ pub(super) struct Start {
     /// The TCP port (default: $LLMUXD_PORT, then server.port of the configuration, then 3001)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) port: Option<u16>,
+    /// Encrypt the network with a certificate that llmux makes for itself and keeps; its fingerprint is printed
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(super) tls: bool,
+    /// Encrypt the network with this certificate chain, in PEM form
+    #[arg(long, value_name = "PATH", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM form
+    #[arg(long, value_name = "PATH", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Take the place of a daemon in the foreground too
+    #[arg(long)]
+    pub(super) replace: bool,
+}
+
+impl Start {
+    /// How the network is to be served.
+    pub(super) fn network(&self) -> Network {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Tls::Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            },
+            _ if self.tls => Tls::SelfSigned,
+            _ => Tls::Off,
+        };
+        Network { port: self.port, tls }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -62,7 +92,12 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
 }
 
 async fn show(args: &Status, context: &Context) -> Result<(), Failure> {
-    let status: DaemonStatus = context.running().await?.get("/api/daemon").await?;
+    let mut client = if context.is_remote() {
+        context.client().await?
+    } else {
+        context.running().await?
+    };
+    let status: DaemonStatus = client.get("/api/daemon").await?;
     let mut out = Out::new();
     if args.json {
         out.json(&status)?;
@@ -92,6 +127,13 @@ fn render(status: &DaemonStatus) -> String {
             uptime(status.uptime_secs)
         ),
         format!("socket    {}", status.socket),
+        format!(
+            "network   {}",
+            status
+                .network
+                .as_ref()
+                .map_or("not served", |network| &network.url)
+        ),
         format!("state     {}", status.state_dir),
         format!("sessions  {} ({} running)", status.sessions, status.running),
         format!(
@@ -120,6 +162,7 @@ fn uptime(secs: u64) -> String {
 }
 
 async fn stop(context: &Context) -> Result<(), Failure> {
+    context.only_here("server stop")?;
     let mut out = Out::new();
     let mut client = match context.running().await {
         Ok(client) => client,

@@ -12,7 +12,12 @@ fn verb(line: &[&str]) -> String {
         Some(Verb::Agent(verb)) => format!("{verb:?}"),
         Some(Verb::Server(verb)) => format!("{verb:?}"),
         Some(Verb::Bench(verb)) => format!("{verb:?}"),
+        Some(Verb::Logs(verb)) => format!("{verb:?}"),
+        Some(Verb::Settings(verb)) => format!("{verb:?}"),
         Some(Verb::History(verb)) => format!("{verb:?}"),
+        Some(Verb::User(verb)) => format!("{verb:?}"),
+        Some(Verb::Token(verb)) => format!("{verb:?}"),
+        Some(Verb::Auth(verb)) => format!("{verb:?}"),
         Some(Verb::Serve(start)) => format!("{start:?}"),
         Some(Verb::Hidden(hidden)) => format!("{hidden:?}"),
         Some(Verb::Help(noun)) => format!("help {noun}"),
@@ -139,6 +144,40 @@ fn a_hook_takes_whatever_an_agent_gives_it() {
         let line = verb(&[&["hook"], words].concat());
         assert_eq!(line, format!("Hook(Hook {{ words: {words:?} }})"));
     }
+}
+
+#[test]
+fn a_tokens_id_may_look_like_a_flag() {
+    for id in ["-k3yWithDashes_0", "--yes_it_is_an_id", "_x", "plain"] {
+        assert!(
+            verb(&["token", "revoke", id, "--yes"]).contains(&format!("id: Some({id:?})")),
+            "{id}"
+        );
+        assert!(
+            verb(&["token", "rename", id, "--name", ""]).contains(&format!("id: {id:?}")),
+            "{id}"
+        );
+    }
+    assert_eq!(refusal(&["token", "revoke"]).0, Exit::Usage);
+    assert_eq!(refusal(&["token", "revoke", "x", "--all"]).0, Exit::Usage);
+}
+
+#[test]
+fn what_is_secret_on_a_command_line_is_not_in_its_debug_output() {
+    let line = [
+        "user",
+        "create",
+        "a",
+        "--passphrase",
+        "s3cret-one",
+        "--token",
+        "s3cret-two",
+    ];
+    let shown = format!("{:?}", parsed(&line).unwrap());
+    assert!(
+        shown.contains("passphrase: Some(***)") && !shown.contains("s3cret"),
+        "{shown}"
+    );
 }
 
 #[test]

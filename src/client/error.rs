@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
 use llmux_protocol::api::{ApiError, ErrorCode};
+use tokio_rustls::rustls;
 
 use crate::store::FileError;
 
@@ -25,6 +26,36 @@ pub enum ClientError {
         /// Why.
         source: io::Error,
     },
+    /// Nobody answers over the network.
+    #[error("cannot reach {url}")]
+    Unreachable {
+        /// The server.
+        url: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody answers who is not trusted, or does not speak TLS.
+    #[error("no safe connection to {url}")]
+    Tls {
+        /// The server.
+        url: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The server is not named by a URL that can be used.
+    #[error("{url:?} is no llmux server: {why}")]
+    BadServer {
+        /// What it was named by.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// The token can't be one.
+    #[error("the token holds characters that no token has")]
+    BadToken,
+    /// What is to be trusted can't be used.
+    #[error("cannot tell whom to trust: {0}")]
+    BadTrust(String),
     /// The daemon answered that it can't.
     #[error("{}", error.error)]
     Api {
@@ -58,7 +89,19 @@ impl ClientError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
+            Self::Api { error, .. } if error.code == ErrorCode::Unauthorized && error.hint.is_none() => {
+                vec!["log in with: llmux auth login; or give a token by --token or LLMUX_TOKEN".to_owned()]
+            }
             Self::Api { error, .. } => error.hint.iter().cloned().collect(),
+            Self::Unreachable { source, .. } => vec![unreachable_hint(source).to_owned()],
+            Self::Tls { source, .. } => vec![tls_hint(source).to_owned()],
+            Self::BadServer { .. } => {
+                vec!["for example: --server https://box:3001, or unix:/path/to/socket".to_owned()]
+            }
+            Self::BadToken => vec!["copy it again, without line ends".to_owned()],
+            Self::BadTrust(_) => {
+                vec!["--ca-file names a PEM file, --pin the fingerprint that the daemon prints".to_owned()]
+            }
             Self::NoDaemon { .. } => vec!["start one with: llmux server start".to_owned()],
             Self::Socket { socket, .. } => vec![format!("check who owns {}", socket.display())],
             Self::Broken(_) => vec!["see what happened with: llmux session list".to_owned()],
@@ -66,6 +109,29 @@ impl ClientError {
                 vec!["is another program or another version at that socket? llmux server stop".to_owned()]
             }
             Self::Launch(error) => error.hints(),
+        }
+    }
+}
+
+fn unreachable_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "does `llmux server start` run there, on this port?",
+        io::ErrorKind::TimedOut => "is the host up, and does a firewall let the port through?",
+        _ => "is the host's name right?",
+    }
+}
+
+fn tls_hint(error: &io::Error) -> &'static str {
+    let reason = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match reason {
+        Some(rustls::Error::InvalidMessage(_)) => "does it speak http:// rather than https://?",
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure)) => {
+            "it has another certificate than the one that --pin names; the daemon prints the fingerprint of its own"
+        }
+        _ => {
+            "name its authority by --ca-file, or pin the fingerprint that the daemon prints by --pin sha256:.."
         }
     }
 }

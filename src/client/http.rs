@@ -1,9 +1,6 @@
 //! Requests over one connection, one after the other.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -11,9 +8,9 @@ use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn:
 use hyper_util::rt::TokioIo;
 use llmux_protocol::api::{ApiError, ErrorCode};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{net::UnixStream, task::JoinHandle};
+use tokio::task::JoinHandle;
 
-use super::{ClientError, Stream};
+use super::{ClientError, Stream, Target};
 
 /// The largest answer, in bytes; a list of a thousand sessions is far below 1 MiB.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -24,51 +21,45 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// connection's use for later requests, so a cancelled client is dropped too.
 #[derive(Debug)]
 pub struct Client {
-    socket: PathBuf,
+    target: Target,
     sender: http1::SendRequest<Full<Bytes>>,
     connection: JoinHandle<()>,
 }
 
 impl Client {
-    /// Connects to the daemon at `socket`; starts none.
+    /// Connects to the daemon at a Unix socket; starts none.
     ///
     /// # Errors
     ///
     /// [`ClientError::NoDaemon`] if nobody listens there; [`ClientError::Socket`] if another user does, who must not
     /// see what is sent.
     pub async fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let fail = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoDaemon {
-                socket: socket.to_owned(),
-                source,
-            },
-            _ => ClientError::Socket {
-                socket: socket.to_owned(),
-                source,
-            },
-        };
-        let stream = UnixStream::connect(socket).await.map_err(fail)?;
-        let owner = stream.peer_cred().map_err(fail)?.uid();
-        if !is_trusted(owner, rustix::process::geteuid().as_raw()) {
-            let why = format!("user {owner} listens there");
-            return Err(fail(io::Error::new(io::ErrorKind::PermissionDenied, why)));
-        }
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        Self::open(&Target::Unix(socket.to_owned())).await
+    }
+
+    /// Connects to a daemon, wherever it is; starts none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`]; over the network [`ClientError::Unreachable`] or [`ClientError::Tls`].
+    pub async fn open(target: &Target) -> Result<Self, ClientError> {
+        let wire = target.connect().await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(wire))
             .await
             .map_err(ClientError::Broken)?;
         // A failure of the connection is also the failure of the request on it, where it is reported.
         let connection = tokio::spawn(async move { connection.await.unwrap_or_default() });
         Ok(Self {
-            socket: socket.to_owned(),
+            target: target.clone(),
             sender,
             connection,
         })
     }
 
-    /// The socket it is connected to.
+    /// Where it is connected to.
     #[must_use]
-    pub fn socket(&self) -> &Path {
-        &self.socket
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Asks for `path`.
@@ -92,6 +83,11 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         self.request(Method::PATCH, path, Some(encode(body)?)).await
+    }
+
+    /// Deletes what is at `path`.
+    pub async fn delete<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
+        self.request(Method::DELETE, path, None).await
     }
 
     /// Asks for `path` and returns its body as it comes.
@@ -134,12 +130,16 @@ impl Client {
     ) -> Result<Response<Incoming>, ClientError> {
         if self.sender.ready().await.is_err() {
             // Closed while idle: nothing of this request was sent, so it is safe to begin anew.
-            *self = Self::connect(&self.socket).await?;
+            *self = Self::open(&self.target).await?;
         }
+        let (host, base, credential) = self.target.heading();
         let mut request = Request::builder()
             .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost");
+            .uri(format!("{base}{path}"))
+            .header(header::HOST, host);
+        if let Some(credential) = credential {
+            request = request.header(header::AUTHORIZATION, credential);
+        }
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -151,11 +151,6 @@ impl Client {
             .await
             .map_err(ClientError::Broken)
     }
-}
-
-/// Whether a daemon of user `owner` may serve user `own`.
-fn is_trusted(owner: u32, own: u32) -> bool {
-    owner == own || owner == 0
 }
 
 async fn read_all(body: Incoming) -> Result<Bytes, ClientError> {
@@ -254,11 +249,5 @@ mod tests {
                 Err(ClientError::NoDaemon { .. })
             ));
         }
-    }
-
-    #[test]
-    fn another_users_daemon_is_not_trusted() {
-        assert!(is_trusted(1000, 1000) && is_trusted(0, 1000) && is_trusted(0, 0));
-        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
     }
 }

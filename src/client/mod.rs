@@ -1,7 +1,8 @@
-//! One way to reach the daemon: HTTP over its Unix socket, starting it in the background if none runs.
+//! One way to reach a daemon: HTTP over its Unix socket, starting it in the background if none runs, or over the network.
 //!
 //! Knows the wire types and nothing of the server.
 
+mod credentials;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -9,9 +10,14 @@ mod http;
 mod launch;
 mod path;
 mod stream;
+mod target;
+mod tls;
 
+pub use credentials::{Asked, Credentials, CredentialsError, Destination, Profile, profile_name, resolve};
 pub use error::{ClientError, LaunchError};
 pub use http::Client;
 pub use launch::{Launcher, connect, running};
-pub(crate) use path::{session_path, turn_path};
+pub(crate) use path::{api_path, session_path, turn_path};
 pub use stream::Stream;
+pub use target::{Remote, Target};
+pub use tls::Trust;

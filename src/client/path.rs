@@ -4,15 +4,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A path under `/api/sessions`.
 pub(crate) fn session_path(name: &str, verb: &str) -> String {
-    path("sessions", name, verb)
+    api_path("sessions", name, verb)
 }
 
 /// A path under `/api/turns`.
 pub(crate) fn turn_path(id: &str, verb: &str) -> String {
-    path("turns", id, verb)
+    api_path("turns", id, verb)
 }
 
-fn path(things: &str, name: &str, verb: &str) -> String {
+/// A path under `/api`: of one thing among many, and perhaps of something about it.
+pub(crate) fn api_path(things: &str, name: &str, verb: &str) -> String {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
     // A segment of dots would be taken as a step up.
     let name = match name {

@@ -43,6 +43,10 @@ pub struct Config {
 pub struct Server {
     /// The TCP port of `server start`, when neither the flag nor `LLMUXD_PORT` names one.
     pub port: Option<u16>,
+    /// Further names under which the daemon is reached over the network; `*.` stands for all below a domain.
+    pub allowed_hosts: Vec<String>,
+    /// Whether the audit record holds what was typed, and not only its digest.
+    pub audit_text: bool,
 }
 
 /// Changes to one agent of the catalog; an absent field leaves the catalog's value.

@@ -20,7 +20,14 @@ struct Document {
 
 const TOP: &[&str] = &["server", "agents", "sessions", "initPrompts", "turns", "turnq"];
 /// `token`, `tokenExpiry` and `noQr` are reserved words of the old program: known, without effect.
-const SERVER: &[&str] = &["port", "token", "tokenExpiry", "noQr"];
+const SERVER: &[&str] = &[
+    "port",
+    "allowedHosts",
+    "auditText",
+    "token",
+    "tokenExpiry",
+    "noQr",
+];
 const AGENT: &[&str] = &[
     "displayName",
     "cmd",

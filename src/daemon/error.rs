@@ -1,10 +1,11 @@
 //! Why a daemon can't run.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
     agent::CatalogError,
     config::ConfigError,
+    server::listen::TlsError,
     store::{DirError, FileError, JournalError},
     tmux::Unusable,
     turn::turnq::TurnqError,
@@ -39,6 +40,28 @@ pub enum DaemonError {
         /// Why.
         source: io::Error,
     },
+    /// `LLMUXD_PORT` is no port.
+    #[error("LLMUXD_PORT is {0:?}, not a port from 1 to 65535")]
+    BadPort(String),
+    /// `LLMUXD_HOST` is no address.
+    #[error("cannot listen on the host {host:?} of LLMUXD_HOST: {source}")]
+    BadHost {
+        /// The host.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The port can't be had.
+    #[error("cannot listen on {address}: {}", port_trouble(source))]
+    Port {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The network can't be encrypted.
+    #[error("{}", with_source(.0))]
+    Tls(Box<dyn std::error::Error + Send + Sync>),
     /// Another daemon has the state directory and listens somewhere else, or not at all.
     #[error("another daemon keeps this state directory and does not listen on {}", .0.display())]
     Deaf(PathBuf),
@@ -59,6 +82,28 @@ pub enum DaemonError {
     /// Something the system owes us.
     #[error("cannot start the daemon: {0}")]
     Io(#[from] io::Error),
+}
+
+fn port_trouble(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "no network interface has this address".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[expect(clippy::borrowed_box, reason = "it is what thiserror hands over")]
+fn with_source(error: &Box<dyn std::error::Error + Send + Sync>) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+impl From<TlsError> for DaemonError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(Box::new(error))
+    }
 }
 
 impl From<JournalError> for DaemonError {
@@ -91,7 +136,18 @@ impl DaemonError {
             }
             Self::NoConnection(_) => Some("see whether `tmux ls` works".into()),
             Self::Deaf(_) => Some("is LLMUX_SOCKET or XDG_RUNTIME_DIR another one than that daemon's?".into()),
-            Self::Foreground(_) => Some("stop it first: llmux server stop".into()),
+            Self::Foreground(_) => {
+                Some("stop it first: llmux server stop; or take its place: llmux server start --replace".into())
+            }
+            Self::BadPort(_) => Some("set it to a port, or name one by --port".into()),
+            Self::BadHost { .. } => Some("set LLMUXD_HOST to an address of this host, such as 127.0.0.1".into()),
+            Self::Port { address, source } if source.kind() == io::ErrorKind::AddrInUse => Some(format!(
+                "see who has it: ss -ltnp 'sport = :{0}'; or choose another: llmux server start --port {1}",
+                address.port(),
+                if address.port() == 3001 { 3002 } else { 3001 },
+            )),
+            Self::Port { .. } => Some("choose another port by --port, or another address by LLMUXD_HOST".into()),
+            Self::Tls(_) => Some("--tls-cert and --tls-key name PEM files that belong together; --tls makes both".into()),
             Self::Takeover(_) => Some("`llmux server stop` ends it".into()),
             Self::Bind { .. } => Some("remove what is there, or set LLMUX_SOCKET to another path".into()),
             Self::Config(error) => Some(error.hint()),

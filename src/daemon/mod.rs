@@ -1,36 +1,50 @@
 //! The daemon's life: build, bind, spawn, drain. The only place where the parts are put together.
 
 mod error;
+mod network;
+mod settings;
 mod status;
 mod takeover;
 
 use std::{
-    future::IntoFuture,
     io,
-    os::{fd::OwnedFd, unix::net as std_unix},
+    net::TcpListener,
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use llmux_protocol::api::{Event, NetworkStatus, Secret};
 use tokio::{
-    net::UnixListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-pub use self::error::DaemonError;
+pub use self::{
+    error::DaemonError,
+    network::{Network, Tls},
+};
 use self::{
+    network::Plan,
     status::Face,
-    takeover::{LOOK_AGAIN, Other, settle, take_over},
+    takeover::{LOOK_AGAIN, Other, may_take_over, settle, take_over},
 };
 use crate::{
     agent::{Catalog, Overrides},
+    auth::{self, Auth},
+    bus::Bus,
     config::{Config, Environment},
-    server::{self, Order, Shared, listen},
+    logs::Logs,
+    server::{
+        self, Hosts, Order, Shared,
+        listen::{self, Sockets},
+        metrics::Metrics,
+    },
     session::{self, Sessions},
     store::{Journal, Retention, StateDir, file::Lock},
     tmux::{self, Socket, Tmux},
@@ -45,6 +59,8 @@ const LISTENERS: usize = 2;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long the daemon that leaves serves on, so that those who knocked before are let in.
 const LAST_CALLS: Duration = Duration::from_millis(20);
+/// How many events are kept for clients that come again.
+const EVENTS: usize = 1024;
 /// How long a turn may hold its turnq channel if the configuration does not say.
 const MAX_HOLD: Duration = Duration::from_mins(5);
 /// How long clients that were let in may take to send their first request: closing on them would leave them without
@@ -62,6 +78,21 @@ pub struct Options {
     pub tmux_socket: Socket,
     /// The configuration file, instead of the usual places.
     pub config: Option<PathBuf>,
+    /// How the network is served; without it only the Unix socket is.
+    pub network: Option<Network>,
+    /// Take over from a daemon in the foreground too.
+    pub replace: bool,
+    /// The end of the log, for clients.
+    pub logs: Option<Logs>,
+}
+
+/// Sockets that a service manager has opened for the daemon.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// The Unix socket.
+    pub unix: Option<UnixListener>,
+    /// The TCP socket.
+    pub tcp: Option<TcpListener>,
 }
 
 /// What a daemon can say of itself once it serves.
@@ -69,8 +100,12 @@ pub struct Options {
 pub struct Ready {
     /// The socket it listens on.
     pub socket: PathBuf,
+    /// The network that it serves.
+    pub network: Option<NetworkStatus>,
     /// Whether it took over from another.
     pub took_over: bool,
+    /// What makes the first user, over a network that has none.
+    pub setup: Option<Secret>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -93,11 +128,12 @@ pub enum Outcome {
 pub async fn run(
     environment: Environment,
     options: Options,
+    inherited: Inherited,
     ready: impl FnOnce(Ready),
 ) -> Result<Outcome, DaemonError> {
     let signals = Signals::install()?;
     let built = Built::new(environment, options).await?;
-    let Some(bound) = built.bind().await? else {
+    let Some(bound) = built.bind(inherited).await? else {
         return Ok(Outcome::AlreadyRunning);
     };
     let serving = bound.spawn().await?;
@@ -116,6 +152,7 @@ struct Built {
     tmux_version: tmux::Version,
     config: Config,
     catalog: Catalog,
+    network: Option<Plan>,
     warnings: Vec<String>,
 }
 
@@ -126,6 +163,10 @@ impl Built {
         let tmux_version = tmux::installed().await?;
         let config = Config::load(options.config.as_deref(), &environment)?;
         let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
+        let network = options.network.as_ref();
+        let network = network
+            .map(|network| Plan::new(network, &environment, &config, &state))
+            .transpose()?;
         let mut warnings = config.warnings.clone();
         warnings.extend(catalog.warnings().iter().cloned());
         Ok(Self {
@@ -136,22 +177,45 @@ impl Built {
             tmux_version,
             config,
             catalog,
+            network,
             warnings,
         })
     }
 
     /// Becomes the one daemon of its state directory; `None` if there is one and it may stay.
-    async fn bind(self) -> Result<Option<Bound>, DaemonError> {
-        let (place, listener, lock, took_over) = match settle(&self.state, &self.sockets).await? {
+    async fn bind(self, inherited: Inherited) -> Result<Option<Bound>, DaemonError> {
+        let plan = self.network.as_ref();
+        // Before all else: a port that is taken leaves no trace.
+        let tcp = match (plan, inherited.tcp) {
+            (None, _) => Ok(None),
+            (Some(_), Some(given)) => Ok(Some(given)),
+            (Some(plan), None) => plan.bind().map(Some),
+        };
+        let (place, sockets, lock, took_over) = match settle(&self.state, &self.sockets).await? {
             Other::Gone(lock) => {
-                let (place, listener) = self.listen()?;
-                (place, listener, lock, false)
+                let tcp = tcp?;
+                let (place, unix) = self.listen(inherited.unix)?;
+                (place, Sockets { unix, tcp }, lock, false)
             }
-            Other::Serves(_) if self.options.background => return Ok(None),
-            Other::Serves(client) => {
-                let path = client.socket().to_owned();
-                let (listener, lock) = take_over(&self.state, client).await?;
-                (listen::Place::of(path), listener, lock, true)
+            Other::Serves { .. } if self.options.background => return Ok(None),
+            Other::Serves { mut client, socket } => {
+                let theirs = may_take_over(&mut client, self.options.replace).await?.network;
+                let is_theirs = |plan: &Plan| theirs.is_some_and(|it| it.address == plan.address.to_string());
+                let tcp = match tcp {
+                    Err(_) if plan.is_some_and(is_theirs) => None,
+                    tcp => tcp?,
+                };
+                let (given, lock) = take_over(&self.state, client, &socket).await?;
+                let tcp = tcp.or(given.tcp.filter(|_| plan.is_some()));
+                (
+                    listen::Place::of(socket),
+                    Sockets {
+                        unix: given.unix,
+                        tcp,
+                    },
+                    lock,
+                    true,
+                )
             }
         };
         if let Err(error) = self.state.announce(place.path()) {
@@ -160,13 +224,19 @@ impl Built {
         Ok(Some(Bound {
             built: self,
             place,
-            listener,
+            sockets,
             lock,
             took_over,
         }))
     }
 
-    fn listen(&self) -> Result<(listen::Place, std_unix::UnixListener), DaemonError> {
+    fn listen(&self, given: Option<UnixListener>) -> Result<(listen::Place, UnixListener), DaemonError> {
+        if let Some(given) = given {
+            let address = given.local_addr()?;
+            let path = address.as_pathname().unwrap_or(&self.sockets[0]);
+            // Its file is the service manager's.
+            return Ok((listen::Place::kept(path.to_owned()), given));
+        }
         let path = &self.sockets[0];
         let listener = listen::bind(path).map_err(|source| DaemonError::Bind {
             path: path.clone(),
@@ -180,7 +250,7 @@ impl Built {
 struct Bound {
     built: Built,
     place: listen::Place,
-    listener: std_unix::UnixListener,
+    sockets: Sockets,
     lock: Lock,
     took_over: bool,
 }
@@ -190,7 +260,7 @@ impl Bound {
         let Self {
             built,
             place,
-            listener,
+            sockets,
             lock,
             took_over,
         } = self;
@@ -202,8 +272,12 @@ impl Bound {
             tmux_version,
             config,
             catalog,
+            network,
             warnings,
         } = built;
+        let serving = network.as_ref().zip(sockets.tcp.as_ref());
+        let status = serving.map(|(plan, tcp)| plan.status(tcp)).transpose()?;
+        let logs = options.logs.clone().unwrap_or_else(|| Logs::new(1));
         let (leave, detach) = (CancellationToken::new(), CancellationToken::new());
         let exe = environment.exe().to_owned();
         let runtime_dir = place.path().parent().unwrap_or(Path::new("/")).to_owned();
@@ -213,16 +287,24 @@ impl Bound {
             runtime_dir: runtime_dir.clone(),
         };
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
+        let events = Bus::new(EVENTS);
+        let metrics = Metrics::new();
+        tokio::spawn(metrics.clone().follow(events.clone()));
         let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
         let home = environment.home().to_owned();
+        let auth = Auth::open(&environment, state.path(), auth_setting(&config))?;
+        let setup = first_user(&auth, sockets.tcp.is_some());
+        let hosts = Hosts::new(host_names(&config));
+        let settings = Arc::new(settings::view(&config, &environment, &state, status.as_ref()));
         let setting = session::Setting {
             environment,
             exe,
             spool: runtime_dir,
             owner,
             markers: config.turnq.enabled,
+            events: events.clone(),
         };
-        let seats = seats(&config, &state, home).await?;
+        let seats = seats(&config, &state, home, events.clone()).await?;
         let follower = Arc::new(seats.clone());
         let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
         let turns = Turns::new(sessions.clone(), seats);
@@ -236,10 +318,12 @@ impl Bound {
         }
         turns.settle().await;
         let (orders, inbox) = mpsc::channel(4);
-        let spare = OwnedFd::from(listener.try_clone()?);
+        let spare = sockets.try_clone()?;
         let ready = Ready {
             socket: place.path().to_owned(),
+            network: status.clone(),
             took_over,
+            setup,
             warnings,
         };
         let face = Face {
@@ -247,18 +331,28 @@ impl Bound {
             tmux,
             options,
             socket: place.path().to_owned(),
+            network: status,
             state,
             started: Instant::now(),
         };
         let shared = Shared {
             sessions,
             turns: turns.clone(),
+            auth: auth.clone(),
+            hosts,
             status: Arc::new(move || face.status()),
+            events,
+            logs,
+            settings,
+            metrics,
             orders,
             leaving: leave.clone(),
         };
         let silent = Arc::new(());
-        let server = serve(listener, silent.clone(), shared, leave.clone())?;
+        let tls = network
+            .and_then(|plan| plan.certificate)
+            .map(|made| made.acceptor);
+        let server = serve(sockets, tls, silent.clone(), shared, leave.clone())?;
         Ok(Serving {
             ready,
             place,
@@ -269,6 +363,7 @@ impl Bound {
             silent,
             server,
             turns,
+            auth,
             tmux_task,
             _lock: lock,
         })
@@ -284,12 +379,13 @@ struct Serving {
     /// ends the connection to tmux: a request that is being carried out needs it.
     detach: CancellationToken,
     inbox: mpsc::Receiver<Order>,
-    /// A second descriptor of the listening socket, for a successor.
-    spare: OwnedFd,
+    /// Second descriptors of the listening sockets, for a successor.
+    spare: Sockets,
     /// Held by the listener, and by each connection that has not sent anything.
     silent: Arc<()>,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     turns: Turns,
+    auth: Auth,
     tmux_task: JoinHandle<()>,
     _lock: Lock,
 }
@@ -322,8 +418,8 @@ impl Serving {
     }
 
     async fn give(&self, to: String) -> io::Result<()> {
-        let listener = self.spare.try_clone()?;
-        tokio::task::spawn_blocking(move || listen::give(listener, Path::new(&to))).await?
+        let sockets = self.spare.try_clone()?;
+        tokio::task::spawn_blocking(move || listen::give(&sockets, Path::new(&to))).await?
     }
 
     async fn drain(self) {
@@ -336,6 +432,7 @@ impl Serving {
         let drained = async {
             let _ = self.server.await;
             self.turns.quiesce().await;
+            self.auth.flush().await;
         };
         if timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("some requests did not end in time");
@@ -346,17 +443,50 @@ impl Serving {
 }
 
 /// What takes turns in the sessions to come.
-async fn seats(config: &Config, state: &StateDir, home: PathBuf) -> Result<Arc<Seats>, DaemonError> {
+async fn seats(
+    config: &Config,
+    state: &StateDir,
+    home: PathBuf,
+    events: Bus<Event>,
+) -> Result<Arc<Seats>, DaemonError> {
     let setting = turn::Setting {
         ready_timeout: Duration::from_millis(config.turns.ready_timeout_ms),
         init_prompts: config.init_prompts.clone(),
         turnq: turnq(config)?,
         max_hold: max_hold(config),
+        events,
     };
     let (path, retention) = (state.turns(), Retention::from(&config.turns));
     let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
     let journal = opened.map_err(io::Error::other)??;
     Ok(Seats::open(setting, journal, home).await?)
+}
+
+/// The setup token, if somebody could use it.
+fn first_user(auth: &Auth, network: bool) -> Option<Secret> {
+    if !network {
+        return None;
+    }
+    auth.offer_setup().unwrap_or_else(|error| {
+        tracing::error!(%error, "nobody can sign in");
+        None
+    })
+}
+
+fn auth_setting(config: &Config) -> auth::Setting {
+    auth::Setting {
+        record_text: config.server.audit_text,
+        ..auth::Setting::default()
+    }
+}
+
+/// The names under which the daemon is reached: this host's, and what the configuration allows.
+fn host_names(config: &Config) -> Vec<String> {
+    let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let local = format!("{}.local", own.split('.').next().unwrap_or_default());
+    let mut names = vec![own, local];
+    names.extend(config.server.allowed_hosts.iter().cloned());
+    names
 }
 
 fn max_hold(config: &Config) -> Duration {
@@ -377,19 +507,25 @@ fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
 }
 
 fn serve(
-    listener: std_unix::UnixListener,
+    Sockets { unix, tcp }: Sockets,
+    tls: Option<TlsAcceptor>,
     silent: Arc<()>,
     shared: Shared,
     leave: CancellationToken,
-) -> io::Result<JoinHandle<io::Result<()>>> {
-    listener.set_nonblocking(true)?;
-    let listener = listen::Owned {
-        listener: UnixListener::from_std(listener)?,
-        silent,
-    };
-    let serving =
-        axum::serve(listener, server::router(shared)).with_graceful_shutdown(leave.cancelled_owned());
-    Ok(tokio::spawn(serving.into_future()))
+) -> io::Result<JoinHandle<()>> {
+    let router = server::router(shared);
+    let unix = listen::serve_unix(unix, silent, router.clone(), leave.clone())?;
+    let tcp = tcp
+        .map(|tcp| listen::serve_tcp(tcp, tls, router, leave))
+        .transpose()?;
+    Ok(tokio::spawn(async move {
+        let tcp = async {
+            if let Some(tcp) = tcp {
+                tcp.await;
+            }
+        };
+        tokio::join!(unix, tcp);
+    }))
 }
 
 /// The signals that end a daemon, caught from before anything is started.

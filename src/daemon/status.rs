@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use llmux_protocol::api::{DaemonStatus, TmuxStatus};
+use llmux_protocol::api::{DaemonStatus, NetworkStatus, TmuxStatus};
 
 use super::Options;
 use crate::{
@@ -17,6 +17,7 @@ pub(super) struct Face {
     pub(super) tmux: Tmux,
     pub(super) options: Options,
     pub(super) socket: PathBuf,
+    pub(super) network: Option<NetworkStatus>,
     pub(super) state: StateDir,
     pub(super) started: Instant,
 }
@@ -30,6 +31,7 @@ impl Face {
             uptime_secs: self.started.elapsed().as_secs(),
             background: self.options.background,
             socket: self.socket.to_string_lossy().into_owned(),
+            network: self.network.clone(),
             state_dir: self.state.path().to_string_lossy().into_owned(),
             sessions,
             running,

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::DaemonError;
 use crate::{
     client::{Client, ClientError},
-    server::listen,
+    server::listen::{self, Sockets},
     store::{
         StateDir,
         file::{self, Lock},
@@ -30,7 +30,7 @@ pub(super) enum Other {
     /// It is none, or has left.
     Gone(Lock),
     /// It serves.
-    Serves(Client),
+    Serves { client: Client, socket: PathBuf },
 }
 
 /// Waits until the daemon that holds the lock, if any does, serves or has left: it may have just begun, or be about
@@ -43,7 +43,10 @@ pub(super) async fn settle(state: &StateDir, sockets: &[PathBuf]) -> Result<Othe
         }
         for socket in sockets {
             if let Ok(client) = Client::connect(socket).await {
-                return Ok(Other::Serves(client));
+                return Ok(Other::Serves {
+                    client,
+                    socket: socket.clone(),
+                });
             }
         }
         if Instant::now() >= deadline {
@@ -53,17 +56,27 @@ pub(super) async fn settle(state: &StateDir, sockets: &[PathBuf]) -> Result<Othe
     }
 }
 
-/// Asks the daemon in the background for its socket and waits until it is gone. Whoever connects meanwhile waits in
-/// the socket's backlog and is served by us.
+/// What the daemon that serves says of itself; it may be taken over.
+///
+/// # Errors
+/// A person runs it in a terminal, and nobody said that it may be replaced.
+pub(super) async fn may_take_over(from: &mut Client, replace: bool) -> Result<DaemonStatus, DaemonError> {
+    let status: DaemonStatus = from.get("/api/daemon").await.map_err(failed)?;
+    if status.background || replace {
+        Ok(status)
+    } else {
+        Err(DaemonError::Foreground(status.pid))
+    }
+}
+
+/// Asks the daemon that serves for its sockets and waits until it is gone. Whoever connects meanwhile waits in
+/// a socket's backlog and is served by us.
 pub(super) async fn take_over(
     state: &StateDir,
     mut from: Client,
-) -> Result<(UnixListener, Lock), DaemonError> {
-    let status: DaemonStatus = from.get("/api/daemon").await.map_err(failed)?;
-    if !status.background {
-        return Err(DaemonError::Foreground(status.pid));
-    }
-    let dir = tempfile::tempdir_in(from.socket().parent().unwrap_or(Path::new("/")))?;
+    socket: &Path,
+) -> Result<(Sockets, Lock), DaemonError> {
+    let dir = tempfile::tempdir_in(socket.parent().unwrap_or(Path::new("/")))?;
     let meeting = dir.path().join("s");
     let waiting = UnixListener::bind(&meeting)?;
     let asked = Handover {
@@ -72,11 +85,11 @@ pub(super) async fn take_over(
     let taking = tokio::task::spawn_blocking(move || listen::take(&waiting));
     let answer: Result<serde_json::Value, ClientError> = from.post("/api/daemon/handover", &asked).await;
     answer.map_err(failed)?;
-    let listener = taking.await.map_err(failed)??;
+    let sockets = taking.await.map_err(failed)??;
     let lock_path = state.daemon();
     let locking = tokio::task::spawn_blocking(move || file::lock(&lock_path));
     match timeout(SUCCESSION, locking).await {
-        Ok(Ok(lock)) => Ok((listener, lock?)),
+        Ok(Ok(lock)) => Ok((sockets, lock?)),
         Ok(Err(error)) => Err(failed(error)),
         Err(_) => Err(failed("it gave its socket away but does not leave")),
     }

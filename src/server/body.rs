@@ -1,35 +1,52 @@
-//! Request bodies: bounded JSON, and errors in our own shape.
+//! Request bodies: JSON, bounded in size and time, and errors in our own shape.
+
+use std::time::Duration;
 
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequest, Request},
-    http::header::CONTENT_LENGTH,
+    http::{
+        HeaderMap,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
 };
 use llmux_protocol::api::{ApiError, ErrorCode};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::error::Failure;
 
-/// The largest body: a prompt of 1 MiB in which JSON writes every byte as `\u0000`, and a little.
-const MAX_BODY_BYTES: usize = 7 << 20;
+/// The largest body of most routes.
+const SMALL: usize = 64 << 10;
+/// The largest body with a prompt: 1 MiB in which JSON writes every byte as `\u0000`, and a little.
+pub(super) const PROMPT: usize = 7 << 20;
+/// The largest body with a file.
+pub(super) const FILE: usize = 12 << 20;
+/// How long a body may take to come, on a slow phone too.
+const ALL_WITHIN: Duration = Duration::from_secs(120);
 
-/// A JSON body. An empty one counts as `{}`.
-pub(super) struct Json<T>(pub(super) T);
+/// A JSON body of at most `MAX` bytes. An empty one counts as `{}`.
+pub(super) struct Json<T, const MAX: usize = SMALL>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for Json<T, MAX> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let said = request
-            .headers()
+        let (head, body) = request.into_parts();
+        let said = head
+            .headers
             .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if said.is_some_and(|length| length > MAX_BODY_BYTES) {
-            return Err(too_large());
+            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if said.is_some_and(|length| length > MAX as u64) {
+            return Err(too_large(MAX));
         }
-        let bytes = to_bytes(Body::new(request.into_body()), MAX_BODY_BYTES)
+        let bytes = timeout(ALL_WITHIN, to_bytes(Body::new(body), MAX))
             .await
-            .map_err(|_| too_large())?;
+            .map_err(|_| too_slow())?
+            .map_err(|_| too_large(MAX))?;
+        if !bytes.is_empty() && !is_json(&head.headers) {
+            return Err(not_json());
+        }
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         serde_json::from_slice(text).map(Self).map_err(|error| {
             Failure(ApiError::new(
@@ -40,9 +57,40 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-fn too_large() -> Failure {
+/// Whether the body is JSON by its content type. A form, which a foreign page can send, is none.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let said = headers.get(CONTENT_TYPE).and_then(|said| said.to_str().ok());
+    let kind = said.and_then(|said| said.split(';').next()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
+}
+
+pub(super) fn not_json() -> Failure {
+    Failure(
+        ApiError::new(
+            ErrorCode::UnsupportedMediaType,
+            "the body's content type is not JSON",
+        )
+        .hint("send the header `content-type: application/json`"),
+    )
+}
+
+fn too_large(max: usize) -> Failure {
+    let code = if max == PROMPT {
+        ErrorCode::PromptTooLarge
+    } else {
+        ErrorCode::BodyTooLarge
+    };
     Failure(ApiError::new(
-        ErrorCode::PromptTooLarge,
-        format!("the request's body is over {} MiB", MAX_BODY_BYTES >> 20),
+        code,
+        format!("the request's body is over {} KiB", max >> 10),
     ))
+}
+
+fn too_slow() -> Failure {
+    let text = format!(
+        "the request's body did not come within {} s",
+        ALL_WITHIN.as_secs()
+    );
+    Failure(ApiError::new(ErrorCode::Timeout, text))
 }

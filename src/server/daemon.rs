@@ -1,7 +1,7 @@
 //! `/health`, `/api/version` and `/api/daemon`.
 
-use axum::{Json, extract::State};
-use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Handover};
+use axum::{Json, extract::State, http::StatusCode};
+use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Handover, SettingsView};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -10,7 +10,28 @@ use crate::session::SessionError;
 
 pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
     let status = (shared.status)();
-    Json(json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": false }))
+    let enabled = shared.auth.is_enabled();
+    Json(
+        json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": enabled }),
+    )
+}
+
+/// Whether requests can be carried out: tmux answers.
+pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
+    let connected = (shared.status)().tmux.connected;
+    let status = if connected {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(json!({ "ok": connected, "tmux": { "connected": connected } })),
+    )
+}
+
+pub(super) async fn settings(State(shared): State<Shared>) -> Json<SettingsView> {
+    Json((*shared.settings).clone())
 }
 
 pub(super) async fn version() -> Json<Value> {

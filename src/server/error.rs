@@ -8,16 +8,44 @@ use axum::{
 use llmux_protocol::api::{ApiError, ErrorCode};
 
 use crate::{
+    auth::AuthError,
     session::SessionError,
     turn::{TurnFault, TurnRefusal},
 };
 
 /// A failed request.
-pub(super) struct Failure(pub(super) ApiError);
+pub(crate) struct Failure(pub(super) ApiError);
+
+/// A failed change of a session. The contract of the Node program answers an unknown session with 400 there.
+pub(super) struct Refused(Failure);
+
+impl<E: Into<Failure>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        if response.status() == StatusCode::NOT_FOUND {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+        }
+        response
+    }
+}
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         let mut body = ApiError::new(error.code(), with_causes(&error));
+        body.hint = error.hint();
+        Self(body)
+    }
+}
+
+impl From<&AuthError> for Failure {
+    fn from(error: &AuthError) -> Self {
+        let mut body = ApiError::new(error.code(), with_causes(error));
         body.hint = error.hint();
         Self(body)
     }
@@ -61,7 +89,15 @@ impl IntoResponse for Failure {
 
 fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::NotFound | ErrorCode::SessionNotFound | ErrorCode::TurnNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::NotFound
+        | ErrorCode::SessionNotFound
+        | ErrorCode::TurnNotFound
+        | ErrorCode::UserNotFound
+        | ErrorCode::TokenNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotRunning
         | ErrorCode::NotSubmitted
@@ -70,10 +106,11 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::DialogChanged
         | ErrorCode::ResumeUnproven
         | ErrorCode::Blocked => StatusCode::CONFLICT,
-        ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::PromptTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::Tmux => StatusCode::BAD_GATEWAY,
-        ErrorCode::State | ErrorCode::Internal | ErrorCode::Other => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::Tmux | ErrorCode::State | ErrorCode::Internal | ErrorCode::Other => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
         // The contract of the Node program answers all of these with 400, an existing name included.
         _ => StatusCode::BAD_REQUEST,
     }

@@ -1,13 +1,14 @@
 //! Stored conversations.
 
-use axum::{
-    Json as Reply,
-    extract::{Path, Query, State},
-};
+use axum::{Json as Reply, extract::State};
 use llmux_protocol::api::{ConversationView, FoundView};
 use serde::Deserialize;
 
-use super::{Shared, error::Failure};
+use super::{
+    Shared,
+    error::Failure,
+    extract::{Path, Query},
+};
 
 type Answer<T> = Result<Reply<T>, Failure>;
 

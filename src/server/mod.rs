@@ -1,39 +1,62 @@
 //! The HTTP face: one router, whatever it is reached by.
 
 mod agents;
+mod auth;
 mod body;
 mod daemon;
 mod error;
+mod events;
+mod extract;
+mod gate;
 mod history;
 mod leaving;
 pub(crate) mod listen;
+pub(crate) mod metrics;
 mod output;
 mod pages;
+mod pairing;
 mod sessions;
+mod sse;
 mod turns;
+mod upload;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::FromRef,
     http::{Method, Uri},
     middleware::from_fn_with_state,
-    routing::{get, post},
 };
-use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode};
+use llmux_protocol::api::{Action, ApiError, DaemonStatus, ErrorCode, Event, LogEntry, SettingsView};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::error::Failure;
-use crate::{session::Sessions, turn::Turns};
+pub(crate) use self::gate::Hosts;
+use self::{
+    error::Failure,
+    gate::{Gate, Need, Routes, every, get, guard, on_session, on_turn, post, some},
+    metrics::Metrics,
+};
+use crate::{auth::Auth, bus::Bus, session::Sessions, turn::Turns};
 
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) turns: Turns,
+    pub(crate) auth: Auth,
+    /// The names under which the daemon is reached.
+    pub(crate) hosts: Hosts,
     /// Makes the daemon's status; the daemon alone knows all of it.
     pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
+    /// What happens.
+    pub(crate) events: Bus<Event>,
+    /// The end of the log.
+    pub(crate) logs: Bus<LogEntry>,
+    /// How the daemon is set up.
+    pub(crate) settings: Arc<SettingsView>,
+    pub(crate) metrics: Metrics,
     pub(crate) orders: mpsc::Sender<Order>,
     /// Cancelled when the daemon leaves.
     pub(crate) leaving: CancellationToken,
@@ -48,45 +71,118 @@ pub(crate) enum Order {
     HandOver(String, tokio::sync::oneshot::Sender<std::io::Result<()>>),
 }
 
-/// All routes.
-pub(crate) fn router(shared: Shared) -> Router {
-    // What may last: it ends when the daemon leaves. Turns themselves go on, with the next daemon if need be.
-    let endless = Router::new()
-        .route("/api/turns/{id}/wait", post(turns::wait))
-        .route("/api/turns/{id}/cancel", post(turns::cancel))
-        .route("/api/turns/{id}/events", get(turns::events))
-        .route("/api/sessions/{name}/output", get(output::output))
-        .route("/api/sessions/{name}/wait", post(turns::wait_session))
-        .route_layer(from_fn_with_state(shared.leaving.clone(), leaving::end));
-    Router::new()
-        .route("/health", get(daemon::health))
-        .route("/api/version", get(daemon::version))
-        .route("/api/daemon", get(daemon::status))
-        .route("/api/daemon/stop", post(daemon::stop))
-        .route("/api/daemon/handover", post(daemon::hand_over))
-        .route("/api/agents", get(agents::installed))
-        .route("/api/agents/all", get(agents::all))
-        .route("/api/sessions", get(sessions::list).post(sessions::start))
-        .route("/api/sessions/{name}", get(sessions::get).patch(sessions::edit))
-        .route("/api/sessions/{name}/turns", get(turns::list).post(turns::create))
-        .route("/api/sessions/{name}/send", post(turns::send))
-        .route("/api/broadcast", post(turns::broadcast))
-        .route("/api/sessions/{name}/explain", get(turns::explain))
-        .route("/api/sessions/{name}/answer", post(turns::answer))
-        .route("/api/sessions/{name}/hook", post(turns::hook))
-        .route("/api/turns/{id}", get(turns::get))
-        .route("/api/sessions/{name}/stop", post(sessions::stop))
-        .route("/api/sessions/{name}/kill", post(sessions::kill))
-        .route("/api/sessions/{name}/respawn", post(sessions::respawn))
-        .route("/api/sessions/{name}/resume", post(sessions::resume))
-        .route("/api/sessions/{name}/conversations", get(history::of_session))
-        .route("/api/conversations", get(history::of_place))
-        .route("/api/history/search", get(history::search))
-        .route("/api/sessions/{name}/screen", get(sessions::screen))
-        .merge(endless)
+impl FromRef<Shared> for Auth {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.auth.clone()
+    }
+}
+
+/// All routes, each method with what it asks of its caller.
+fn routes() -> Routes<Shared> {
+    daemons()
+        .merge(all_sessions())
+        .merge(one_sessions())
+        .merge(a_turns())
+        .merge(auth::routes())
         .merge(pages::routes())
+}
+
+fn daemons() -> Routes<Shared> {
+    use Action::{Admin, Watch};
+    Routes::new()
+        .route("/health", get(Need::Open, daemon::health))
+        .route("/ready", get(Need::Open, daemon::ready))
+        .route("/metrics", get(every(Admin), metrics::metrics))
+        .route("/api/version", get(Need::Open, daemon::version))
+        .route("/api/settings", get(every(Admin), daemon::settings))
+        .route("/api/logs", get(every(Admin), events::logs))
+        .route(
+            "/api/logs/stream",
+            get(every(Admin), events::log_stream).endless(),
+        )
+        .route("/api/events", get(every(Watch), events::events).endless())
+        .route("/api/daemon", get(every(Admin), daemon::status))
+        .route("/api/daemon/stop", post(Need::Owner, daemon::stop))
+        .route("/api/daemon/handover", post(Need::Owner, daemon::hand_over))
+        .route("/api/agents", get(some(Watch), agents::installed))
+        .route("/api/agents/all", get(some(Watch), agents::all))
+}
+
+fn all_sessions() -> Routes<Shared> {
+    use Action::{Manage, Prompt, Watch};
+    Routes::new()
+        .route(
+            "/api/sessions",
+            get(some(Watch), sessions::list).post(some(Manage), sessions::start),
+        )
+        .route("/api/broadcast", post(every(Prompt), turns::broadcast))
+        .route("/api/conversations", get(every(Watch), history::of_place))
+        .route("/api/history/search", get(every(Watch), history::search))
+}
+
+fn one_sessions() -> Routes<Shared> {
+    use Action::{Answer, Manage, Prompt, Type, Watch};
+    let (see, typing) = (on_session(Watch), on_session(Type));
+    let (prompt, answer, manage) = (on_session(Prompt), on_session(Answer), on_session(Manage));
+    Routes::new()
+        .route(
+            "/api/sessions/{name}",
+            get(see, sessions::get).patch(manage, sessions::edit),
+        )
+        .route(
+            "/api/sessions/{name}/turns",
+            get(see, turns::list).post(prompt, turns::create),
+        )
+        .route("/api/sessions/{name}/send", post(prompt, turns::send))
+        .route("/api/sessions/{name}/upload", post(prompt, upload::upload))
+        .route("/api/sessions/{name}/answer", post(answer, turns::answer))
+        .route("/api/sessions/{name}/key", post(typing, sessions::key))
+        .route(
+            "/api/sessions/{name}/interrupt",
+            post(typing, sessions::interrupt),
+        )
+        .route("/api/sessions/{name}/hook", post(Need::Owner, turns::hook))
+        .route("/api/sessions/{name}/explain", get(see, turns::explain))
+        .route("/api/sessions/{name}/models", get(see, sessions::models))
+        .route(
+            "/api/sessions/{name}/conversations",
+            get(see, history::of_session),
+        )
+        .route("/api/sessions/{name}/screen", get(see, sessions::screen))
+        .route("/api/sessions/{name}/output", get(see, output::output).endless())
+        .route(
+            "/api/sessions/{name}/wait",
+            post(see, turns::wait_session).endless(),
+        )
+        .route("/api/sessions/{name}/stop", post(manage, sessions::stop))
+        .route("/api/sessions/{name}/kill", post(manage, sessions::kill))
+        .route("/api/sessions/{name}/respawn", post(manage, sessions::respawn))
+        .route("/api/sessions/{name}/resume", post(manage, sessions::resume))
+}
+
+fn a_turns() -> Routes<Shared> {
+    let (see, cancel) = (on_turn(Action::Watch), on_turn(Action::Prompt));
+    Routes::new()
+        .route("/api/turns/{id}", get(see, turns::get))
+        .route("/api/turns/{id}/wait", post(see, turns::wait).endless())
+        .route("/api/turns/{id}/events", get(see, turns::events).endless())
+        .route("/api/turns/{id}/cancel", post(cancel, turns::cancel).endless())
+}
+
+/// The router, behind its gate.
+pub(crate) fn router(shared: Shared) -> Router {
+    let turns = shared.turns.clone();
+    let session_of = move |id: String| {
+        let turns = turns.clone();
+        async move { turns.get(&id).await.ok().map(|turn| turn.session) }
+    };
+    let gate = Gate::new(shared.auth.clone(), shared.hosts.clone(), session_of);
+    routes()
+        .guarded(&gate, &shared.leaving)
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(gate, guard))
+        .layer(from_fn_with_state(shared.metrics.clone(), metrics::count))
         .with_state(shared)
 }
 

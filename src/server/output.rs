@@ -1,18 +1,10 @@
 //! `/api/sessions/{name}/output`: a session's terminal as an endless body.
 
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use bytes::Bytes;
-use http_body_util::{
-    BodyExt,
-    channel::{Channel, Sender},
-};
-use tokio_util::task::AbortOnDropHandle;
+use http_body_util::channel::Sender;
 
-use super::{Shared, error::Failure};
+use super::{Shared, error::Failure, extract::Path, metrics::Metrics, sse};
 use crate::pane::{Subscription, Update};
 
 /// Pieces that wait for a slow reader before the subscription stands still.
@@ -29,24 +21,26 @@ pub(super) async fn output(
 ) -> Result<Response, Failure> {
     shared.sessions.get(&name).await?;
     let subscription = shared.sessions.subscribe(&name, None)?;
-    let (sender, body) = Channel::<Bytes>::new(PIECES);
-    let pouring = AbortOnDropHandle::new(tokio::spawn(pour(subscription, sender)));
-    // The body owns its task: a reader that leaves a silent pane leaves nothing behind.
-    let body = body.map_frame(move |frame| {
-        let _owned = &pouring;
-        frame
-    });
-    Ok(([("content-type", "application/octet-stream")], Body::new(body)).into_response())
+    let metrics = shared.metrics.clone();
+    Ok(sse::endless("application/octet-stream", PIECES, |to| {
+        pour(subscription, to, metrics)
+    }))
 }
 
-async fn pour(mut from: Subscription, mut to: Sender<Bytes>) {
+async fn pour(mut from: Subscription, mut to: Sender<Bytes>, metrics: Metrics) {
+    let fan_out = metrics.fan_out();
+    let _viewer = fan_out.viewer();
     loop {
         let pieces = match from.next().await {
-            Update::Snapshot(snapshot) => vec![Bytes::from_static(RESET), snapshot.bytes],
+            Update::Snapshot(snapshot) => {
+                fan_out.snapshots.inc();
+                vec![Bytes::from_static(RESET), snapshot.bytes]
+            }
             Update::Output(pieces) => pieces,
             Update::Closed => return,
         };
         for piece in pieces {
+            fan_out.bytes.inc_by(piece.len() as u64);
             if to.send_data(piece).await.is_err() {
                 return;
             }

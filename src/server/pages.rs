@@ -8,19 +8,21 @@ mod asset;
 use std::sync::LazyLock;
 
 use axum::{
-    Router,
     extract::Path,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 
 use self::asset::Assets;
+use super::{
+    Shared,
+    gate::{Need, Routes, get},
+};
 
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK: HeaderValue = HeaderValue::from_static("no-cache");
 /// Each is the same file: the router is in the browser.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 10] = [
     "/",
     "/session/{name}",
     "/chat/{name}",
@@ -31,16 +33,16 @@ const PAGES: [&str; 12] = [
     "/logs",
     "/settings",
     "/about",
-    "/login",
-    "/setup",
 ];
+/// Those for people who are not signed in.
+const OPEN_PAGES: [&str; 2] = ["/login", "/setup"];
 /// Files whose address is fixed: browsers ask for them by it.
 const FIXED: [&str; 5] = [
-    "manifest.webmanifest",
-    "sw.js",
-    "icon-192.png",
-    "icon-512.png",
-    "icon-maskable.png",
+    "/manifest.webmanifest",
+    "/sw.js",
+    "/icon-192.png",
+    "/icon-512.png",
+    "/icon-maskable.png",
 ];
 
 /// In a release they never change; a debug build looks at the disk for each request.
@@ -49,18 +51,18 @@ fn assets() -> &'static Assets {
     &ASSETS
 }
 
-/// The routes of the pages and of their files.
-pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let files = FIXED.into_iter().fold(Router::new(), |router, name| {
-        router.route(
-            &format!("/{name}"),
-            get(move |headers: HeaderMap| async move { fixed(name, &headers) }),
-        )
+/// The routes of the pages and of their files. There is nothing secret in the files.
+pub(super) fn routes() -> Routes<Shared> {
+    let pages = PAGES.into_iter().fold(Routes::new(), |routes, path| {
+        routes.route(path, get(Need::Known, page))
     });
-    PAGES
+    let pages = OPEN_PAGES
         .into_iter()
-        .fold(files, |router, path| router.route(path, get(page)))
-        .route("/assets/{version}/{*path}", get(versioned))
+        .fold(pages, |routes, path| routes.route(path, get(Need::Open, page)));
+    FIXED
+        .into_iter()
+        .fold(pages, |routes, path| routes.route(path, get(Need::Open, fixed)))
+        .route("/assets/{version}/{*path}", get(Need::Open, versioned))
 }
 
 /// The one page.
@@ -82,14 +84,20 @@ async fn versioned(Path((version, path)): Path<(String, String)>, headers: Heade
         .map_or_else(missing, |asset| asset.answer(&headers, keep))
 }
 
-fn fixed(name: &str, headers: &HeaderMap) -> Response {
+/// A file by its own name.
+async fn fixed(uri: Uri, headers: HeaderMap) -> Response {
     assets()
-        .get(name)
-        .map_or_else(missing, |asset| asset.answer(headers, &ASK))
+        .get(uri.path().trim_start_matches('/'))
+        .map_or_else(missing, |asset| asset.answer(&headers, &ASK))
 }
 
 fn missing() -> Response {
-    (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, ASK)], "no such file\n").into_response()
+    (
+        StatusCode::NOT_FOUND,
+        [(header::CACHE_CONTROL, ASK)],
+        "no such file\n",
+    )
+        .into_response()
 }
 
 #[cfg(test)]

@@ -4,25 +4,28 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json as Reply,
-    body::Body,
-    extract::{Path, Query, State},
-    response::{IntoResponse, Response},
+    extract::State,
+    http::{HeaderMap, header::ACCEPT},
+    response::Response,
 };
 use bytes::Bytes;
-use http_body_util::{
-    BodyExt,
-    channel::{Channel, Sender},
-};
+use http_body_util::channel::Sender;
 use llmux_protocol::api::{
-    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Explanation, HookRequest, Origin, SendRequest,
-    Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState, TurnWait, Until,
-    WaitOutcome, WaitRequest,
+    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Done, Explanation, HookRequest, Origin,
+    SendRequest, Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState, TurnWait,
+    Until, WaitOutcome, WaitRequest,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
 
-use super::{Shared, body::Json, error::Failure};
+use super::{
+    Shared,
+    body::{Json, PROMPT},
+    error::Failure,
+    extract::{Path, Query},
+    gate::Caller,
+    sse::{self, Sse},
+};
 use crate::{
     session::SessionError,
     turn::{Live, TurnFault, TurnRefusal},
@@ -35,9 +38,11 @@ const EVENTS: usize = 16;
 
 pub(super) async fn create(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
-    Json(request): Json<TurnRequest>,
+    Json(request): Json<TurnRequest, PROMPT>,
 ) -> Answer<Turn> {
+    caller.typed(&request.prompt);
     Ok(Reply(begin(&shared, &name, request, Origin::Prompt).await?))
 }
 
@@ -95,37 +100,35 @@ pub(super) async fn explain(State(shared): State<Shared>, Path(name): Path<Strin
 
 pub(super) async fn answer(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(request): Json<AnswerRequest>,
 ) -> Answer<Answered> {
+    caller.typed(&request.choice);
     Ok(Reply(shared.turns.answer(&name, &request).await?))
-}
-
-/// That it was taken.
-#[derive(Serialize)]
-pub(super) struct Taken {
-    ok: bool,
 }
 
 pub(super) async fn hook(
     State(shared): State<Shared>,
     Path(name): Path<String>,
-    Json(request): Json<HookRequest>,
-) -> Answer<Taken> {
+    Json(request): Json<HookRequest, PROMPT>,
+) -> Answer<Done> {
     shared.turns.hook(&name, request).await?;
-    Ok(Reply(Taken { ok: true }))
+    Ok(Reply(Done { ok: true }))
 }
 
 /// Types a prompt, as the old program's clients ask for it: answers when it was submitted.
 pub(super) async fn send(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(name): Path<String>,
     Json(SendRequest {
         prompt,
         enter,
         skip_turnq,
-    }): Json<SendRequest>,
+    }): Json<SendRequest, PROMPT>,
 ) -> Answer<Sent> {
+    caller.typed(&prompt);
     let request = TurnRequest {
         enter,
         no_turnq: skip_turnq,
@@ -161,12 +164,14 @@ fn refused(turn: &Turn) -> Result<(), TurnRefusal> {
 /// Types one prompt to all running sessions of an agent, side by side; each takes its session's turn.
 pub(super) async fn broadcast(
     State(shared): State<Shared>,
+    caller: Caller,
     Json(BroadcastRequest {
         agent,
         prompt,
         no_turnq,
-    }): Json<BroadcastRequest>,
+    }): Json<BroadcastRequest, PROMPT>,
 ) -> Answer<BroadcastReply> {
+    caller.typed(&prompt);
     shared.sessions.agent(&agent)?;
     let all = shared.sessions.list().await?;
     let all = all
@@ -242,28 +247,62 @@ pub(super) async fn wait_session(
     }))
 }
 
-/// Answers a turn and its growing answer, a line of JSON for each step, until it is over.
+/// Answers a turn and its growing answer until it is over: a line of JSON for each step, or a server-sent event where the
+/// client asks for these.
 pub(super) async fn events(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let (sender, body) = Channel::<Bytes>::new(EVENTS);
-    let pouring = match shared.turns.follow(&id).await? {
-        Ok(live) => tokio::spawn(pour(live, sender)),
-        Err(turn) => tokio::spawn(async move {
-            let mut sender = sender;
-            let _ = say(&mut sender, &TurnEvent::Turn { turn: Box::new(turn) }).await;
-        }),
-    };
-    let pouring = AbortOnDropHandle::new(pouring);
-    let body = body.map_frame(move |frame| {
-        let _owned = &pouring;
-        frame
-    });
-    Ok(([("content-type", "application/x-ndjson")], Body::new(body)).into_response())
+    let turn = shared.turns.follow(&id).await?;
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/event-stream")) {
+        return Ok(sse::events(|to| pour(turn, Steps::Events(to))));
+    }
+    Ok(sse::endless("application/x-ndjson", EVENTS, |to| {
+        pour(turn, Steps::Lines(to))
+    }))
 }
 
-async fn pour(live: Arc<Live>, mut to: Sender<Bytes>) {
+/// Where the steps of a turn go.
+enum Steps {
+    Lines(Sender<Bytes>),
+    Events(Sse),
+}
+
+impl Steps {
+    async fn say(&mut self, event: &TurnEvent) -> bool {
+        match self {
+            Self::Events(to) => {
+                let name = match event {
+                    TurnEvent::Turn { .. } => "turn",
+                    TurnEvent::Text { .. } => "text",
+                };
+                to.send(None, Some(name), event).await
+            }
+            Self::Lines(to) => {
+                let Ok(mut line) = serde_json::to_vec(event) else {
+                    return false;
+                };
+                line.push(b'\n');
+                to.send_data(line.into()).await.is_ok()
+            }
+        }
+    }
+
+    async fn turn(&mut self, turn: Turn) -> bool {
+        self.say(&TurnEvent::Turn { turn: Box::new(turn) }).await
+    }
+}
+
+async fn pour(turn: Result<Arc<Live>, Turn>, mut to: Steps) {
+    let live = match turn {
+        Ok(live) => live,
+        Err(over) => {
+            to.turn(over).await;
+            return;
+        }
+    };
     let (mut turns, mut growing) = (live.follow(), live.grow());
     let mut streamed = Streamed::default();
     loop {
@@ -271,11 +310,11 @@ async fn pour(live: Arc<Live>, mut to: Sender<Bytes>) {
         let is_over = turn.state.is_final();
         if is_over
             && let Some(text) = streamed.rest(turn.reply.as_ref().map(|reply| reply.text.as_str()))
-            && !say(&mut to, &TurnEvent::Text { text }).await
+            && !to.say(&TurnEvent::Text { text }).await
         {
             return;
         }
-        if !say(&mut to, &TurnEvent::Turn { turn: Box::new(turn) }).await || is_over {
+        if !to.turn(turn).await || is_over {
             return;
         }
         loop {
@@ -286,7 +325,7 @@ async fn pour(live: Arc<Live>, mut to: Sender<Bytes>) {
                 },
                 _ = growing.changed() => {
                     let grown = streamed.grown(&growing.borrow_and_update());
-                    if let Some(text) = grown && !say(&mut to, &TurnEvent::Text { text }).await {
+                    if let Some(text) = grown && !to.say(&TurnEvent::Text { text }).await {
                         return;
                     }
                 }
@@ -324,14 +363,6 @@ impl Streamed {
         };
         (!rest.is_empty()).then_some(rest)
     }
-}
-
-async fn say(to: &mut Sender<Bytes>, event: &TurnEvent) -> bool {
-    let Ok(mut line) = serde_json::to_vec(event) else {
-        return false;
-    };
-    line.push(b'\n');
-    to.send_data(line.into()).await.is_ok()
 }
 
 #[cfg(test)]

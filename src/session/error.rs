@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use llmux_protocol::{BadName, api::ErrorCode};
 
 use crate::{
-    agent::CommandLineError,
+    agent::{BadKeys, CommandLineError},
     pane::{End, WaitError},
     store::RegistryError,
     tmux::RunError,
@@ -68,6 +68,10 @@ pub(crate) enum SessionError {
         id: String,
         rows: Vec<String>,
     },
+    #[error(transparent)]
+    Key(#[from] BadKeys),
+    #[error("one key at a time, not {0:?}")]
+    Keys(String),
     #[error("nothing to change")]
     NothingToEdit,
     #[error("the daemon is shutting down")]
@@ -98,6 +102,8 @@ impl SessionError {
             | Self::BadEnv(_)
             | Self::EmptyPrompt
             | Self::BadRegex { .. }
+            | Self::Key(_)
+            | Self::Keys(_)
             | Self::NothingToEdit => ErrorCode::BadRequest,
             Self::PromptTooLarge(_) => ErrorCode::PromptTooLarge,
             Self::StartFailed { .. } => ErrorCode::StartFailed,
@@ -161,6 +167,7 @@ impl SessionError {
             Self::EndedMeanwhile { name, .. } => {
                 Some(format!("`llmux session restart {name}` starts it again"))
             }
+            Self::Key(_) | Self::Keys(_) => Some("for example: Up, Enter, Escape, Tab, C-c".into()),
             Self::NothingToEdit => Some("give a name, cwd, flags, env or init prompts".into()),
         }
     }

@@ -54,6 +54,7 @@ pub(super) async fn follow(sessions: Sessions, name: String, live: Live) {
         return;
     };
     let Life::Ended(end) = end else { return };
+    sessions.0.records.touch();
     // The wrapper keeps its terminal open until all output is read; it is now.
     let _ = sessions.0.tmux.run(live.server, Command::KillPane(live.id)).await;
     // A rename may have moved it meanwhile.

@@ -3,6 +3,7 @@
 //! What a session is stands in `sessions.json`; whether it runs stands in tmux. The daemon holds neither: it follows
 //! both, and a new daemon finds the same sessions again.
 
+mod announce;
 mod edit;
 mod error;
 mod history;
@@ -26,7 +27,7 @@ use std::{
 
 use llmux_protocol::{
     PaneId, SessionId, WindowId,
-    api::{ActivityState, AgentView, ScreenView, SessionView, Until, WaitOutcome},
+    api::{ActivityState, AgentView, Event, ScreenView, SessionView, Until, WaitOutcome},
 };
 use tokio::{
     sync::{OwnedMutexGuard, watch},
@@ -40,7 +41,8 @@ pub(crate) use self::{
 };
 use self::{records::Records, tree::Process};
 use crate::{
-    agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History},
+    agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, parse_keys},
+    bus::Bus,
     config::Environment,
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
@@ -70,6 +72,8 @@ pub(crate) struct Setting {
     pub(crate) owner: String,
     /// Whether agents are asked to mark the end of each reply.
     pub(crate) markers: bool,
+    /// Where it is told what becomes of sessions.
+    pub(crate) events: Bus<Event>,
 }
 
 /// A handle on all sessions. Cheap to clone.
@@ -140,6 +144,8 @@ impl Sessions {
             synced: watch::channel(false).0,
         }));
         tokio::spawn(keeper::run(sessions.clone()));
+        let (touched, events) = (sessions.0.records.touched(), sessions.0.setting.events.clone());
+        tokio::spawn(announce::run(sessions.clone(), touched, events));
         sessions
     }
 
@@ -189,6 +195,17 @@ impl Sessions {
             .await
             .map_err(|_| SessionError::not_running(name))?;
         Ok(view::screen(name, look))
+    }
+
+    /// Presses a key in a session, by its name; between what others type, never inside it.
+    pub(crate) async fn press(&self, name: &str, key: &str) -> Result<(), SessionError> {
+        let presses = parse_keys(key)?;
+        let [press] = presses.as_slice() else {
+            return Err(SessionError::Keys(key.to_owned()));
+        };
+        self.record(name).await?;
+        let live = self.running(name)?;
+        live.input.claim().await.keys(press).await
     }
 
     /// Subscribes to a session's screen and output.

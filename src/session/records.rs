@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{SessionError, lock};
 use crate::store::{Registry, SessionRecord};
@@ -24,6 +24,8 @@ struct Inner {
     path: PathBuf,
     cached: Mutex<Option<(Stamp, Arc<Map>)>>,
     lost: Notify,
+    /// Changed when a session may have.
+    touched: watch::Sender<()>,
 }
 
 /// What changes whenever the file does.
@@ -41,6 +43,7 @@ impl Records {
             path,
             cached: Mutex::default(),
             lost: Notify::new(),
+            touched: watch::Sender::new(()),
         }))
     }
 
@@ -65,6 +68,7 @@ impl Records {
         let map = Arc::new(loaded.records);
         // Stamped before it was read: a write in between makes the next reader read again.
         *lock(&self.0.cached) = Some((stamp, map.clone()));
+        self.touch();
         Ok(map)
     }
 
@@ -76,7 +80,18 @@ impl Records {
         let this = self.clone();
         let result = blocking(move || this.0.registry.update(change)).await?;
         *lock(&self.0.cached) = None;
+        self.touch();
         Ok(result)
+    }
+
+    /// Says that a session may have changed.
+    pub(super) fn touch(&self) {
+        self.0.touched.send_replace(());
+    }
+
+    /// Follows when sessions may have changed.
+    pub(super) fn touched(&self) -> watch::Receiver<()> {
+        self.0.touched.subscribe()
     }
 
     /// Waits until a corrupt registry was set aside. For one listener.

@@ -354,6 +354,7 @@ impl Sessions {
         lock(&self.0.live).insert(record.name.clone(), live.clone());
         self.0.follower.runs(&record.name, program);
         tokio::spawn(keeper::follow(self.clone(), record.name.clone(), live.clone()));
+        self.0.records.touch();
         live
     }
 

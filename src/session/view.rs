@@ -30,6 +30,8 @@ impl Sessions {
             default_env: agent.map(|agent| agent.env.clone()).unwrap_or_default(),
             resume_from: record.resume_from.clone(),
             external_session_id: record.external_session_id.clone(),
+            bound_conversation_id: record.conversation().map(str::to_owned),
+            has_history: agent.is_some_and(|agent| agent.history.is_some()),
             init_prompts: record.init_prompts.clone(),
             created_at: record.created_at.clone(),
             parent: record.parent.clone(),

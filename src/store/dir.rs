@@ -88,6 +88,12 @@ impl StateDir {
         self.path.join("turns.db")
     }
 
+    /// The certificate that the daemon made for itself, and its key.
+    #[must_use]
+    pub fn certificate(&self) -> (PathBuf, PathBuf) {
+        (self.path.join("tls-cert.pem"), self.path.join("tls-key.pem"))
+    }
+
     /// Session registries that could not be read and were set aside, oldest first. The user decides about them.
     #[must_use]
     pub fn set_aside(&self) -> Vec<PathBuf> {
@@ -207,7 +213,7 @@ fn unsafe_because(found: &Metadata, uid: u32) -> Option<&'static str> {
 }
 
 /// Makes a directory and its parents; new ones are for the owner alone.
-fn make_private(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

@@ -8,6 +8,7 @@ mod journal;
 mod sessions;
 pub mod time;
 
+pub(crate) use dir::make_private;
 pub use dir::{DirError, StateDir};
 pub use file::FileError;
 pub(crate) use journal::{Entry, Journal, JournalError, Retention};

@@ -5,6 +5,7 @@
 //! that the next one could type twice.
 
 mod account;
+mod announce;
 mod answer;
 mod composer;
 mod conversation;

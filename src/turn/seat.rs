@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use llmux_protocol::api::{ActivityState, Reply, Source, Step, TurnError, TurnState};
+use llmux_protocol::api::{ActivityState, Event, Reply, Source, Step, TurnError, TurnState};
 use tokio::{
     sync::{Notify, RwLock, watch},
     time::Instant,
@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     agent::{Rules, Submit},
+    bus::Bus,
     session::Program,
 };
 
@@ -52,6 +53,8 @@ pub(crate) struct Setting {
     pub(crate) turnq: Option<Coordinator>,
     /// How long a turn may hold others who wait by turnq.
     pub(crate) max_hold: Duration,
+    /// Where it is told what agents do and what becomes of turns.
+    pub(crate) events: Bus<Event>,
 }
 
 /// What waits.

@@ -10,6 +10,7 @@ use std::{
 use llmux_protocol::api::{Origin, Turn, TurnRequest, TurnState};
 
 use super::{
+    announce,
     error::TurnFault,
     live::Live,
     oracle::Oracle,
@@ -190,6 +191,7 @@ impl Seats {
 
     /// Knows a turn by its id until it is over.
     fn keep(self: &Arc<Self>, live: &Arc<Live>) {
+        announce::turn(live, self.setting.events.clone());
         let id = live.id();
         lock(&self.lives).insert(id.clone(), live.clone());
         let (seats, live) = (self.clone(), live.clone());
@@ -281,6 +283,7 @@ impl Follower for Arc<Seats> {
             }
         }
         lock(&self.by_name).insert(name.to_owned(), seat.clone());
+        announce::activity(seat.clone(), self.setting.events.clone());
         let seats = self.clone();
         tokio::spawn(async move {
             seat.clone().run().await;

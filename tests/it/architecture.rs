@@ -10,34 +10,41 @@ use std::{
 /// Each room and the rooms it may use. A room that is not here is new: give it a line.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("nearest", &[]),
+    ("bus", &[]),
     ("screen", &[]),
     ("config", &["nearest"]),
     ("store", &["config"]),
-    ("agent", &["config", "nearest"]),
+    ("agent", &["config", "nearest", "store"]),
+    ("auth", &["config", "store"]),
+    ("logs", &["bus", "store"]),
     ("demo", &[]),
     ("tmux", &["screen"]),
     ("pane", &["screen", "tmux"]),
     (
         "session",
-        &["agent", "config", "nearest", "pane", "screen", "store", "tmux"],
+        &[
+            "agent", "bus", "config", "nearest", "pane", "screen", "store", "tmux",
+        ],
     ),
     (
         "turn",
-        &["agent", "config", "pane", "screen", "session", "store", "tmux"],
+        &[
+            "agent", "bus", "config", "pane", "screen", "session", "store", "tmux",
+        ],
     ),
-    ("server", &["pane", "session", "turn"]),
-    ("client", &["store"]),
+    ("server", &["auth", "bus", "pane", "session", "turn"]),
+    ("client", &["config", "store"]),
     (
         "daemon",
         &[
-            "agent", "client", "config", "server", "session", "store", "tmux", "turn",
+            "agent", "auth", "bus", "client", "config", "logs", "server", "session", "store", "tmux", "turn",
         ],
     ),
     // `tmux` for attach and the small processes, `daemon` to run it, `turn` to replay a recording: never `server`.
     (
         "cli",
         &[
-            "agent", "client", "config", "daemon", "demo", "nearest", "store", "tmux", "turn",
+            "agent", "client", "config", "daemon", "demo", "logs", "nearest", "store", "tmux", "turn",
         ],
     ),
 ];

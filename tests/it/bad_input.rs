@@ -474,16 +474,16 @@ fn a_configuration_that_can_not_be_used_is_an_error_with_its_place() {
 #[test]
 fn a_remote_host_in_the_environment_is_not_mistaken_for_this_one() {
     let mut lab = Lab::new();
-    lab.set("LLMUX_SERVER", "https://elsewhere.example");
+    lab.set("LLMUX_SERVER", "http://127.0.0.1:1");
     for args in [
         &["session", "list"][..],
         &["session", "stop", "all"],
         &["agent", "list"],
     ] {
-        is_clear(
-            &lab.llmux(args).fails(1),
-            &["LLMUX_SERVER", "https://elsewhere.example"],
-        );
+        is_clear(&lab.llmux(args).fails(69), &["http://127.0.0.1:1"]);
+    }
+    for args in [&["session", "attach", "x"][..], &["server", "stop"]] {
+        is_clear(&lab.llmux(args).fails(1), &["http://127.0.0.1:1"]);
     }
     assert!(lab.tmux_sessions().is_empty());
 }
@@ -556,10 +556,10 @@ fn a_flood_of_bad_requests_leaves_the_daemon_standing() {
         &b"GET // HTTP/1.1\r\n\r\n"[..],
         b"GET /api/sessions/%/screen HTTP/1.1\r\nHost: a b\r\n\r\n",
         b"GET /api/sessions/%ff%fe/screen HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /api/sessions HTTP/1.1\r\nHost: x\r\ncontent-length: 3\r\n\r\n{]}",
-        b"POST /api/sessions HTTP/1.1\r\nHost: x\r\ncontent-length: 99999999999\r\n\r\n{",
-        b"POST /api/sessions/x/send HTTP/1.1\r\nHost: x\r\ncontent-length: 2\r\n\r\n{}",
-        b"POST /api/sessions/x/wait HTTP/1.1\r\nHost: x\r\ncontent-length: 34\r\n\r\n{\"until\":{\"text\":{\"regex\":\"(((((\"}}}",
+        b"POST /api/sessions HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n{]}",
+        b"POST /api/sessions HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{",
+        b"POST /api/sessions/x/send HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+        b"POST /api/sessions/x/wait HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\ncontent-length: 34\r\n\r\n{\"until\":{\"text\":{\"regex\":\"(((((\"}}}",
         b"\x16\x03\x01\x00\xff\xff\xff",
         b"\r\n\r\n\r\n",
     ] {

@@ -220,7 +220,7 @@ fn an_endless_request_does_not_keep_the_daemon() {
     let mut first = [0];
     watching.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
     let mut waiting = UnixStream::connect(lab.status()["socket"].as_str().unwrap()).unwrap();
-    let request = b"POST /api/sessions/x/wait HTTP/1.1\r\nhost: x\r\ncontent-length: 32\r\n\r\n\
+    let request = b"POST /api/sessions/x/wait HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 32\r\n\r\n\
                     {\"until\":{\"kind\":\"exit\"}}        ";
     waiting.write_all(request).unwrap();
     signal(daemon.id(), "TERM");

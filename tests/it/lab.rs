@@ -7,6 +7,7 @@ use std::{
     os::unix::{net::UnixStream, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -99,6 +100,7 @@ impl From<std::process::Output> for Run {
 /// A home, and whatever runs in it.
 pub struct Lab {
     dir: TempDir,
+    host: String,
     vars: Vec<(String, String)>,
 }
 
@@ -114,6 +116,7 @@ impl Lab {
         }
         let lab = Self {
             dir,
+            host: own_address(),
             vars: Vec::new(),
         };
         // The user's own configuration must not matter, nor may the machine's.
@@ -129,6 +132,11 @@ impl Lab {
 
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The address at which a daemon in the foreground serves the network, on port 3001.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Where sessions work by default.
@@ -159,6 +167,7 @@ impl Lab {
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
             .env("TMUX_TMPDIR", self.home())
+            .env("LLMUXD_HOST", &self.host)
             .env("LC_ALL", "C.UTF-8")
             .env("TERM", "xterm-256color")
             .env("SHELL", "/bin/sh")
@@ -380,6 +389,15 @@ impl Drop for Lab {
             eprintln!("--- daemon.log\n{log}");
         }
     }
+}
+
+/// An address on the loopback that no other lab has.
+fn own_address() -> String {
+    static LABS: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(16) + LABS.fetch_add(1, Ordering::Relaxed);
+    let [_, a, b, c] = number.to_be_bytes();
+    // Neither a network's own address nor its broadcast.
+    format!("127.{}.{b}.{}", a.max(1), c.clamp(1, 254))
 }
 
 /// Whether a process is there and no zombie.

@@ -27,3 +27,4 @@ mod screen;
 mod sessions;
 mod traps;
 mod turns;
+mod users;

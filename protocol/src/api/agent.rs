@@ -18,6 +18,9 @@ pub struct AgentView {
     pub flags: String,
     /// The environment it is started with.
     pub env_defaults: BTreeMap<String, String>,
+    /// Whether its stored conversations can be listed.
+    #[serde(default)]
+    pub has_history: bool,
     /// Whether the program was found.
     pub installed: bool,
     /// Whether it is part of llmux; such an agent is not meant by "all agents".

@@ -16,6 +16,9 @@ pub struct DaemonStatus {
     pub background: bool,
     /// The Unix socket it listens on.
     pub socket: String,
+    /// The network it serves; absent if it listens on the Unix socket only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkStatus>,
     /// The state directory.
     pub state_dir: String,
     /// Known sessions.
@@ -27,6 +30,19 @@ pub struct DaemonStatus {
     pub warnings: Vec<String>,
     /// The connection to tmux.
     pub tmux: TmuxStatus,
+}
+
+/// How the daemon is reached over the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkStatus {
+    /// The address and port it listens on.
+    pub address: String,
+    /// The same as a URL, with its scheme.
+    pub url: String,
+    /// Under TLS: what clients may pin, `sha256:` and the certificate's hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// The connection to tmux.

@@ -42,10 +42,24 @@ impl ApiError {
 pub enum ErrorCode {
     /// The request's body, path or query is malformed.
     BadRequest,
+    /// No credential, or one that is not valid (any more).
+    Unauthorized,
+    /// The credential is valid, and not for this.
+    Forbidden,
+    /// Too many tries.
+    TooManyRequests,
+    /// The body is not JSON by its content type.
+    UnsupportedMediaType,
+    /// The body is over the route's limit.
+    BodyTooLarge,
     /// No such route.
     NotFound,
     /// The route exists for other methods.
     MethodNotAllowed,
+    /// No user of that name is known.
+    UserNotFound,
+    /// No token of that id is known.
+    TokenNotFound,
     /// No session of that name is known.
     SessionNotFound,
     /// The name is taken, by a session of ours or a foreign tmux session.

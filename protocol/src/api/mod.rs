@@ -4,9 +4,11 @@
 
 mod activity;
 mod agent;
+mod auth;
 mod conversation;
 mod daemon;
 mod error;
+mod event;
 mod screen;
 mod session;
 mod turn;
@@ -16,13 +18,21 @@ pub use activity::{
     HookRequest, Source, Vote,
 };
 pub use agent::AgentView;
+pub use auth::{
+    Action, BootstrapToken, BootstrapView, LoginReply, LoginRequest, NameRequest, PairRequest, PairingCode,
+    PairingRequest, PassphraseRequest, Revoked, Role, Secret, SetupReply, SetupRequest, Ticket,
+    TicketRequest, TokenList, TokenLogin, TokenMade, TokenOwner, TokenReply, TokenRequest, TokenScope,
+    TokenView, UserReply, UserRequest, UserView, Whoami,
+};
 pub use conversation::{ConversationView, FoundView, ResumeRequest};
-pub use daemon::{DaemonStatus, Handover, TmuxStatus};
+pub use daemon::{DaemonStatus, Handover, NetworkStatus, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
+pub use event::{Event, LogEntry, LogsView, SettingsView, TurnqView};
 pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};
 pub use session::{
-    BroadcastReply, BroadcastRequest, EditRequest, ExitView, RestartRequest, SendRequest, Sent, SessionReply,
-    SessionView, StartRequest, State, StopRequest, Stopped,
+    BroadcastReply, BroadcastRequest, Done, EditRequest, ExitView, KeyRequest, ModelsView, RestartRequest,
+    SendRequest, Sent, SessionReply, SessionView, StartRequest, State, StopRequest, Stopped, UploadRequest,
+    Uploaded,
 };
 pub use turn::{
     DraftPolicy, Evidence, Origin, Reply, Stages, Step, Turn, TurnCancel, TurnError, TurnEvent, TurnRequest,

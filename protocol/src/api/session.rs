@@ -66,6 +66,12 @@ pub struct SessionView {
     /// The conversation it is known to be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_session_id: Option<String>,
+    /// The conversation it is in, as far as that is known: the former, else the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_conversation_id: Option<String>,
+    /// Whether its agent's stored conversations can be listed.
+    #[serde(default)]
+    pub has_history: bool,
     /// Prompts typed once the agent is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_prompts: Option<Vec<String>>,
@@ -198,6 +204,49 @@ pub struct Stopped {
     pub status: State,
     /// The sessions that ended, the asked one first.
     pub names: Vec<String>,
+}
+
+/// Presses a key: `POST /api/sessions/{name}/key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRequest {
+    /// Its name: `Up`, `Down`, `Left`, `Right`, `Enter`, `Escape`, `Tab`, `Space`, `Backspace`, `C-a` to `C-z`, or a character.
+    pub key: String,
+}
+
+/// The answer to what has no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Always `true`.
+    pub ok: bool,
+}
+
+/// Gives a session a file: `POST /api/sessions/{name}/upload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadRequest {
+    /// Its name; of a path only the end counts, and what is no ASCII letter, digit, `_`, `.` or `-` becomes `_`.
+    pub filename: String,
+    /// What it holds, in base64.
+    pub data_base64: String,
+}
+
+/// The answer to an upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uploaded {
+    /// Always `true`.
+    pub ok: bool,
+    /// Where the file is.
+    pub path: String,
+}
+
+/// The models an agent can be started with: `GET /api/sessions/{name}/models`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelsView {
+    /// Those that the configuration names.
+    pub models: Vec<String>,
+    /// The one in the session's flags.
+    pub current: Option<String>,
 }
 
 /// Types a prompt: `POST /api/sessions/{name}/send`.

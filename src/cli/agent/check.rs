@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use llmux_protocol::api::{
@@ -13,7 +13,7 @@ use crate::{
         context::Context,
         failure::{Exit, Failure, tell},
         out::Out,
-        session::{cwd_text, explained},
+        session::{cwd, explained},
         signal::Signals,
         table::plain,
     },
@@ -40,7 +40,7 @@ pub(crate) struct Check {
 }
 
 pub(super) async fn run(args: &Check, context: &Context) -> Result<(), Failure> {
-    let cwd = cwd_text(args.cwd.as_deref().unwrap_or(Path::new(".")), &context.env)?;
+    let cwd = cwd(args.cwd.as_deref(), context)?;
     let mut client = context.client().await?;
     let agents: Vec<AgentView> = client.get("/api/agents/all").await?;
     let Some(agent) = agents.iter().find(|agent| agent.key == args.agent) else {
@@ -59,7 +59,7 @@ pub(super) async fn run(args: &Check, context: &Context) -> Result<(), Failure> 
     let request = StartRequest {
         agent: agent.key.clone(),
         name: Some(name.clone()),
-        cwd: Some(cwd),
+        cwd,
         skip_init: true,
         ..StartRequest::default()
     };

@@ -1,10 +1,6 @@
 //! The sessions that are measured: demo agents of our own, or those of the user.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, fs, path::PathBuf};
 
 use llmux_protocol::api::{
     SessionReply, SessionView, StartRequest, State, StopRequest, Stopped, Until, WaitOutcome, WaitRequest,
@@ -15,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     cli::failure::{Exit, Failure, say},
-    client::{Client, ClientError, session_path},
+    client::{Client, ClientError, Target, session_path},
 };
 
 /// How many sessions are started or ended at a time.
@@ -62,10 +58,10 @@ impl Agents {
     }
 
     /// Starts our own agents and waits until they are ready; does nothing with the user's.
-    pub(super) async fn start(&self, socket: &Path) -> Result<(), Failure> {
+    pub(super) async fn start(&self, target: &Target) -> Result<(), Failure> {
         let Some(home) = &self.home else { return Ok(()) };
         let home = home.path().to_string_lossy().into_owned();
-        let started = in_lanes(&self.names, socket, |mut client, names| {
+        let started = in_lanes(&self.names, target, |mut client, names| {
             let home = home.clone();
             async move {
                 for name in names {
@@ -78,11 +74,11 @@ impl Agents {
     }
 
     /// Ends our own agents and removes what they wrote; leaves the user's alone.
-    pub(super) async fn remove(self, socket: &Path) {
+    pub(super) async fn remove(self, target: &Target) {
         if self.home.is_none() {
             return;
         }
-        let ended = in_lanes(&self.names, socket, |mut client, names| async move {
+        let ended = in_lanes(&self.names, target, |mut client, names| async move {
             for name in names {
                 end(&mut client, &name).await?;
             }
@@ -202,7 +198,7 @@ async fn end(client: &mut Client, name: &str) -> Result<(), ClientError> {
 /// Does something for all sessions in a few lanes side by side, each with its own connection.
 async fn in_lanes<F>(
     names: &[String],
-    socket: &Path,
+    target: &Target,
     lane: impl Fn(Client, Vec<String>) -> F,
 ) -> Result<(), ClientError>
 where
@@ -211,7 +207,7 @@ where
     let mut lanes = JoinSet::new();
     for first in 0..AT_ONCE.min(names.len()) {
         let its = names.iter().skip(first).step_by(AT_ONCE).cloned().collect();
-        lanes.spawn(lane(Client::connect(socket).await?, its));
+        lanes.spawn(lane(Client::open(target).await?, its));
     }
     lanes.join_all().await.into_iter().collect()
 }

@@ -1,7 +1,6 @@
 //! Offering turns to the daemon, and what came of each.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::client::{Client, ClientError, session_path, turn_path};
+use crate::client::{Client, ClientError, Target, session_path, turn_path};
 
 /// A turn that takes longer is given up, so that a bench always ends.
 const LONGEST_MS: u64 = 600_000;
@@ -51,11 +50,11 @@ pub(super) struct Offered {
 }
 
 /// Offers all turns and waits for the end of each.
-pub(super) async fn offer(plan: &Plan, socket: &Path) -> Result<Offered, ClientError> {
+pub(super) async fn offer(plan: &Plan, target: &Target) -> Result<Offered, ClientError> {
     let mut workers = JoinSet::new();
     let mut clients = Vec::new();
     for _ in 0..plan.concurrency.min(plan.turns) {
-        clients.push(Client::connect(socket).await?);
+        clients.push(Client::open(target).await?);
     }
     let next = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();

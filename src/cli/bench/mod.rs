@@ -106,6 +106,7 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
 
 /// Measures; whatever happens, sessions of our own are gone at the end.
 async fn measure(name: &str, wait: WaitFor, args: &Bench, context: &Context) -> Result<Report, Failure> {
+    context.only_here("bench")?;
     let mut client = context.client().await?;
     let mut signals = Signals::listen()?;
     let agents = if args.session.is_empty() {
@@ -113,12 +114,12 @@ async fn measure(name: &str, wait: WaitFor, args: &Bench, context: &Context) -> 
     } else {
         Agents::of_user(&args.session, &mut client).await?
     };
-    let socket = client.socket().to_owned();
+    let target = client.target().clone();
     let measured = tokio::select! {
         measured = measure_with(name, wait, args, &agents, &mut client) => measured,
         exit = signals.next() => Err(Failure::new(exit, "interrupted; the sessions of the bench are removed")),
     };
-    agents.remove(&socket).await;
+    agents.remove(&target).await;
     measured
 }
 
@@ -129,8 +130,8 @@ async fn measure_with(
     agents: &Agents,
     client: &mut Client,
 ) -> Result<Report, Failure> {
-    let socket = client.socket().to_owned();
-    agents.start(&socket).await?;
+    let target = client.target().clone();
+    agents.start(&target).await?;
     let plan = Plan {
         names: Arc::from(agents.names.clone()),
         turns: args.turns,
@@ -139,7 +140,7 @@ async fn measure_with(
         rate: args.rate,
         wait,
     };
-    let offered = load::offer(&plan, &socket).await?;
+    let offered = load::offer(&plan, &target).await?;
     let status: DaemonStatus = client.get("/api/daemon").await?;
     let baselines = if args.no_baselines || !agents.are_own() {
         Vec::new()

@@ -20,6 +20,7 @@ pub(crate) struct Attach {
 }
 
 pub(super) async fn run(args: &Attach, context: &Context) -> Result<(), Failure> {
+    context.only_here("session attach")?;
     let mut client = context.client().await?;
     let session: SessionView = target::on(&mut client, &args.target, async |client, name| {
         client.get(&session_path(name, "")).await

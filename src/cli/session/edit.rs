@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use llmux_protocol::api::{EditRequest, SessionReply, SessionView, State};
 
-use super::start::cwd_text;
+use super::start;
 use crate::{
     cli::{context::Context, failure::Failure, out::Out, table::plain},
     client::session_path,
@@ -49,11 +49,10 @@ pub(super) async fn run(args: &Edit, context: &Context) -> Result<(), Failure> {
 fn request(args: &Edit, context: &Context) -> Result<EditRequest, Failure> {
     let request = EditRequest {
         name: args.name.clone(),
-        cwd: args
-            .cwd
-            .as_deref()
-            .map(|cwd| cwd_text(cwd, &context.env))
-            .transpose()?,
+        cwd: match &args.cwd {
+            Some(cwd) => start::cwd(Some(cwd), context)?,
+            None => None,
+        },
         flags: args.flags.clone(),
         env: (!args.env.is_empty()).then(|| args.env.join("\n")),
         init_prompts: (!args.init.is_empty())

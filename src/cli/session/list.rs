@@ -22,8 +22,10 @@ pub(crate) struct List {
 pub(super) async fn run(args: &List, context: &Context) -> Result<(), Failure> {
     let sessions: Vec<SessionView> = context.client().await?.get("/api/sessions").await?;
     // After the answer: reading the registry is what finds it corrupt.
-    for path in context.state()?.set_aside() {
-        say(&plain(&corrupt_registry_notice(&path)));
+    if !context.is_remote() {
+        for path in context.state()?.set_aside() {
+            say(&plain(&corrupt_registry_notice(&path)));
+        }
     }
     let mut out = Out::new();
     if args.json {

@@ -25,7 +25,7 @@ pub(super) use self::{
     explain::explained,
     list::List,
     prompt::Prompt,
-    start::{Start, cwd_text},
+    start::{Start, cwd},
     stop::{Restart, Stop},
 };
 use super::{context::Context, failure::Failure};

@@ -55,7 +55,7 @@ pub(crate) struct Start {
 }
 
 pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> {
-    let cwd = cwd_text(args.cwd.as_deref().unwrap_or(Path::new(".")), &context.env)?;
+    let cwd = cwd(args.cwd.as_deref(), context)?;
     let mut client = context.client().await?;
     let agents = agents(&args.agent, &mut client).await?;
     if args.name.is_some() && agents.len() > 1 {
@@ -74,7 +74,7 @@ pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> 
     }
     let (mut started, mut failures) = (Vec::new(), Vec::new());
     for agent in &agents {
-        match start(args, agent, &cwd, context, &mut client).await {
+        match start(args, agent, cwd.as_deref(), context, &mut client).await {
             Ok(session) => {
                 report("spawned", &session, args.skip_init, &mut out)?;
                 started.push((agent, session.name));
@@ -141,7 +141,7 @@ async fn agents(wanted: &str, client: &mut Client) -> Result<Vec<String>, Failur
 async fn start(
     args: &Start,
     agent: &str,
-    cwd: &str,
+    cwd: Option<&str>,
     context: &Context,
     client: &mut Client,
 ) -> Result<SessionView, Failure> {
@@ -149,11 +149,16 @@ async fn start(
     let request = StartRequest {
         agent: agent.to_owned(),
         name: args.name.clone().or(prefixed),
-        cwd: Some(cwd.to_owned()),
+        cwd: cwd.map(str::to_owned),
         flags: args.flags.clone(),
         env: (!args.env.is_empty()).then(|| args.env.join("\n")),
         init_prompts: (!args.init.is_empty()).then(|| args.init.clone()),
-        parent: context.env.text("LLMUX_SESSION").map(str::to_owned),
+        // Another host's sessions have no parent here.
+        parent: context
+            .env
+            .text("LLMUX_SESSION")
+            .filter(|_| !context.is_remote())
+            .map(str::to_owned),
         size: None,
         skip_init: args.skip_init,
         resume_from: args.resume_from.clone(),
@@ -185,8 +190,25 @@ pub(super) fn report(
     }
 }
 
+/// The working directory as it is sent. On this host a path is meant as everywhere, and by default it is the present one;
+/// on another host it is that one's, and by default the daemon's home.
+pub(in crate::cli) fn cwd(cwd: Option<&Path>, context: &Context) -> Result<Option<String>, Failure> {
+    if !context.is_remote() {
+        return cwd_text(cwd.unwrap_or(Path::new(".")), &context.env).map(Some);
+    }
+    let Some(cwd) = cwd else { return Ok(None) };
+    if !cwd.is_absolute() && !cwd.starts_with("~") {
+        return Err(Failure::usage(format!(
+            "{} is relative, and the daemon is on another host",
+            cwd.display()
+        ))
+        .hint("give the directory there, from / or ~"));
+    }
+    Ok(cwd.to_str().map(str::to_owned))
+}
+
 /// A directory as it is sent: absolute, because the daemon works somewhere else.
-pub(in crate::cli) fn cwd_text(cwd: &Path, env: &Environment) -> Result<String, Failure> {
+fn cwd_text(cwd: &Path, env: &Environment) -> Result<String, Failure> {
     let path = env.resolve(cwd);
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| Failure::failed(format!("the directory {} is not UTF-8", path.display())))

@@ -1,9 +1,6 @@
 //! Waiting for a turn's end, through Ctrl-C and through a daemon that hands over to the next.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use llmux_protocol::api::{ErrorCode, Turn, TurnCancel, TurnState, TurnWait};
 
@@ -13,7 +10,7 @@ use crate::{
         failure::{Exit, Failure},
         signal::Signals,
     },
-    client::{Client, ClientError, turn_path},
+    client::{Client, ClientError, Target, turn_path},
 };
 
 /// How many daemons in a row may leave before the wait is given up.
@@ -60,7 +57,7 @@ impl Follow {
     /// Ends the waiting because of a signal.
     async fn leave(&mut self, exit: Exit) -> Failure {
         if self.cancel {
-            leave_cancelling(self.client.socket(), &self.id, exit, self.signals.next()).await
+            leave_cancelling(self.client.target(), &self.id, exit, self.signals.next()).await
         } else {
             goes_on(&self.id, exit)
         }
@@ -83,9 +80,14 @@ fn goes_on(id: &str, exit: Exit) -> Failure {
 }
 
 /// Cancels the turn before it leaves, unless there is another signal: who presses Ctrl-C twice does not want to wait.
-async fn leave_cancelling(socket: &Path, id: &str, exit: Exit, again: impl Future<Output = Exit>) -> Failure {
+async fn leave_cancelling(
+    target: &Target,
+    id: &str,
+    exit: Exit,
+    again: impl Future<Output = Exit>,
+) -> Failure {
     let answer = tokio::select! {
-        answer = cancel(socket, id) => answer,
+        answer = cancel(target, id) => answer,
         exit = again => return goes_on(id, exit),
     };
     match answer {
@@ -113,7 +115,7 @@ async fn end(client: &mut Client, id: &str, wait: &TurnWait) -> Result<Turn, Cli
     let path = turn_path(id, "wait");
     for _ in 1..MANY_DAEMONS {
         match client.post(&path, &rest(wait, began.elapsed())).await {
-            Err(error) if has_left(&error) => *client = Client::connect(client.socket()).await?,
+            Err(error) if has_left(&error) => *client = Client::open(client.target()).await?,
             answer => return answer,
         }
     }
@@ -130,8 +132,8 @@ fn rest(wait: &TurnWait, waited: Duration) -> TurnWait {
 }
 
 /// Cancels over a connection of its own: the other one is in the middle of a request.
-async fn cancel(socket: &Path, id: &str) -> Result<Turn, ClientError> {
-    let mut client = Client::connect(socket).await?;
+async fn cancel(target: &Target, id: &str) -> Result<Turn, ClientError> {
+    let mut client = Client::open(target).await?;
     client
         .post(&turn_path(id, "cancel"), &TurnCancel::default())
         .await
@@ -200,7 +202,8 @@ mod tests {
             ..sample::queued()
         };
         let (_dir, socket, server) = fake::daemon(&[ok(&cancelled)]);
-        let failure = leave_cancelling(&socket, "t1", Exit::Interrupted, pending()).await;
+        let failure =
+            leave_cancelling(&Target::Unix(socket.clone()), "t1", Exit::Interrupted, pending()).await;
         assert_eq!(
             (failure.kind(), failure.message().as_str()),
             (Exit::Interrupted, "turn t1 is cancelled")
@@ -212,7 +215,13 @@ mod tests {
     async fn a_second_signal_does_not_wait_for_the_cancelling() {
         let (_dir, socket) = fake::place();
         let _deaf = tokio::net::UnixListener::bind(&socket).unwrap();
-        let failure = leave_cancelling(&socket, "t1", Exit::Interrupted, ready(Exit::Terminated)).await;
+        let failure = leave_cancelling(
+            &Target::Unix(socket.clone()),
+            "t1",
+            Exit::Interrupted,
+            ready(Exit::Terminated),
+        )
+        .await;
         assert_eq!(failure.kind(), Exit::Terminated);
     }
 }

@@ -127,7 +127,8 @@ export class Viewer {
 
   /** A person opened this page: once, and not behind another tab. */
   #open() {
-    if (this.#opened || document.hidden || !this.socket.isOpen) return;
+    // Who may not type holds no size.
+    if (this.#opened || document.hidden || !this.socket.isOpen || !this.may.peek()?.has('type')) return;
     this.#opened = true;
     this.socket.tell({ type: 'fit', act: 'open', ...this.screen.wanted() });
   }
@@ -199,7 +200,7 @@ export class Viewer {
         toLogin();
         return 'login';
       }
-      return error.status === 404 ? 'gone' : 'again';
+      return error.status === 404 ? 'gone' : error.status === 403 ? 'forbidden' : 'again';
     }
   }
 

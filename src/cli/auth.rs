@@ -1,0 +1,261 @@
+//! `llmux auth`: signing in to a daemon elsewhere, and the sign-ins that are saved.
+
+use clap::{Args, Subcommand};
+use llmux_protocol::api::{LoginReply, LoginRequest};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    context::Context,
+    failure::{Exit, Failure, say},
+    out::Out,
+    passphrase,
+};
+use crate::{
+    client::{Credentials, Destination, Profile, profile_name},
+    store::time,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Sign in and save the token as a profile
+    Login(Login),
+    /// Revoke a profile's token and forget it
+    Logout(Logout),
+    /// Say who is signed in
+    Whoami(Whoami),
+    /// List the saved profiles
+    List(List),
+    /// Choose the profile that whoami and logout mean
+    Use(Use),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  llmux auth login alice --server https://box:3001\n  llmux session list --profile box-3001"
+)]
+pub(super) struct Login {
+    /// The user
+    #[arg(required_unless_present = "named")]
+    username: Option<String>,
+    /// The same
+    #[arg(long = "username", value_name = "USERNAME", conflicts_with = "username")]
+    named: Option<String>,
+    #[command(flatten)]
+    passphrase: passphrase::From,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux auth logout --profile box-3001")]
+pub(super) struct Logout {
+    /// Only forget it: the token stays good
+    #[arg(long)]
+    no_revoke: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux auth whoami --json")]
+pub(super) struct Whoami {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux auth list")]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  llmux auth use box-3001")]
+pub(super) struct Use {
+    /// The profile
+    profile: String,
+}
+
+/// A profile without its token.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    profile_name: &'a str,
+    server_url: &'a str,
+    username: &'a str,
+    saved_at: &'a str,
+    active: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn of(saved: &'a Credentials, (name, profile): (&'a str, &'a Profile)) -> Self {
+        Self {
+            profile_name: name,
+            server_url: &profile.server_url,
+            username: &profile.username,
+            saved_at: &profile.saved_at,
+            active: saved.active.as_deref() == Some(name),
+        }
+    }
+}
+
+pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
+    match verb {
+        Verb::Login(args) => login(args, &context).await,
+        Verb::Logout(args) => logout(&args, &context).await,
+        Verb::Whoami(args) => whoami(&args, &context),
+        Verb::List(args) => list(&args, &context),
+        Verb::Use(args) => choose(args, &context),
+    }
+}
+
+async fn login(args: Login, context: &Context) -> Result<(), Failure> {
+    let json = args.json;
+    let outcome = sign_in(args, context).await;
+    let mut out = Out::new();
+    match outcome {
+        Ok((profile, reply)) if json => out.json(&json!({
+            "ok": true, "username": reply.username, "tokenName": reply.token_name, "profileName": profile,
+        })),
+        Ok((profile, reply)) => out.line(&format!("signed in as {} (profile: {profile})", reply.username)),
+        Err(failure) if json && failure.kind() == Exit::Failed => {
+            out.json(&json!({ "ok": false, "error": failure.message() }))?;
+            Err(failure)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn sign_in(args: Login, context: &Context) -> Result<(String, LoginReply), Failure> {
+    let username = args.username.or(args.named).unwrap_or_default();
+    let Some(remote) = context.remote()? else {
+        return Err(Failure::failed("no server was named")
+            .hint("llmux auth login alice --server http://HOST:3001")
+            .hint("on the daemon's own host no sign-in is needed"));
+    };
+    let passphrase = args.passphrase.read(context, false)?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let request = LoginRequest {
+        device_name: Some(format!("{username}@{host}")),
+        username,
+        passphrase,
+    };
+    // Whatever token there was, the passphrase is the credential now.
+    let server = Destination {
+        token: None,
+        ..remote
+    };
+    let reply: LoginReply = context
+        .client_of(&server)
+        .await?
+        .post("/api/auth/login", &request)
+        .await?;
+    let name = context
+        .profile()
+        .map_or_else(|| profile_name(&server.server), str::to_owned);
+    let profile = Profile {
+        server_url: server.server,
+        username: reply.username.clone(),
+        token: reply.token.clone(),
+        saved_at: time::now(),
+        extra: serde_json::Map::new(),
+    };
+    Credentials::update(&context.env, |saved| {
+        saved.profiles.insert(name.clone(), profile);
+        saved.active = Some(name.clone());
+        Ok(())
+    })?;
+    Ok((name, reply))
+}
+
+async fn logout(args: &Logout, context: &Context) -> Result<(), Failure> {
+    let saved = Credentials::load(&context.env)?;
+    let Some((name, profile)) = saved.profile(context.profile())? else {
+        return Err(nobody());
+    };
+    if !args.no_revoke {
+        let remote = Destination {
+            server: profile.server_url.clone(),
+            token: Some(profile.token.clone()),
+        };
+        // It is forgotten here whether or not the daemon can be told.
+        if let Err(failure) = revoke(context, &remote).await {
+            say(&format!("the token could not be revoked: {}", failure.message()));
+        }
+    }
+    Credentials::update(&context.env, |saved| {
+        saved.remove(name);
+        Ok(())
+    })?;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&json!({ "ok": true, "profileName": name }))
+    } else {
+        out.line(&format!("signed out (profile: {name})"))
+    }
+}
+
+async fn revoke(context: &Context, remote: &Destination) -> Result<(), Failure> {
+    let mut client = context.client_of(remote).await?;
+    let _: Value = client.post("/api/auth/logout", &json!({})).await?;
+    Ok(())
+}
+
+fn whoami(args: &Whoami, context: &Context) -> Result<(), Failure> {
+    let saved = Credentials::load(&context.env)?;
+    let found = saved.profile(context.profile())?.ok_or_else(nobody)?;
+    let shown = Shown::of(&saved, found);
+    let mut out = Out::new();
+    if args.json {
+        out.json(&shown)?;
+    } else {
+        out.text(&format!(
+            "profile: {}\nserver : {}\nuser   : {}\nsince  : {}\n",
+            shown.profile_name, shown.server_url, shown.username, shown.saved_at
+        ))?;
+    }
+    out.finish()
+}
+
+fn list(args: &List, context: &Context) -> Result<(), Failure> {
+    let saved = Credentials::load(&context.env)?;
+    let all: Vec<_> = saved
+        .profiles
+        .iter()
+        .map(|(name, profile)| Shown::of(&saved, (name, profile)))
+        .collect();
+    let mut out = Out::new();
+    if args.json {
+        out.json(&all)?;
+    } else if all.is_empty() {
+        out.line("no saved profiles")?;
+    }
+    for one in all.iter().filter(|_| !args.json) {
+        let mark = if one.active { '*' } else { ' ' };
+        out.line(&format!(
+            "{mark} {:<24}  {:<16}  {}",
+            one.profile_name, one.username, one.server_url
+        ))?;
+    }
+    out.finish()
+}
+
+fn choose(args: Use, context: &Context) -> Result<(), Failure> {
+    let name = args.profile;
+    Credentials::update(&context.env, |saved| {
+        saved.profile(Some(&name))?;
+        saved.active = Some(name.clone());
+        Ok(())
+    })?;
+    Out::new().line(&format!("active profile: {name}"))
+}
+
+fn nobody() -> Failure {
+    Failure::failed("nobody is signed in").hint("llmux auth login alice --server http://HOST:3001")
+}

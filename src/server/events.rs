@@ -1,0 +1,61 @@
+//! `/api/events`, `/api/logs` and `/api/logs/stream`.
+
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use llmux_protocol::api::{LogEntry, LogsView};
+use serde::Deserialize;
+
+use super::{
+    Shared,
+    extract::Query,
+    sse::{self, From},
+};
+
+/// Sends what happens to sessions, agents and turns.
+pub(super) async fn events(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let bus = shared.events.clone();
+    let from = From::header(&headers, &bus);
+    sse::events(|to| sse::follow(bus, from, to, |event, _| (Some(event.name()), event.clone())))
+}
+
+pub(super) async fn logs(State(shared): State<Shared>) -> Json<LogsView> {
+    let logs = &shared.logs;
+    let entries = logs.all();
+    Json(LogsView {
+        capacity: logs.capacity(),
+        entries: entries
+            .into_iter()
+            .map(|(number, entry)| with_id(&entry, &logs.id(number)))
+            .collect(),
+    })
+}
+
+/// How many lines that were written before are wanted.
+#[derive(Deserialize)]
+pub(super) struct Backlog {
+    #[serde(default)]
+    backlog: u64,
+}
+
+/// Sends each line as it is written. Without `backlog` none from before: so the old clients expect it.
+pub(super) async fn log_stream(
+    State(shared): State<Shared>,
+    Query(Backlog { backlog }): Query<Backlog>,
+    headers: HeaderMap,
+) -> Response {
+    let logs = shared.logs.clone();
+    let from = match From::header(&headers, &logs) {
+        From::Now => {
+            let kept = logs.all().len() as u64;
+            From::After(logs.latest() - backlog.min(kept).min(logs.latest()))
+        }
+        from => from,
+    };
+    sse::events(|to| sse::follow(logs, from, to, |entry, id| (None, with_id(entry, id))))
+}
+
+fn with_id(entry: &LogEntry, id: &str) -> LogEntry {
+    LogEntry {
+        id: Some(id.to_owned()),
+        ..entry.clone()
+    }
+}
