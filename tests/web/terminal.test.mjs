@@ -101,12 +101,10 @@ test('the daemon goes and comes back: the page goes on by itself', async () => {
   await shell('returns');
   const context = await lab.visitor();
   const page = await open(context, 'returns');
-  await page.evaluate(() => window.llmuxViewer.socket.open());
-  await context.setOffline(true);
-  await page.evaluate(() => window.llmuxViewer.socket.open());
+  await lab.stop();
   await page.waitForSelector('.link.lost');
   lab.tmux(['send-keys', '-t', '=returns:', 'echo while away', 'Enter']);
-  await context.setOffline(false);
+  await lab.start();
   await page.waitForSelector('.link.live');
   await eventually('what was missed', async () => (await drawn(page)).includes('while away'));
   await context.close();
