@@ -201,3 +201,23 @@ test('a prompt shows its stages and its end; a file is sent and named', async ()
   calm(context);
   await context.close();
 });
+
+test('the keyboard of a phone hides neither the prompt nor changes the size', async () => {
+  await shell('covered');
+  const context = await lab.visitor({ phone: true });
+  const page = await open(context, 'covered');
+  await eventually('it holds the size', () => page.evaluate(() => window.llmuxViewer.mine));
+  const before = lab.size('covered');
+  await page.click('[data-composer]');
+  await page.setViewportSize({ width: 390, height: 510 });
+  await page.waitForSelector('html.keyboard');
+  const field = await page.locator('[data-composer]').boundingBox();
+  assert.ok(field.y + field.height <= 510, `the field ends at ${field.y + field.height}`);
+  // What a person types now claims the size, and it is the same.
+  await page.click('[aria-label="Type keys instead"]');
+  await page.focus('input.live');
+  await page.keyboard.type('echo here');
+  await eventually('what was typed', () => lab.screen('covered').at(-1) === '$ echo here');
+  assert.equal(lab.size('covered'), before);
+  await context.close();
+});
