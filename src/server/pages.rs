@@ -9,16 +9,19 @@ use std::sync::LazyLock;
 
 use axum::{
     extract::Path,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 
 use self::asset::Assets;
-use super::gate::{Need, Routes, get};
+use super::{
+    Shared,
+    gate::{Need, Routes, get},
+};
 
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK: HeaderValue = HeaderValue::from_static("no-cache");
-/// Each is the same file: the router is in the browser. Whoever lacks a credential is sent to the login.
+/// Each is the same file: the router is in the browser.
 const PAGES: [&str; 10] = [
     "/",
     "/session/{name}",
@@ -31,7 +34,7 @@ const PAGES: [&str; 10] = [
     "/settings",
     "/about",
 ];
-/// Pages for those who have no credential yet.
+/// Those for people who are not signed in.
 const OPEN_PAGES: [&str; 2] = ["/login", "/setup"];
 /// Files whose address is fixed: browsers ask for them by it.
 const FIXED: [&str; 5] = [
@@ -48,17 +51,17 @@ fn assets() -> &'static Assets {
     &ASSETS
 }
 
-/// The routes of the pages and of their files.
-pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S> {
-    let files = FIXED.into_iter().fold(Routes::new(), |routes, path| {
-        let file = move |headers: HeaderMap| async move { fixed(path, &headers) };
-        routes.route(path, get(Need::Open, file))
+/// The routes of the pages and of their files. There is nothing secret in the files.
+pub(super) fn routes() -> Routes<Shared> {
+    let pages = PAGES.into_iter().fold(Routes::new(), |routes, path| {
+        routes.route(path, get(Need::Known, page))
     });
-    let open = OPEN_PAGES.map(|path| (path, Need::Open));
-    let pages = PAGES.map(|path| (path, Need::Known));
-    open.into_iter()
-        .chain(pages)
-        .fold(files, |routes, (path, need)| routes.route(path, get(need, page)))
+    let pages = OPEN_PAGES
+        .into_iter()
+        .fold(pages, |routes, path| routes.route(path, get(Need::Open, page)));
+    FIXED
+        .into_iter()
+        .fold(pages, |routes, path| routes.route(path, get(Need::Open, fixed)))
         .route("/assets/{version}/{*path}", get(Need::Open, versioned))
 }
 
@@ -81,14 +84,20 @@ async fn versioned(Path((version, path)): Path<(String, String)>, headers: Heade
         .map_or_else(missing, |asset| asset.answer(&headers, keep))
 }
 
-fn fixed(path: &str, headers: &HeaderMap) -> Response {
+/// A file by its own name.
+async fn fixed(uri: Uri, headers: HeaderMap) -> Response {
     assets()
-        .get(&path[1..])
-        .map_or_else(missing, |asset| asset.answer(headers, &ASK))
+        .get(uri.path().trim_start_matches('/'))
+        .map_or_else(missing, |asset| asset.answer(&headers, &ASK))
 }
 
 fn missing() -> Response {
-    (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, ASK)], "no such file\n").into_response()
+    (
+        StatusCode::NOT_FOUND,
+        [(header::CACHE_CONTROL, ASK)],
+        "no such file\n",
+    )
+        .into_response()
 }
 
 #[cfg(test)]

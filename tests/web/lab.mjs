@@ -57,17 +57,28 @@ export class Lab {
       LLMUXD_HOST: '127.0.0.1',
     };
     lab.said = '';
-    lab.daemon = spawn(LLMUX, ['server', 'start', '--port', String(lab.port)], { env: lab.env, cwd: lab.env.HOME, stdio: ['ignore', 'pipe', 'pipe'] });
-    lab.daemon.stdout.on('data', (data) => { lab.said += data; });
-    lab.daemon.stderr.on('data', (data) => { lab.said += data; });
     try {
-      await eventually('the daemon answers', async () => (await fetch(`${lab.base}/health`)).ok);
+      await lab.start();
       if (users) lab.llmux(['user', 'create', 'ana', '--name', 'Ana', '--admin'], { LLMUX_PASSPHRASE: PASSPHRASE });
     } catch (error) {
       await lab.close();
       throw new Error(`${error.message}\n${lab.said}`);
     }
     return lab;
+  }
+
+  async start() {
+    this.daemon = spawn(LLMUX, ['server', 'start', '--port', String(this.port)], { env: this.env, cwd: this.env.HOME, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.daemon.stdout, this.daemon.stderr]) stream.on('data', (data) => { this.said += data; });
+    await eventually('the daemon answers', async () => (await fetch(`${this.base}/health`)).ok);
+  }
+
+  /** Ends the daemon; its agents run on. */
+  async stop() {
+    if (this.daemon.exitCode !== null || this.daemon.signalCode !== null) return;
+    const gone = new Promise((resolve) => { this.daemon.once('exit', resolve); });
+    this.daemon.kill('SIGTERM');
+    await gone;
   }
 
   llmux(args, more = {}) {
@@ -129,11 +140,7 @@ export class Lab {
 
   async close() {
     for (const browser of Object.values(this.browsers ?? {})) await browser.close();
-    if (this.daemon.exitCode === null) {
-      const gone = new Promise((resolve) => this.daemon.once('exit', resolve));
-      this.daemon.kill('SIGTERM');
-      await gone;
-    }
+    await this.stop();
     try {
       this.tmux(['kill-server']);
     } catch { /* it is gone already */ }

@@ -153,7 +153,7 @@ test('a session is started, edited, stopped and forgotten from the picker', asyn
   await page.goBack();
   await page.click('[aria-label="Actions for made-here"]');
   await page.click('[role=menuitem]:has-text("Edit")');
-  await page.fill('dialog input[value="made-here"]', 'made-there');
+  await page.fill('dialog input.mono >> nth=0', 'made-there');
   await page.click('text=Save for the next start');
   await page.waitForSelector('[aria-label="Actions for made-there"]');
   await page.click('[aria-label="Actions for made-there"]');

@@ -101,12 +101,10 @@ test('the daemon goes and comes back: the page goes on by itself', async () => {
   await shell('returns');
   const context = await lab.visitor();
   const page = await open(context, 'returns');
-  await page.evaluate(() => window.llmuxViewer.socket.open());
-  await context.setOffline(true);
-  await page.evaluate(() => window.llmuxViewer.socket.open());
+  await lab.stop();
   await page.waitForSelector('.link.lost');
   lab.tmux(['send-keys', '-t', '=returns:', 'echo while away', 'Enter']);
-  await context.setOffline(false);
+  await lab.start();
   await page.waitForSelector('.link.live');
   await eventually('what was missed', async () => (await drawn(page)).includes('while away'));
   await context.close();
@@ -201,5 +199,25 @@ test('a prompt shows its stages and its end; a file is sent and named', async ()
   await page.setInputFiles('input[type=file]', { name: 'notes & more.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
   await eventually('the path is in the prompt', async () => /\.llmux-uploads\/notes_more\.txt $/.test(await page.inputValue('[data-composer]')) || /\.llmux-uploads\/\S+ $/.test(await page.inputValue('[data-composer]')));
   calm(context);
+  await context.close();
+});
+
+test('the keyboard of a phone hides neither the prompt nor changes the size', async () => {
+  await shell('covered');
+  const context = await lab.visitor({ phone: true });
+  const page = await open(context, 'covered');
+  await eventually('it holds the size', () => page.evaluate(() => window.llmuxViewer.mine));
+  const before = lab.size('covered');
+  await page.click('[data-composer]');
+  await page.setViewportSize({ width: 390, height: 510 });
+  await page.waitForSelector('html.keyboard');
+  const field = await page.locator('[data-composer]').boundingBox();
+  assert.ok(field.y + field.height <= 510, `the field ends at ${field.y + field.height}`);
+  // What a person types now claims the size, and it is the same.
+  await page.click('[aria-label="Type keys instead"]');
+  await page.focus('input.live');
+  await page.keyboard.type('echo here');
+  await eventually('what was typed', () => lab.screen('covered').at(-1) === '$ echo here');
+  assert.equal(lab.size('covered'), before);
   await context.close();
 });

@@ -7,24 +7,9 @@ import { startLive } from './live.js';
 import { startNotify } from './notify.js';
 import { applyTheme } from './prefs.js';
 import { place, startRouter } from './router.js';
+import { followViewport } from './viewport.js';
 
 effect(applyTheme);
-
-/** What the keyboard of a phone leaves free. `100dvh` alone does not know of it. */
-function followViewport() {
-  const view = window.visualViewport;
-  if (!view) return;
-  const apply = () => {
-    // A pinched page is smaller for another reason.
-    if (view.scale > 1.01) return;
-    document.documentElement.style.setProperty('--view-h', `${Math.round(view.height)}px`);
-    document.documentElement.classList.toggle('keyboard', innerHeight - view.height > 120);
-    if (view.offsetTop > 0) scrollTo(0, 0);
-  };
-  view.addEventListener('resize', apply);
-  view.addEventListener('scroll', apply);
-  apply();
-}
 
 async function begin() {
   startRouter();

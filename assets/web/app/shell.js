@@ -70,7 +70,7 @@ function Side() {
       <a class="btn quiet icon-only" href="/?new=1" aria-label="New session" title="New session (n)"><${Icon} name="plus" /></a></div>
     <nav class="side-list-wrap" aria-label="Sessions"><${SideList} /></nav>
     <nav class="side-nav" aria-label="Pages"><ul>
-      ${nav.map(([to, icon, text]) => html`<li key=${to}><a class="side-item" href=${to} aria-current=${path === to ? 'page' : undefined}><${Icon} name=${icon} />${text}</a></li>`)}
+      ${nav.filter(([to]) => to !== '/logs' || !who || who.admin).map(([to, icon, text]) => html`<li key=${to}><a class="side-item" href=${to} aria-current=${path === to ? 'page' : undefined}><${Icon} name=${icon} />${text}</a></li>`)}
       ${who?.admin && html`<li><a class="side-item" href="/admin/users" aria-current=${path === '/admin/users' ? 'page' : undefined}><${Icon} name="users" />Users</a></li>`}
     </ul></nav>
     <div class="side-user">

@@ -102,13 +102,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.0.iter().map(|entry| (&entry.method, entry.path, entry.need))
     }
 
-    /// What is behind the doors, without them.
-    #[cfg(test)]
-    pub(crate) fn open(self) -> Router<S> {
-        let add = |router: Router<S>, entry: Entry<S>| router.route(entry.path, entry.handler);
-        self.0.into_iter().fold(Router::new(), add)
-    }
-
     /// The same doors with nothing behind them but the word `in`.
     #[cfg(test)]
     pub(crate) fn hollow(self) -> Routes<()> {

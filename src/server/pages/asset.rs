@@ -88,7 +88,8 @@ fn is_frame(path: &str) -> bool {
     };
     let name = name.strip_prefix("ui/").unwrap_or(name);
     // Markdown brings its libraries along; only the chat needs it.
-    name.ends_with(".js") && !name.contains('/') && name != "markdown.js"
+    name.strip_suffix(".js")
+        .is_some_and(|stem| !stem.contains('/') && stem != "markdown")
 }
 
 /// The hash of all paths and contents.
@@ -134,7 +135,9 @@ impl Asset {
 
     /// The file, as far as the browser does not have it, in the form that it takes.
     pub(super) fn answer(&self, asked: &HeaderMap, caching: &HeaderValue) -> Response {
-        let known = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let known = asked
+            .get(header::IF_NONE_MATCH)
+            .and_then(|value| value.to_str().ok());
         let known = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == self.tag));
         let packed = if takes_gzip(asked) { self.packed() } else { None };
         let mut response = if known {
@@ -154,7 +157,11 @@ impl Asset {
     }
 
     fn packed(&self) -> Option<&Bytes> {
-        let pack = || gzip(&self.bytes).ok().filter(|packed| packed.len() < self.bytes.len());
+        let pack = || {
+            gzip(&self.bytes)
+                .ok()
+                .filter(|packed| packed.len() < self.bytes.len())
+        };
         self.gzip.get_or_init(pack).as_ref()
     }
 }
@@ -166,7 +173,9 @@ fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
 }
 
 fn takes_gzip(asked: &HeaderMap) -> bool {
-    let value = asked.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let value = asked
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok());
     value.is_some_and(|value| {
         value.split(',').any(|coding| {
             let mut parts = coding.split(';').map(str::trim);

@@ -1,22 +1,42 @@
-use axum::{body::to_bytes, http::Request};
+use axum::{Router, body::to_bytes, http::Request, routing};
 use flate2::read::GzDecoder;
 use tower::ServiceExt as _;
 
 use super::*;
 
+/// The handlers without the gate before them, which has tests of its own.
+fn bare() -> Router {
+    let pages = PAGES.into_iter().chain(OPEN_PAGES);
+    let router = pages.fold(Router::new(), |router, path| {
+        router.route(path, routing::get(page))
+    });
+    let files = FIXED.into_iter();
+    files
+        .fold(router, |router, path| router.route(path, routing::get(fixed)))
+        .route("/assets/{version}/{*path}", routing::get(versioned))
+}
+
 async fn ask(path: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Vec<u8>) {
-    let request = headers
-        .iter()
-        .fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
-    let router = routes::<()>().open();
-    let response = router.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+    let request = headers.iter().fold(Request::get(path), |request, (name, value)| {
+        request.header(*name, *value)
+    });
+    let response = bare()
+        .oneshot(request.body(axum::body::Body::empty()).unwrap())
+        .await
+        .unwrap();
     let (head, body) = response.into_parts();
-    (head.status, head.headers, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+    (
+        head.status,
+        head.headers,
+        to_bytes(body, usize::MAX).await.unwrap().to_vec(),
+    )
 }
 
 /// All addresses of files in a text.
 fn addresses(text: &str) -> Vec<&str> {
-    text.split('"').filter(|part| part.starts_with("/assets/")).collect()
+    text.split('"')
+        .filter(|part| part.starts_with("/assets/"))
+        .collect()
 }
 
 #[tokio::test]
@@ -32,11 +52,15 @@ async fn every_page_is_there_and_each_file_it_names() {
         for address in addresses(&text) {
             let (status, headers, _) = ask(address, &[]).await;
             assert_eq!(status, StatusCode::OK, "{address}");
-            assert_ne!(headers[header::CONTENT_TYPE], "application/octet-stream", "{address}");
+            assert_ne!(
+                headers[header::CONTENT_TYPE],
+                "application/octet-stream",
+                "{address}"
+            );
         }
     }
-    for name in FIXED {
-        assert_eq!(ask(name, &[]).await.0, StatusCode::OK, "{name}");
+    for path in FIXED {
+        assert_eq!(ask(path, &[]).await.0, StatusCode::OK, "{path}");
     }
 }
 
@@ -49,7 +73,10 @@ async fn a_page_holds_no_script_and_no_style_of_its_own() {
         assert!(tag.contains("src="), "{tag}");
         assert!(rest.starts_with("</script>"), "{rest}");
     }
-    assert!(!text.contains("<style") && !text.contains("style=") && !text.contains(" on"), "{text}");
+    assert!(
+        !text.contains("<style") && !text.contains("style=") && !text.contains(" on"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

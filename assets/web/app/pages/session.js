@@ -117,6 +117,7 @@ export default function Session() {
       ${viewer && searching && html`<${Search} viewer=${viewer} close=${() => { setSearching(false); viewer.screen.term.focus(); }} />`}
       ${viewer && !viewer.atBottom.value && html`<button class="btn to-end" onClick=${() => viewer.screen.term.scrollToBottom()}><${Icon} name="down" />To the end</button>`}
       ${gone ? html`<${Over} icon="help" title="There is no such session" text=${`Nothing is known of “${name}”.`}><a class="btn primary" href="/">To the sessions</a></${Over}>`
+        : viewer?.link.value.why === 'forbidden' ? html`<${Over} icon="lock" title="You may not look at this session" text="Your sign-in is limited to others."><a class="btn primary" href="/">To the sessions</a></${Over}>`
         : viewer?.link.value.is === 'ended' && html`<${Over} icon="stop" title="The agent has ended" text=${ended(viewer.link.value.why ?? '', view)}>
           <button class="btn primary" onClick=${async () => { if (await restart(name)) setRun(run + 1); }}><${Icon} name="play" />Start it again</button>
           ${view && html`<button class="btn" onClick=${() => remove(view)}>Forget it</button>`}<a class="btn" href="/">To the sessions</a></${Over}>`}
@@ -158,7 +159,7 @@ function SizeNote({ viewer }) {
   const { holder, cols, rows } = size;
   const text = holder?.kind === 'tmux' ? 'A tmux client holds the size' : holder ? `${holder.who || 'Another viewer'} holds the size` : 'Nobody holds the size';
   return html`<aside class="size-note" aria-label="Size"><span class="clip"><span class="nums">${cols} × ${rows}</span> · ${text}</span>
-    ${holder?.kind === 'tmux' ? null : html`<button class="btn" onClick=${() => viewer.claim()} title="Give the session the size of this window (f)"><${Icon} name="fit" />Fit</button>`}</aside>`;
+    ${holder?.kind === 'tmux' || !viewer.may.value?.has('type') ? null : html`<button class="btn" onClick=${() => viewer.claim()} title="Give the session the size of this window (f)"><${Icon} name="fit" />Fit</button>`}</aside>`;
 }
 
 /** @param {Viewer} viewer */

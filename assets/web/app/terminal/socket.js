@@ -14,7 +14,7 @@ const SNAPSHOT = 2;
 const HEAD = 9;
 const encoder = new TextEncoder();
 
-/** What the page tells when a connection can't be had. @typedef {'again' | 'ended' | 'login' | 'gone'} Verdict */
+/** What the page tells when a connection can't be had. @typedef {'again' | 'ended' | 'login' | 'gone' | 'forbidden'} Verdict */
 
 export class Socket {
   /** @type {WebSocket | null} */ #socket = null;

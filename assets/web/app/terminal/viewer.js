@@ -4,6 +4,7 @@ import { at, get, Refused, toLogin } from '../api.js';
 import { fontSize, readOnly } from '../prefs.js';
 import { loaded, look, put, putActivity, putTurn, sessions } from '../store.js';
 import { say } from '../ui/toast.js';
+import { keyboard } from '../viewport.js';
 import { Screen } from './screen.js';
 import { Socket } from './socket.js';
 import { followTouch } from './touch.js';
@@ -18,7 +19,8 @@ const FOCUS = /^\x1b\[[IO]$/;
 function passing(stage) {
   const foot = stage.closest('.main')?.querySelector('.term-foot');
   if (!foot) return 0;
-  let height = /** @type {HTMLElement | null} */ (foot.parentElement?.querySelector('.size-note'))?.offsetHeight ?? 0;
+  const note = /** @type {HTMLElement | null} */ (foot.parentElement?.querySelector('.size-note'));
+  let height = keyboard() + (note?.offsetHeight ?? 0);
   for (const part of foot.querySelectorAll('.answer, .turn, .keybar-all')) height += /** @type {HTMLElement} */ (part).offsetHeight + (part.classList.contains('turn') ? 6 : 0);
   const field = foot.querySelector('textarea');
   if (field) height += Math.max(0, field.offsetHeight - parseFloat(getComputedStyle(field).minHeight));
@@ -127,7 +129,8 @@ export class Viewer {
 
   /** A person opened this page: once, and not behind another tab. */
   #open() {
-    if (this.#opened || document.hidden || !this.socket.isOpen) return;
+    // Who may not type holds no size.
+    if (this.#opened || document.hidden || !this.socket.isOpen || !this.may.peek()?.has('type')) return;
     this.#opened = true;
     this.socket.tell({ type: 'fit', act: 'open', ...this.screen.wanted() });
   }
@@ -142,7 +145,7 @@ export class Viewer {
     this.screen.layout();
     clearTimeout(this.#later);
     this.#later = setTimeout(() => {
-      if (document.hidden || document.documentElement.classList.contains('keyboard')) return;
+      if (document.hidden || keyboard() > 0) return;
       const wanted = this.screen.wanted();
       const now = this.size.peek();
       if (now && (!this.mine || wanted.cols !== now.cols || wanted.rows !== now.rows)) this.socket.tell({ type: 'size', ...wanted });
@@ -199,7 +202,7 @@ export class Viewer {
         toLogin();
         return 'login';
       }
-      return error.status === 404 ? 'gone' : 'again';
+      return error.status === 404 ? 'gone' : error.status === 403 ? 'forbidden' : 'again';
     }
   }
 

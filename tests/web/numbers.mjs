@@ -1,0 +1,70 @@
+// How fast the pages are: `node tests/web/numbers.mjs [SESSIONS]`, with LLMUX_BIN at a release build. It asserts nothing.
+import { Lab, painted, eventually } from './lab.mjs';
+
+const count = Number(process.argv[2] ?? 200);
+const KEYS = 200;
+
+/** @param {string} what @param {number[]} all */
+function tell(what, all) {
+  const sorted = [...all].sort((a, b) => a - b);
+  const at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))].toFixed(1);
+  console.log(`${what.padEnd(54)} p50 ${at(0.5).padStart(7)} ms   p99 ${at(0.99).padStart(7)} ms   n ${all.length}`);
+}
+
+const lab = await Lab.open();
+try {
+  for (let i = 0; i < count; i += 1) lab.llmux(['session', 'start', 'shell', '--name', `s-${i}`]);
+  const context = await lab.visitor();
+
+  const lists = [];
+  for (let i = 0; i < 10; i += 1) {
+    const page = await context.newPage();
+    await page.goto('/');
+    lists.push(await page.evaluate((wanted) => new Promise((resolve) => {
+      const look = () => (document.querySelectorAll('.session').length >= wanted ? resolve(performance.now()) : requestAnimationFrame(look));
+      look();
+    }), count));
+    await page.close();
+  }
+  tell(`picker with ${count} sessions, from navigation to its rows`, lists);
+
+  const page = await context.newPage();
+  await page.goto('/');
+  await page.waitForSelector('.session');
+  const opened = [];
+  for (let i = 0; i < Math.min(20, count); i += 1) {
+    opened.push(await page.evaluate((name) => new Promise((resolve) => {
+      const from = performance.now();
+      delete window.llmuxViewer;
+      /** @type {HTMLElement} */ (document.querySelector(`.side-item[href="/session/${name}"]`)).click();
+      const look = () => (window.llmuxViewer?.painted.peek() ? resolve(performance.now() - from) : requestAnimationFrame(look));
+      look();
+    }), `s-${i}`));
+  }
+  tell('terminal, from a tap to its first paint', opened.slice(1));
+
+  await page.goto('/session/s-0');
+  await painted(page);
+  await page.click('.xterm-screen');
+  await eventually('the size is settled', () => page.evaluate(() => window.llmuxViewer.mine));
+  await page.evaluate(() => {
+    window.keyTimes = [];
+    let from = 0;
+    addEventListener('keydown', () => { from = performance.now(); }, { capture: true });
+    const { term } = window.llmuxViewer.screen;
+    let column = term.buffer.active.cursorX;
+    term.onRender(() => {
+      const now = term.buffer.active.cursorX;
+      if (from > 0 && now !== column) { window.keyTimes.push(performance.now() - from); from = 0; }
+      column = now;
+    });
+  });
+  for (let i = 0; i < KEYS; i += 1) {
+    if (i % 50 === 49) await page.keyboard.press('Enter');
+    else await page.keyboard.press('x');
+    await page.waitForTimeout(20 + Math.random() * 30);
+  }
+  tell('key to its glyph', await page.evaluate(() => window.keyTimes));
+} finally {
+  await lab.close();
+}
