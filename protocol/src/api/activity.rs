@@ -227,6 +227,7 @@ pub struct Explanation {
 
 /// The hooks of a running program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HooksView {
     /// The events that they were set up for, in the agent's own words; empty if they were not.
@@ -242,6 +243,7 @@ pub struct HooksView {
 
 /// A call of a hook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HookCall {
     /// What it told.

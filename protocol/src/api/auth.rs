@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// It is plain on the wire, and `***` in debug output.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -32,6 +33,7 @@ impl fmt::Debug for Secret {
 
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// See a session: its screen, its output, its turns, its conversations.
@@ -75,6 +77,7 @@ impl Action {
 
 /// What a token is limited to: these actions on the sessions whose name matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenScope {
     /// A pattern of session names: `*` is any text, `?` any character.
     pub sessions: String,
@@ -84,6 +87,7 @@ pub struct TokenScope {
 
 /// Signs in: `POST /api/auth/login`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoginRequest {
     /// Who.
@@ -97,6 +101,7 @@ pub struct LoginRequest {
 
 /// Turns a pairing code into a login: `POST /api/auth/pair`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct PairRequest {
     /// The code, as `POST /api/pairing` gave it.
@@ -108,6 +113,7 @@ pub struct PairRequest {
 
 /// The answer to a login or a pairing; the token is also set as the cookie `llmux_session`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LoginReply {
     /// The new token.
@@ -120,6 +126,7 @@ pub struct LoginReply {
 
 /// Turns a token into a cookie: `POST /api/auth`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TokenLogin {
     /// The token.
@@ -128,6 +135,7 @@ pub struct TokenLogin {
 
 /// Makes the first user: `POST /api/setup`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct SetupRequest {
     /// The token of the setup link.
@@ -142,6 +150,7 @@ pub struct SetupRequest {
 
 /// The answer to a setup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SetupReply {
     /// Always `true`.
@@ -152,6 +161,7 @@ pub struct SetupReply {
 
 /// A token with its one plain showing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BootstrapToken {
     /// What it is.
@@ -162,6 +172,7 @@ pub struct BootstrapToken {
 
 /// A token, in the words of the setup's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BootstrapView {
     /// Its id.
@@ -176,6 +187,7 @@ pub struct BootstrapView {
 
 /// Who asks: `GET /api/auth/whoami`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Whoami {
     /// How they are known.
@@ -199,6 +211,7 @@ pub struct Whoami {
 
 /// How somebody is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The user the daemon runs as, through its Unix socket.
@@ -213,6 +226,7 @@ pub enum Role {
 
 /// A user, as others may see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UserView {
     /// What they sign in with.
@@ -227,6 +241,7 @@ pub struct UserView {
 
 /// The answer to a change of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserReply {
     /// Always `true`.
     pub ok: bool,
@@ -236,6 +251,7 @@ pub struct UserReply {
 
 /// Makes a user: `POST /api/admin/users`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct UserRequest {
     /// What they sign in with: `[a-z0-9_-]`, at most 32.
@@ -250,6 +266,7 @@ pub struct UserRequest {
 
 /// Changes a display name (`POST /api/account/profile`) or a token's name (`PATCH /api/tokens/{id}`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NameRequest {
     /// The new name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -258,6 +275,7 @@ pub struct NameRequest {
 
 /// Changes a passphrase: `POST /api/account/passphrase`, and for another user `POST /api/admin/users/{username}/passphrase`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct PassphraseRequest {
     /// The present one; only for the own account.
@@ -269,6 +287,7 @@ pub struct PassphraseRequest {
 
 /// That something is done, and what it revoked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Revoked {
     /// Always `true`.
@@ -289,6 +308,7 @@ pub struct Revoked {
 
 /// A token, without what could be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TokenView {
     /// Its id.
@@ -312,6 +332,7 @@ pub struct TokenView {
 
 /// The tokens the caller may see: `GET /api/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenList {
     /// Who asks.
     pub me: TokenOwner,
@@ -324,6 +345,7 @@ pub struct TokenList {
 
 /// A user who can have tokens. The daemon's owner, who is none of them, has no name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenOwner {
     /// The user.
     pub username: Option<String>,
@@ -333,6 +355,7 @@ pub struct TokenOwner {
 
 /// Makes a token: `POST /api/tokens`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TokenRequest {
     /// Its name; by default the user's with the date.
@@ -354,6 +377,7 @@ pub struct TokenRequest {
 
 /// A new token, with its one plain showing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TokenMade {
     /// Always `true`.
@@ -372,6 +396,7 @@ pub struct TokenMade {
 
 /// The answer to a token's new name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenReply {
     /// Always `true`.
     pub ok: bool,
@@ -381,6 +406,7 @@ pub struct TokenReply {
 
 /// Asks for a one-time code that signs another device in: `POST /api/pairing`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PairingRequest {
     /// The address the other device would use; the answer then has a link and a QR code.
@@ -396,6 +422,7 @@ pub struct PairingRequest {
 
 /// A one-time code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PairingCode {
     /// Always `true`.
@@ -414,6 +441,7 @@ pub struct PairingCode {
 
 /// Asks for a one-time ticket to a session's WebSocket: `POST /api/ws-ticket`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TicketRequest {
     /// The session.
@@ -422,6 +450,7 @@ pub struct TicketRequest {
 
 /// A one-time ticket: good for one upgrade, `/ws/{name}?ticket=..`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Ticket {
     /// Always `true`.

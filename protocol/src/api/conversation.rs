@@ -7,6 +7,7 @@ use super::SessionView;
 
 /// How it is known which conversation a session is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BoundBy {
@@ -93,6 +94,7 @@ pub struct FoundView {
 
 /// The answer to `POST /api/sessions/{name}/new-chat`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NewChatReply {
     /// Always `true`.
@@ -105,6 +107,7 @@ pub struct NewChatReply {
 
 /// The end of the conversation a session is in: `GET /api/sessions/{name}/transcript`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TranscriptView {
     /// Whether the agent keeps conversations that can be read.
@@ -124,6 +127,7 @@ pub struct TranscriptView {
 /// One turn of a conversation, the same whichever agent wrote it down. One that comes again with the same id replaces the
 /// first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TranscriptTurn {
     /// Unique in its conversation, and the same each time it is read.
@@ -139,6 +143,7 @@ pub struct TranscriptTurn {
 
 /// One piece of a turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum TranscriptPart {
     /// Words.
@@ -171,6 +176,7 @@ pub enum TranscriptPart {
 
 /// A question that an agent asks, as the transcript's stream tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PendingPrompt {
     /// The dialog's id, which an answer may name.
