@@ -32,7 +32,7 @@ impl Rules {
         let screen = Text::new(sight.rows);
         let found = self.composer.as_ref()?.find(&screen)?;
         let is_left = sight.cursor.is_some_and(|row| !found.rows.contains(&row));
-        if is_left && self.composer_has_cursor == Some(true) {
+        if is_left && self.leaves_composer() {
             return None;
         }
         let rows = sight.rows.get(found.rows.clone())?;
@@ -52,6 +52,12 @@ impl Rules {
             collapsed: is_match(&COLLAPSED, &text),
             text,
         })
+    }
+
+    /// Whether a prompt that was sent stays where it was, and only the cursor leaves it.
+    #[must_use]
+    pub fn leaves_composer(&self) -> bool {
+        self.composer_has_cursor == Some(true)
     }
 
     /// Whether the composer takes keys for commands, so that text must not be typed yet.

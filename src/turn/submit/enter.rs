@@ -173,6 +173,9 @@ impl Submission<'_> {
             {
                 Entered::Accepted(Source::Screen, "it prints below the prompt".into())
             }
+            None if self.seat.rules().leaves_composer() => {
+                Entered::Accepted(Source::Screen, "the cursor left the prompt".into())
+            }
             _ => Entered::Unclear,
         })
     }
