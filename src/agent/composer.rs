@@ -41,7 +41,7 @@ impl Rules {
     /// The composer that its rule has found.
     pub(super) fn composer_at(&self, found: Found, screen: &Text, sight: &Sight<'_>) -> Option<Composer> {
         let is_left = sight.cursor.is_some_and(|row| !found.rows.contains(&row));
-        if is_left && self.composer_has_cursor == Some(true) {
+        if is_left && self.leaves_composer() {
             return None;
         }
         let rows = sight.rows.get(found.rows.clone())?;
@@ -61,6 +61,12 @@ impl Rules {
             collapsed: is_match(&COLLAPSED, &text),
             text,
         })
+    }
+
+    /// Whether a prompt that was sent stays where it was, and only the cursor leaves it.
+    #[must_use]
+    pub fn leaves_composer(&self) -> bool {
+        self.composer_has_cursor == Some(true)
     }
 
     /// The text in the composer's rows.

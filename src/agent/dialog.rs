@@ -103,7 +103,9 @@ fn id(kind: DialogKind, found: &Found) -> String {
     let mut hasher = blake3::Hasher::new();
     let header = found.header.as_deref().unwrap_or_default();
     let asked = [kind.as_str(), header, &found.question, &found.above];
-    let labels = found.options.iter().map(|option| option.label.as_str());
+    // Goose explains an answer in parentheses, but only the selected one.
+    let labels = found.options.iter().map(|option| &option.label);
+    let labels = labels.map(|label| label.split(" (").next().unwrap_or_default());
     for part in asked.into_iter().chain(labels) {
         hasher.update(part.as_bytes());
         hasher.update(b"\0");

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long an agent may take to show the conversation it was started in.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How many of the last turns are looked for on the screen.
 const LAST_TURNS: usize = 6;
 /// How many characters of a line, without blanks and markup, tell it from others.

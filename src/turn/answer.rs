@@ -117,7 +117,7 @@ impl Answering<'_> {
             // The agent says itself which key gives it; Copilot takes Enter there for more to be typed.
             Choice::Option(index) if is_escape(&self.dialog, index) => self.confirm(b"\x1b").await?,
             Choice::Option(index) if self.takes_letters() => {
-                self.confirm(&letter(&self.dialog, index)).await?
+                self.confirm(&letter(&self.dialog, index)).await?;
             }
             Choice::Option(index) => {
                 self.select(index).await?;

@@ -191,6 +191,9 @@ impl Submission<'_> {
                 let detail = "it prints below the prompt";
                 Entered::Accepted(Proof::of(&picture, Source::Screen, detail))
             }
+            None if self.seat.rules().leaves_composer() => {
+                Entered::Accepted(Source::Screen, "the cursor left the prompt".into())
+            }
             _ => Entered::Unclear,
         })
     }
