@@ -287,20 +287,13 @@ impl Bound {
         let setting = tmux_setting(&options, &exe, &runtime_dir);
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
         let (events, metrics) = events();
-        let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
         let home = environment.home().to_owned();
         let auth = Auth::open(&environment, state.path(), auth_setting(&config))?;
         let setup = first_user(&auth, sockets.tcp.is_some());
         let hosts = Hosts::new(host_names(&config));
         let settings = Arc::new(settings::view(&config, &environment, &state, status.as_ref()));
-        let setting = session::Setting {
-            environment,
-            exe,
-            spool: runtime_dir,
-            owner,
-            markers: config.turnq.enabled,
-            events: events.clone(),
-        };
+        let markers = config.turnq.enabled;
+        let setting = session_setting(environment, runtime_dir, &state, markers, events.clone());
         let seats = seats(&config, &state, home, events.clone()).await?;
         let follower = Arc::new(seats.clone());
         let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
@@ -472,6 +465,23 @@ async fn seats(
     let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
     let journal = opened.map_err(io::Error::other)??;
     Ok(Seats::open(setting, journal, home).await?)
+}
+
+fn session_setting(
+    environment: Environment,
+    spool: PathBuf,
+    state: &StateDir,
+    markers: bool,
+    events: Bus<Event>,
+) -> session::Setting {
+    session::Setting {
+        exe: environment.exe().to_owned(),
+        environment,
+        spool,
+        owner: blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned(),
+        markers,
+        events,
+    }
 }
 
 /// The setup token, if somebody could use it.
