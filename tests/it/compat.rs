@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http::{Answer, Api},
-    lab::{Lab, until},
+    lab::Lab,
 };
 
 /// What Node's `fetch` sends, and the old command line's own headers.
@@ -188,12 +188,7 @@ fn refusals_have_both_of_the_old_shapes() {
 #[test]
 fn what_the_pages_and_the_command_line_ask_once() {
     let lab = Lab::new();
-    lab.start("shell", "x", "");
-    lab.prompt("x", "exit");
-    lab.is("x", "exited");
-    until("its end is logged", || {
-        Api::of(&lab).get("/api/logs").is(200)["entries"] != json!([])
-    });
+    lab.llmux(["session", "list"]).ok();
     for client in clients(&lab) {
         has(
             &client.get("/health").is(200),

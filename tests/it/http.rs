@@ -77,7 +77,7 @@ impl Api {
     }
 
     fn connect(&self) -> Box<dyn Wire> {
-        let patience = Some(Duration::from_secs(60));
+        let patience = Some(Duration::from_mins(1));
         match self {
             Self::Unix(path) => {
                 let stream = UnixStream::connect(path).expect("the daemon listens");
@@ -176,10 +176,10 @@ fn request_with(method: &str, path: &str, headers: &[&str], body: &[u8], connect
     let mut head =
         format!("{method} {path} HTTP/1.1\r\nhost: localhost:3001\r\nconnection: {connection}\r\n");
     for header in headers {
-        head += &format!("{header}\r\n");
+        head = head + header + "\r\n";
     }
     if !body.is_empty() {
-        head += &format!("content-length: {}\r\n", body.len());
+        head = head + "content-length: " + &body.len().to_string() + "\r\n";
     }
     [head.as_bytes(), b"\r\n", body].concat()
 }

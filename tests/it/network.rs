@@ -260,7 +260,7 @@ fn clients_that_say_nothing_starve_neither_the_owner_nor_each_other_for_long() {
     assert!(lives(daemon.id()));
     // Those that say nothing are closed after a while, though nobody let go.
     let mut slow = held.into_iter().next().unwrap();
-    slow.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    slow.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     assert_eq!(slow.read(&mut [0]).unwrap_or(0), 0);
     Api::network(&lab).get("/health").is(200);
     ends(daemon);
