@@ -148,13 +148,12 @@ fn write(path: &Path, open: &mut Option<File>, line: &str, max_bytes: u64) -> io
         *open = None;
         rotate(path)?;
     }
-    let file = match open {
-        Some(file) => file,
-        None => {
-            let file = file::append(path).map_err(io::Error::other)?;
-            file.set_permissions(fs::Permissions::from_mode(0o600))?;
-            open.insert(file)
-        }
+    let file = if let Some(file) = open {
+        file
+    } else {
+        let file = file::append(path).map_err(io::Error::other)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        open.insert(file)
     };
     // In one piece: another daemon may append to it during a takeover.
     file.write_all(line.as_bytes())

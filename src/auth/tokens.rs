@@ -28,6 +28,7 @@ const MAX_NAME: usize = 200;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the file's own words")]
 pub(super) struct Token {
     pub(super) token_id: String,
     secret_hash: Secret,

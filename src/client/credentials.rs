@@ -125,10 +125,14 @@ impl Credentials {
         let _lock = file::lock(&path)?;
         let mut credentials = Self::load(env)?;
         let result = change(&mut credentials)?;
-        let mut text = serde_json::to_vec_pretty(&credentials).expect("its keys are text");
-        text.push(b'\n');
-        file::replace(&path, &text)?;
+        file::replace(&path, &credentials.render())?;
         Ok(result)
+    }
+
+    fn render(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self).expect("its keys are text");
+        text.push(b'\n');
+        text
     }
 
     /// The profile of that name, else the active one.

@@ -287,24 +287,18 @@ impl Bound {
         let setting = tmux_setting(&options, &exe, &runtime_dir);
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
         let (events, metrics) = events();
-        let owner = blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned();
         let home = environment.home().to_owned();
         let watch = Watch::new();
         let auth = Auth::open(&environment, state.path(), auth_setting(&config))?;
         let setup = first_user(&auth, sockets.tcp.is_some());
         let hosts = Hosts::new(host_names(&config));
         let settings = Arc::new(settings::view(&config, &environment, &state, status.as_ref()));
-        let setting = session::Setting {
-            environment,
-            exe,
-            spool: runtime_dir,
-            hooks: state.hooks(),
-            door: state.door(),
-            owner,
+        let around = Around {
             markers: config.turnq.enabled,
             watch: watch.clone(),
             events: events.clone(),
         };
+        let setting = session_setting(environment, runtime_dir, &state, around);
         let seats = seats(&config, &state, home, watch, events.clone()).await?;
         let follower = Arc::new(seats.clone());
         let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
@@ -477,6 +471,32 @@ async fn seats(
     let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
     let journal = opened.map_err(io::Error::other)??;
     Ok(Seats::open(setting, journal, home, watch).await?)
+}
+
+/// What sessions are given beside the places where they keep things.
+struct Around {
+    markers: bool,
+    watch: Watch,
+    events: Bus<Event>,
+}
+
+fn session_setting(
+    environment: Environment,
+    spool: PathBuf,
+    state: &StateDir,
+    around: Around,
+) -> session::Setting {
+    session::Setting {
+        exe: environment.exe().to_owned(),
+        environment,
+        spool,
+        hooks: state.hooks(),
+        door: state.door(),
+        owner: blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned(),
+        markers: around.markers,
+        watch: around.watch,
+        events: around.events,
+    }
 }
 
 /// The setup token, if somebody could use it.

@@ -1,6 +1,6 @@
 //! Every route, every kind of caller, and what other sites and strangers try.
 
-use std::{net::SocketAddr, path::Path};
+use std::{fmt::Write, net::SocketAddr, path::Path};
 
 use axum::{
     Extension, Router,
@@ -125,11 +125,11 @@ async fn body(response: Response<Body>) -> Value {
     serde_json::from_slice(&bytes).unwrap_or(Value::Null)
 }
 
-fn scope(sessions: &str, actions: &[Action]) -> Option<Vec<TokenScope>> {
-    Some(vec![TokenScope {
+fn scope(sessions: &str, actions: &[Action]) -> Vec<TokenScope> {
+    vec![TokenScope {
         sessions: sessions.to_owned(),
         actions: actions.to_vec(),
-    }])
+    }]
 }
 
 /// A route's path with a session of the `dev-*` tokens, or another.
@@ -143,7 +143,7 @@ fn filled(path: &str, dev: bool) -> String {
 async fn each_route_lets_in_whom_the_matrix_says() {
     let house = House::new().await;
     let scoped = house
-        .token("root", scope("dev-*", &[Action::Watch, Action::Prompt]))
+        .token("root", Some(scope("dev-*", &[Action::Watch, Action::Prompt])))
         .await;
     let callers = [
         ("none", None),
@@ -164,7 +164,7 @@ async fn each_route_lets_in_whom_the_matrix_says() {
             } else {
                 status.as_str().to_owned()
             };
-            row += &format!(" {text:>width$}");
+            let _ = write!(row, " {text:>width$}");
         };
         for (_, token) in &callers {
             let mut request = ask(method, &filled(path, false));

@@ -426,7 +426,7 @@ async fn tokens_have_the_contracts_shapes_and_belong_to_somebody() {
 #[tokio::test]
 async fn a_limited_token_or_one_of_version_1_reaches_no_account() {
     let house = House::new().await;
-    let all = scope("*", &Action::ALL);
+    let all = Some(scope("*", &Action::ALL));
     let limited = house.token("root", all).await;
     let table = auth_routes::routes::<Auth>();
     for (method, path, need) in table.entries().filter(|(_, _, need)| *need == Need::Account) {
@@ -509,7 +509,7 @@ async fn the_old_deep_link_signs_in_with_a_token_of_either_version() {
 #[tokio::test]
 async fn a_ticket_opens_one_websocket_once() {
     let house = House::new().await;
-    let limited = house.token("alice", scope("dev-*", &[Action::Watch])).await;
+    let limited = house.token("alice", Some(scope("dev-*", &[Action::Watch]))).await;
     let (status, _) = house
         .post("/api/ws-ticket", &limited, json!({"session": "main"}))
         .await;
