@@ -106,6 +106,8 @@ struct Inner {
     synced: watch::Sender<bool>,
     /// Counts the programs that were started or found.
     begun: watch::Sender<u64>,
+    /// Counts what became known of their conversations: what one is in, another is not.
+    bound: watch::Sender<u64>,
 }
 
 /// A session's pane, from its start until it is started again or forgotten.
@@ -158,6 +160,7 @@ impl Sessions {
             gates: Mutex::default(),
             synced: watch::channel(false).0,
             begun: watch::channel(0).0,
+            bound: watch::channel(0).0,
         }));
         tokio::spawn(keeper::run(sessions.clone()));
         let (touched, events) = (sessions.0.records.touched(), sessions.0.setting.events.clone());

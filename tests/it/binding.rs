@@ -273,7 +273,7 @@ impl Following {
     fn start(lab: &Lab, name: &str) -> Self {
         let mut child = lab.spawn(["session", "transcript", name, "--follow", "--json"]);
         let out = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
+        let (sender, lines) = mpsc::sync_channel(16);
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 let Ok(()) = sender.send(serde_json::from_str(&line).unwrap()) else {

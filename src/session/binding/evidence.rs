@@ -13,8 +13,9 @@ use crate::agent::history::{Conversation, History, Place, Role, Store, Turn};
 
 /// How many turns of a conversation are looked through for a prompt.
 const LAST_TURNS: usize = 400;
-/// How much earlier than it was typed a prompt may seem to be written: clocks count in coarse steps.
-const COARSE: Duration = Duration::from_secs(2);
+/// How much earlier than it was typed a prompt may seem to be written: file systems count in steps, some agents in seconds.
+const COARSE: Duration = Duration::from_millis(10);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A prompt that was typed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +81,20 @@ impl Said {
         self.text.starts_with('/')
     }
 
+    /// Whether it was typed before that moment, as far as that can be told.
+    fn is_before(&self, at: SystemTime) -> bool {
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let coarse = if since.subsec_nanos() == 0 { SECOND } else { COARSE };
+        at + coarse >= self.at
+    }
+
     /// Whether one of the turns is this prompt, and not an equal one of earlier.
     fn is_in(&self, turns: &[Turn]) -> bool {
-        let earliest = self.at.checked_sub(COARSE).unwrap_or(self.at);
         let mut prompts = turns.iter().rev().filter(|turn| turn.role == Role::User);
         let mut newest = true;
         prompts.any(|turn| {
             // Where the agent writes no times, only the newest prompt can be this one.
-            let is_new = turn.at.map_or(newest, |at| at >= earliest);
+            let is_new = turn.at.map_or(newest, |at| self.is_before(at));
             newest = false;
             is_new && turn.texts().any(|words| self.is(words))
         })
@@ -132,7 +139,7 @@ impl Question {
         let Some(last) = self.last.as_ref().filter(|last| !self.is_said_elsewhere(last)) else {
             return Found::Nothing;
         };
-        let touched = |one: &&Conversation| one.last.is_none_or(|at| at + COARSE >= last.at);
+        let touched = |one: &&Conversation| one.last.is_none_or(|at| last.is_before(at));
         let mut holders = all
             .iter()
             .filter(touched)

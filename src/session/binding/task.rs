@@ -38,6 +38,8 @@ pub(super) struct Task {
     place: Place,
     said: Arc<Mutex<Vec<Said>>>,
     bound: watch::Sender<Bound>,
+    /// Counts what becomes known of other programs.
+    others: watch::Receiver<u64>,
     /// The conversation that was left for a new one. Its file may be open for a while.
     left: Option<String>,
     /// Hears of changes in the store, while it is looked for something there.
@@ -62,6 +64,7 @@ impl Task {
             place,
             said,
             bound,
+            others: sessions.0.bound.subscribe(),
             left: None,
             ear: None,
             next: Instant::now(),
@@ -76,7 +79,7 @@ impl Task {
                     Some(fact) => Some(fact),
                     None => return,
                 },
-                () = heard(self.ear.as_ref(), self.next) => None,
+                () = heard(self.ear.as_ref(), &mut self.others, self.next) => None,
             };
             match fact {
                 Some(Fact::Missing) => self.begin_to_look().await,
@@ -185,6 +188,7 @@ impl Task {
         }
         tracing::info!(pane = %self.id.pane, id = bound.id, by = ?bound.by, "a session is in another conversation");
         self.bound.send_replace(bound);
+        self.sessions.0.bound.send_modify(|bound| *bound += 1);
     }
 
     /// All that was said until then stands where it should. A later prompt may be on its way.
@@ -195,13 +199,16 @@ impl Task {
     }
 }
 
-/// Waits for a change in the store, and until it may be looked at again.
-async fn heard(ear: Option<&Listener>, next: Instant) {
-    match ear {
-        Some(ear) => {
-            ear.changed().await;
-            sleep_until(next).await;
-        }
-        None => std::future::pending().await,
+/// Waits until it may be looked again, and for a change in the store or in what is known of others. Cancel safe: a change is
+/// kept until it is waited for.
+async fn heard(ear: Option<&Listener>, others: &mut watch::Receiver<u64>, next: Instant) {
+    let Some(ear) = ear else {
+        return std::future::pending().await;
+    };
+    sleep_until(next).await;
+    tokio::select! {
+        () = ear.changed() => {}
+        // The sender lives in the sessions, which the task holds.
+        _ = others.changed() => {}
     }
 }
