@@ -39,7 +39,8 @@ else
 	cargo test --workspace --locked --lib --bins --tests
 endif
 
-test-web: setup
+test-web:
+	@.ci/setup web
 	tests/web/run.sh $(ONLY)
 
 test-tmux: setup

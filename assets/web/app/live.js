@@ -3,13 +3,14 @@ import { batch, signal } from '../vendor/preact.js';
 import { get, Refused, toLogin } from './api.js';
 import { forget, isFinal, me, put, putActivity, putTurn, replaceAll } from './store.js';
 import { told } from './notify.js';
+import { openStream } from './stream.js';
 
 /** `live`: what is shown is true. `late`: the stream is being opened. `cut`: it could not be. */
 export const link = signal(/** @type {'late' | 'live' | 'cut'} */ ('late'));
 /** Why the list could not be had. @type {import('../vendor/preact.js').Signal<Refused | null>} */
 export const trouble = signal(null);
 
-/** @type {EventSource | null} */
+/** @type {{ close: () => void } | null} */
 let source = null;
 let wait = 500;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -44,35 +45,33 @@ async function reload() {
 /** The stream is opened first and what it says kept until the list is there: nothing falls between the two. */
 function open() {
   source?.close();
-  const mine = new EventSource('/api/events');
-  source = mine;
   let listed = false;
-  for (const kind of ['session', 'session_gone', 'activity', 'turn', 'reset']) {
-    mine.addEventListener(kind, (event) => {
+  const mine = openStream({
+    event(kind, data) {
       if (mine !== source) return;
-      queue.push([kind, JSON.parse(/** @type {MessageEvent} */ (event).data || '{}')]);
+      queue.push([kind, JSON.parse(data || '{}')]);
       if (listed && queue.length === 1) soon();
-    });
-  }
-  mine.onopen = async () => {
-    if (mine !== source) return;
-    try {
-      await reload();
+    },
+    async open() {
       if (mine !== source) return;
-      listed = true;
-      drain();
-      link.value = 'live';
-      wait = 500;
-    } catch {
-      if (mine === source) lost(mine);
-    }
-  };
-  mine.onerror = () => { if (mine === source) lost(mine); };
+      try {
+        await reload();
+        if (mine !== source) return;
+        listed = true;
+        drain();
+        link.value = 'live';
+        wait = 500;
+      } catch {
+        if (mine === source) lost();
+      }
+    },
+    error() { if (mine === source) lost(); },
+  });
+  source = mine;
 }
 
-/** @param {EventSource} mine */
-async function lost(mine) {
-  mine.close();
+async function lost() {
+  source?.close();
   source = null;
   queue = [];
   if (link.value === 'live') link.value = 'late';

@@ -54,15 +54,20 @@ export function forget(name) {
   sessions.value = next;
 }
 
-/** Keeps the newest: ids grow, but a turn that still runs is what matters. @param {Turn} turn */
+/** How far a turn is: news of it come by several ways, and not in order. @param {Turn} turn */
+const progress = (turn) => (isFinal(turn) ? 100 : turn.state === 'queued' ? 0 : 1 + Object.keys(turn.stages).length + turn.evidence.length);
+
+/** Ids grow; but a turn that still runs matters more than those in line behind it. @param {Turn} turn @param {Turn} old */
+function isNews(turn, old) {
+  if (turn.id === old.id) return progress(turn) >= progress(old);
+  return turn.id > old.id && (isFinal(old) || turn.state !== 'queued');
+}
+
+/** Keeps the turn that a session is in, or was in last. @param {Turn} turn */
 export function putTurn(turn) {
   const box = turns.peek().get(turn.session);
-  if (!box) {
-    turns.value = new Map(turns.peek()).set(turn.session, signal(turn));
-    return;
-  }
-  const old = box.peek();
-  if (old.id === turn.id || isFinal(old) || (turn.id > old.id && turn.state !== 'queued')) box.value = turn;
+  if (!box) turns.value = new Map(turns.peek()).set(turn.session, signal(turn));
+  else if (isNews(turn, box.peek())) box.value = turn;
 }
 
 /** What a session does, in one word. @param {Session} view @returns {'ready' | 'busy' | 'blocked' | 'starting' | 'unknown' | 'exited' | 'failed'} */

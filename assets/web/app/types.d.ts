@@ -6,7 +6,7 @@ export interface Activity { state: ActivityState; dialog?: Dialog; source: strin
 export interface Session {
   name: string; agent: string; cwd: string; cwdDisplay: string; flags?: string; defaultFlags: string;
   env?: Record<string, string>; defaultEnv: Record<string, string>; resumeFrom?: string; externalSessionId?: string;
-  resumeFromTitle?: string; boundConversationId?: string; boundConversationTitle?: string; conversationCount?: number; hasHistory?: boolean;
+  resumeFromTitle?: string; boundConversationId?: string; boundConversationTitle?: string; boundBy?: string; conversationCount?: number; hasHistory?: boolean;
   initPrompts?: string[]; createdAt: string; parent: string | null; status: 'running' | 'exited'; state: 'running' | 'exited';
   exit?: { code?: number; at: string }; size?: [number, number]; attached: number; viewers?: number; activity?: Activity; warnings?: string[];
 }

@@ -87,9 +87,9 @@ fn is_frame(path: &str) -> bool {
         return path == "vendor/preact.js";
     };
     let name = name.strip_prefix("ui/").unwrap_or(name);
-    // Markdown brings its libraries along; only the chat needs it.
+    // Markdown brings its libraries along, which only the chat needs; `shared` is a worker.
     name.strip_suffix(".js")
-        .is_some_and(|stem| !stem.contains('/') && stem != "markdown")
+        .is_some_and(|stem| !stem.contains('/') && !matches!(stem, "markdown" | "shared"))
 }
 
 /// The hash of all paths and contents.

@@ -59,7 +59,17 @@ function useTranscript(name) {
       };
     };
     open();
-    const visible = () => { if (!document.hidden) look(name); };
+    // A hidden page holds no connection: a browser has only a few.
+    const visible = () => {
+      if (document.hidden) {
+        source?.close();
+        source = null;
+        clearTimeout(timer);
+      } else {
+        look(name);
+        open();
+      }
+    };
     document.addEventListener('visibilitychange', visible);
     look(name);
     return () => {

@@ -15,7 +15,7 @@ export function Conversations({ view, close }) {
   const [error, setError] = useState(/** @type {Refused | null} */ (null));
   const [text, setText] = useState('');
   const [busy, setBusy] = useState('');
-  const current = view.externalSessionId ?? view.boundConversationId ?? view.resumeFrom;
+  const current = view.boundConversationId ?? view.externalSessionId ?? view.resumeFrom;
 
   useEffect(() => {
     get(at(view.name, '/conversations')).then((list) => setAll(/** @type {any} */ (list)), setError);

@@ -29,6 +29,7 @@ export function Row({ box, picked, picking, onPick, agentName }) {
   const state = stateOf(view);
   const dialog = state === 'blocked' ? view.activity?.dialog : undefined;
   const talk = view.boundConversationTitle || view.resumeFromTitle;
+  const bound = view.boundConversationId ?? view.externalSessionId ?? view.resumeFrom;
   return html`<li class="session ${state} ${picked ? 'picked' : ''}">
     <div class="session-main">
       <label class="pick"><input type="checkbox" checked=${picked} aria-label=${`Select ${view.name}`} onChange=${() => onPick(view.name)} /></label>
@@ -37,7 +38,8 @@ export function Row({ box, picked, picking, onPick, agentName }) {
           <span class="unseen">${words[state]}</span>${isUnread(view) && html`<span class="new" title="Something happened since you last looked">new</span>`}</span>
         <span class="session-doing" title=${evidence(view)}><${Doing} view=${view} /></span>
         <span class="session-where"><span class="agent">${agentName(view.agent)}</span><span class="clip mono" title=${view.cwd}>${view.cwdDisplay}</span>
-          ${talk && html`<span class="clip talk" title=${`Conversation: ${talk}`}>${talk}</span>`}</span>
+          ${talk ? html`<span class="clip talk" title=${`Conversation: ${talk}`}>${talk}</span>`
+            : bound && html`<span class="clip mono bound" title=${`In the conversation ${bound}${view.boundBy ? `, known by its ${view.boundBy}` : ''}`}>↻ ${bound.slice(0, 8)}</span>`}</span>
       </a>
       <div class="session-side">
         ${(view.warnings?.length ?? 0) > 0 && html`<span class="warned" title=${view.warnings?.join('\n')}><${Icon} name="warn" label=${view.warnings?.join('; ')} /></span>`}
