@@ -192,7 +192,8 @@ impl Submission<'_> {
                 Entered::Accepted(Proof::of(&picture, Source::Screen, detail))
             }
             None if self.seat.rules().leaves_composer() => {
-                Entered::Accepted(Source::Screen, "the cursor left the prompt".into())
+                let detail = "the cursor left the prompt";
+                Entered::Accepted(Proof::of(&picture, Source::Screen, detail))
             }
             _ => Entered::Unclear,
         })
