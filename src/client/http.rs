@@ -37,22 +37,7 @@ impl Client {
     /// [`ClientError::NoDaemon`] if nobody listens there; [`ClientError::Socket`] if another user does, who must not
     /// see what is sent.
     pub async fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let fail = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoDaemon {
-                socket: socket.to_owned(),
-                source,
-            },
-            _ => ClientError::Socket {
-                socket: socket.to_owned(),
-                source,
-            },
-        };
-        let stream = UnixStream::connect(socket).await.map_err(fail)?;
-        let owner = stream.peer_cred().map_err(fail)?.uid();
-        if !is_trusted(owner, rustix::process::geteuid().as_raw()) {
-            let why = format!("user {owner} listens there");
-            return Err(fail(io::Error::new(io::ErrorKind::PermissionDenied, why)));
-        }
+        let stream = dial(socket).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(ClientError::Broken)?;
@@ -97,15 +82,10 @@ impl Client {
     /// Asks for `path` and returns its body as it comes.
     pub async fn stream(&mut self, path: &str) -> Result<Stream, ClientError> {
         let answer = self.send(Method::GET, path, None).await?;
-        let status = answer.status();
-        if status.is_success() {
+        if answer.status().is_success() {
             return Ok(Stream::new(answer.into_body()));
         }
-        let body = read_all(answer.into_body()).await?;
-        match decode::<serde::de::IgnoredAny>(status, &body) {
-            Err(error) => Err(error),
-            Ok(_) => Err(ClientError::Protocol(format!("{path} answered {status}"))),
-        }
+        Err(refusal(answer).await)
     }
 
     /// Waits until the daemon has closed the connection, as it does when it ends.
@@ -153,9 +133,42 @@ impl Client {
     }
 }
 
+/// Opens a connection to the daemon at `socket`.
+pub(super) async fn dial(socket: &Path) -> Result<UnixStream, ClientError> {
+    let fail = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoDaemon {
+            socket: socket.to_owned(),
+            source,
+        },
+        _ => ClientError::Socket {
+            socket: socket.to_owned(),
+            source,
+        },
+    };
+    let stream = UnixStream::connect(socket).await.map_err(fail)?;
+    let owner = stream.peer_cred().map_err(fail)?.uid();
+    if !is_trusted(owner, rustix::process::geteuid().as_raw()) {
+        let why = format!("user {owner} listens there");
+        return Err(fail(io::Error::new(io::ErrorKind::PermissionDenied, why)));
+    }
+    Ok(stream)
+}
+
 /// Whether a daemon of user `owner` may serve user `own`.
 fn is_trusted(owner: u32, own: u32) -> bool {
     owner == own || owner == 0
+}
+
+/// What a refused request was answered.
+pub(super) async fn refusal(answer: Response<Incoming>) -> ClientError {
+    let status = answer.status();
+    match read_all(answer.into_body()).await {
+        Ok(body) => match decode::<serde::de::IgnoredAny>(status, &body) {
+            Err(error) => error,
+            Ok(_) => ClientError::Protocol(format!("an answer that was not asked for: {status}")),
+        },
+        Err(error) => error,
+    }
 }
 
 async fn read_all(body: Incoming) -> Result<Bytes, ClientError> {

@@ -30,7 +30,7 @@ use self::{
 use crate::{
     agent::{Catalog, Overrides},
     config::{Config, Environment},
-    server::{self, Order, Shared, listen},
+    server::{self, Order, Shared, Sockets, listen},
     session::{self, Sessions},
     store::{Journal, Retention, StateDir, file::Lock},
     tmux::{self, Socket, Tmux},
@@ -250,11 +250,13 @@ impl Bound {
             state,
             started: Instant::now(),
         };
+        let sockets = Sockets::new();
         let shared = Shared {
             sessions,
             turns: turns.clone(),
             status: Arc::new(move || face.status()),
             orders,
+            sockets: sockets.clone(),
             leaving: leave.clone(),
         };
         let silent = Arc::new(());
@@ -268,6 +270,7 @@ impl Bound {
             spare,
             silent,
             server,
+            sockets,
             turns,
             tmux_task,
             _lock: lock,
@@ -289,6 +292,7 @@ struct Serving {
     /// Held by the listener, and by each connection that has not sent anything.
     silent: Arc<()>,
     server: JoinHandle<io::Result<()>>,
+    sockets: Sockets,
     turns: Turns,
     tmux_task: JoinHandle<()>,
     _lock: Lock,
@@ -335,6 +339,7 @@ impl Serving {
         self.leave.cancel();
         let drained = async {
             let _ = self.server.await;
+            self.sockets.closed().await;
             self.turns.quiesce().await;
         };
         if timeout(DRAIN, drained).await.is_err() {

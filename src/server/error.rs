@@ -62,6 +62,8 @@ impl IntoResponse for Failure {
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::NotFound | ErrorCode::SessionNotFound | ErrorCode::TurnNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::TooMany => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotRunning
         | ErrorCode::NotSubmitted
@@ -69,6 +71,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::NoDialog
         | ErrorCode::DialogChanged
         | ErrorCode::ResumeUnproven
+        | ErrorCode::SizeHeld
         | ErrorCode::Blocked => StatusCode::CONFLICT,
         ErrorCode::PromptTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,

@@ -9,6 +9,7 @@ mod leaving;
 pub(crate) mod listen;
 mod output;
 mod sessions;
+mod socket;
 mod turns;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::error::Failure;
+pub(crate) use self::socket::Sockets;
 use crate::{session::Sessions, turn::Turns};
 
 /// What handlers share.
@@ -34,6 +36,7 @@ pub(crate) struct Shared {
     /// Makes the daemon's status; the daemon alone knows all of it.
     pub(crate) status: Arc<dyn Fn() -> DaemonStatus + Send + Sync>,
     pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) sockets: Sockets,
     /// Cancelled when the daemon leaves.
     pub(crate) leaving: CancellationToken,
 }
@@ -82,6 +85,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/conversations", get(history::of_place))
         .route("/api/history/search", get(history::search))
         .route("/api/sessions/{name}/screen", get(sessions::screen))
+        .route("/ws/{name}", get(socket::view))
         .merge(endless)
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)

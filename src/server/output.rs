@@ -42,7 +42,7 @@ pub(super) async fn output(
 async fn pour(mut from: Subscription, mut to: Sender<Bytes>) {
     loop {
         let pieces = match from.next().await {
-            Update::Snapshot(snapshot) => vec![Bytes::from_static(RESET), snapshot.bytes],
+            Update::Snapshot(snapshot) => vec![Bytes::from_static(RESET), snapshot.bytes()],
             Update::Output(pieces) => pieces,
             Update::Closed => return,
         };

@@ -14,6 +14,7 @@ use super::{
     input::{Destination, Input},
     keeper, lock,
     program::{Program, ProgramId},
+    size::Audience,
     tree::Process,
 };
 use crate::{
@@ -349,6 +350,7 @@ impl Sessions {
             root: Process::now(pid),
             pane,
             input,
+            audience: Audience::new(),
             warnings,
         };
         lock(&self.0.live).insert(record.name.clone(), live.clone());

@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod attach;
 mod bad_input;
 mod bench;
 mod contract;
@@ -25,5 +26,8 @@ mod recovery;
 mod registry;
 mod screen;
 mod sessions;
+mod sizes;
+mod socket;
 mod traps;
 mod turns;
+mod viewer;

@@ -46,6 +46,12 @@ pub enum ErrorCode {
     NotFound,
     /// The route exists for other methods.
     MethodNotAllowed,
+    /// The caller may not do that.
+    Forbidden,
+    /// As many do that as can.
+    TooMany,
+    /// A person's tmux client holds the size of the pane.
+    SizeHeld,
     /// No session of that name is known.
     SessionNotFound,
     /// The name is taken, by a session of ours or a foreign tmux session.

@@ -9,6 +9,7 @@ mod daemon;
 mod error;
 mod screen;
 mod session;
+pub mod socket;
 mod turn;
 
 pub use activity::{

@@ -1,6 +1,13 @@
-use clap::Args;
+//! `session attach`: the user's own tmux client here, a viewer over the network.
+
+mod detach;
+mod terminal;
+mod viewer;
+
+use clap::{Args, ValueEnum};
 use llmux_protocol::api::{DaemonStatus, SessionView, State};
 
+use self::{detach::DetachKey, viewer::Viewer};
 use super::target;
 use crate::{
     cli::{
@@ -17,6 +24,22 @@ pub(crate) struct Attach {
     /// The session's name, or an agent's key if it has exactly one session
     #[arg(value_name = "TARGET")]
     target: String,
+    /// Only look: type nothing, resize nothing
+    #[arg(long)]
+    read_only: bool,
+    /// The key that leaves a session shown over the network: ^ and a character, or none
+    #[arg(long, value_name = "KEY", default_value = "^]")]
+    detach_key: DetachKey,
+    /// How it is shown: by a tmux client of its own, or over the daemon's WebSocket, as on another host
+    #[arg(long, value_enum, default_value = "tmux", hide = true)]
+    via: Via,
+}
+
+/// How a session is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Via {
+    Tmux,
+    Socket,
 }
 
 pub(super) async fn run(args: &Attach, context: &Context) -> Result<(), Failure> {
@@ -43,9 +66,21 @@ pub(super) async fn run(args: &Attach, context: &Context) -> Result<(), Failure>
         server_pid: daemon.tmux.server_pid,
         session: session
             .tmux_session
+            .clone()
             .unwrap_or_else(|| format!("={}", session.name)),
+        read_only: args.read_only,
     };
-    let error = attach.exec(context.env.os("TMUX"));
+    let inside = context.env.os("TMUX");
+    if args.via == Via::Socket || args.read_only && attach.is_inside(inside) {
+        let viewer = Viewer {
+            socket: client.socket().to_owned(),
+            session: session.name,
+            read_only: args.read_only,
+            detach_key: args.detach_key.clone(),
+        };
+        return viewer.run().await;
+    }
+    let error = attach.exec(inside);
     Err(
         Failure::new(Exit::Unavailable, format!("cannot run tmux: {error}"))
             .hint("install tmux on this host"),
