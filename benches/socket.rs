@@ -60,7 +60,10 @@ fn beacon(path: &str) {
 fn flood(path: &str) {
     let mailbox = bench::mailbox(Path::new(path));
     say("ready\r\n");
-    let line = format!("{}\r\n", "the quick brown fox jumps over the lazy dog. ".repeat(2));
+    let line = format!(
+        "{}\r\n",
+        "the quick brown fox jumps over the lazy dog. ".repeat(2)
+    );
     let block = line.repeat(1000);
     loop {
         let (megabytes, _) = bench::receive(&mailbox);
@@ -139,7 +142,11 @@ impl Bench {
                 self.flash(&crowd, n);
             }
             let what = format!("byte to each of {viewers} viewers, p50");
-            table::limit(&what, crowd.samples().percentile(50), Duration::from_millis(limit));
+            table::limit(
+                &what,
+                crowd.samples().percentile(50),
+                Duration::from_millis(limit),
+            );
             let what = format!("memory of each of {viewers} viewers");
             table::row(&what, format!("{each} KiB"), "-", "-", "< 64 KiB", each < 64);
         }
@@ -172,7 +179,8 @@ impl Bench {
     fn flood(&self) {
         let megabytes = setting("LLMUX_BENCH_MB", 100);
         let path = self.lab.path("flood");
-        self.lab.start("bench", "flood", &format!("--flood {}", path.display()));
+        self.lab
+            .start("bench", "flood", &format!("--flood {}", path.display()));
         self.lab.shows("flood", "^ready");
         let trigger = bench::mailbox_of(path.to_str().expect("UTF-8"));
         let watcher = self.crowd("beacon", 1);
@@ -190,7 +198,11 @@ impl Bench {
         let mut most = 0;
         let mut n = 0;
         while crowd.ended() < 9 {
-            assert!(begin.elapsed() < PATIENCE, "all see the end: {} do", crowd.ended());
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "all see the end: {} do",
+                crowd.ended()
+            );
             self.flash(&watcher, n);
             most = most.max(self.memory());
             n += 1;
@@ -200,8 +212,22 @@ impl Bench {
         drop(frozen);
         let each = most.saturating_sub(before) / 10;
         let what = format!("{megabytes} MB to 10 viewers, 9 read: see the end");
-        table::row(&what, format!("{}", crowd.ended()), "-", "-", "9", crowd.ended() == 9);
-        table::row("  memory of each", format!("{each} KiB"), "-", "-", "< 4096 KiB", each < 4096);
+        table::row(
+            &what,
+            format!("{}", crowd.ended()),
+            "-",
+            "-",
+            "9",
+            crowd.ended() == 9,
+        );
+        table::row(
+            "  memory of each",
+            format!("{each} KiB"),
+            "-",
+            "-",
+            "< 4096 KiB",
+            each < 4096,
+        );
         table::at_most("  another pane's byte, p99 : idle", busy, idle, 2.0);
         let rate = megabytes as f64 / took.as_secs_f64();
         table::row("  throughput", format!("{rate:.0} MB/s"), "-", "-", "noted", true);
@@ -212,7 +238,9 @@ impl Bench {
         self.runtime
             .block_on(bench::start_many(&self.lab, "shell", "idle", sessions, ""));
         let before = self.memory();
-        let crowds: Vec<Crowd> = (0..sessions).map(|n| self.crowd(&format!("idle-{n}"), 5)).collect();
+        let crowds: Vec<Crowd> = (0..sessions)
+            .map(|n| self.crowd(&format!("idle-{n}"), 5))
+            .collect();
         let each = self.memory().saturating_sub(before) / (5 * sessions as u64);
         let watched = self.crowd("beacon", 5);
         for n in 0..self.samples {
@@ -220,7 +248,14 @@ impl Bench {
         }
         let what = format!("byte to 5 viewers, {sessions} panes x 5, p50");
         table::limit(&what, watched.samples().percentile(50), Duration::from_millis(3));
-        table::row("  memory of each viewer", format!("{each} KiB"), "-", "-", "< 64 KiB", each < 64);
+        table::row(
+            "  memory of each viewer",
+            format!("{each} KiB"),
+            "-",
+            "-",
+            "< 64 KiB",
+            each < 64,
+        );
         drop(crowds);
     }
 
@@ -247,7 +282,9 @@ impl Bench {
         let tasks = (0..viewers)
             .map(|_| {
                 let (ear, mouth) = self.view(session);
-                self.runtime.spawn(look(ear, mouth, shared.clone())).abort_handle()
+                self.runtime
+                    .spawn(look(ear, mouth, shared.clone()))
+                    .abort_handle()
             })
             .collect();
         let begin = Instant::now();
@@ -255,7 +292,11 @@ impl Bench {
             assert!(begin.elapsed() < PATIENCE, "all viewers see something");
             thread::sleep(Duration::from_millis(1));
         }
-        Crowd { viewers, shared, tasks }
+        Crowd {
+            viewers,
+            shared,
+            tasks,
+        }
     }
 
     /// The daemon's memory, in KiB.
@@ -347,7 +388,8 @@ struct Attached {
 impl Attached {
     fn to(lab: &Lab, session: &str) -> Self {
         let (pty, pts) = open().expect("a terminal");
-        pty.resize(pty_process::Size::new(40, 120)).expect("it has a size");
+        pty.resize(pty_process::Size::new(40, 120))
+            .expect("it has a size");
         let mut command = Command::new("tmux").args(["attach", "-t", session]).env_clear();
         for (name, value) in lab.command("tmux").get_envs() {
             command = command.env(name, value.unwrap_or_default());
@@ -378,7 +420,9 @@ impl Attached {
 
     /// What it shows next, and when.
     fn next(&self) -> (u64, Vec<u8>) {
-        lock(&self.read).recv_timeout(PATIENCE).expect("it shows something")
+        lock(&self.read)
+            .recv_timeout(PATIENCE)
+            .expect("it shows something")
     }
 
     /// Waits for a stamp that is younger than `last`, and notes how old it was when it came.

@@ -11,9 +11,7 @@ use http_body_util::Empty;
 use hyper::{
     Request, StatusCode,
     client::conn::http1,
-    header::{
-        CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-    },
+    header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
     upgrade::Upgraded,
 };
 use hyper_util::rt::TokioIo;

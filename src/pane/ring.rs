@@ -19,7 +19,7 @@ const RING_PIECES: usize = 2048;
 /// How much output goes into one message to a viewer.
 const MESSAGE_BYTES: usize = 32 << 10;
 /// How many messages are kept for other viewers who are at the same place.
-const MESSAGES: usize = 16;
+const MESSAGES: usize = 8;
 
 /// Numbered output. Sequence numbers count bytes; where output was lost, one number is skipped, so that no viewer
 /// from before can take itself to be up to date.
@@ -197,6 +197,9 @@ impl Kept {
             };
             self.start += oldest.len() as u64;
         }
+        while self.messages.front().is_some_and(|(from, _)| *from < self.start) {
+            self.messages.pop_front();
+        }
     }
 }
 
@@ -255,7 +258,10 @@ mod tests {
         let ring = Ring::new();
         ring.push(Bytes::from_static(b"hello "));
         let (first, next) = message(&ring, 0);
-        assert_eq!((first.as_ref(), next), (b"\x01\0\0\0\0\0\0\0\0hello ".as_slice(), 6));
+        assert_eq!(
+            (first.as_ref(), next),
+            (b"\x01\0\0\0\0\0\0\0\0hello ".as_slice(), 6)
+        );
         ring.push(Bytes::from_static(b"world"));
         // The one who comes later gets the same piece, so that both stand at the same place again.
         let (second, _) = message(&ring, 0);

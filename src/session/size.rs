@@ -3,11 +3,7 @@
 //! A person's own tmux client holds it as long as one is attached, else the viewer whose person claimed it last. Looking,
 //! leaving and coming back resize nothing.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use llmux_protocol::{
     api::socket::Act,
@@ -155,7 +151,9 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.audience.state.send_modify(|state| state.leave(&self.viewer, Instant::now()));
+        self.audience
+            .state
+            .send_modify(|state| state.leave(&self.viewer, Instant::now()));
     }
 }
 
@@ -168,7 +166,8 @@ impl Audience {
     }
 
     fn join(&self, viewer: Viewer) -> Presence {
-        self.state.send_modify(|state| state.join(&viewer, Instant::now()));
+        self.state
+            .send_modify(|state| state.join(&viewer, Instant::now()));
         Presence {
             audience: self.clone(),
             viewer,
@@ -230,7 +229,8 @@ impl Sessions {
     /// Lets a viewer look at what `live` runs.
     pub(super) fn join(&self, live: &Live, viewer: Viewer) -> (Presence, Sizing) {
         // The last look at tmux may be older than this audience.
-        live.audience.attached(is_attached(&self.0.tmux.model().borrow(), live));
+        live.audience
+            .attached(is_attached(&self.0.tmux.model().borrow(), live));
         let sizing = Sizing {
             sessions: self.clone(),
             live: live.clone(),
@@ -321,9 +321,15 @@ mod tests {
         assert_eq!(held(&state), None);
         assert!(state.act(&a, Act::Open, LARGE));
         assert!(!state.act(&b, Act::Open, SMALL));
-        assert_eq!((held(&state).as_deref(), state.wanted()), (Some("a"), Some(LARGE)));
+        assert_eq!(
+            (held(&state).as_deref(), state.wanted()),
+            (Some("a"), Some(LARGE))
+        );
         assert!(state.act(&b, Act::Type, SMALL));
-        assert_eq!((held(&state).as_deref(), state.wanted()), (Some("b"), Some(SMALL)));
+        assert_eq!(
+            (held(&state).as_deref(), state.wanted()),
+            (Some("b"), Some(SMALL))
+        );
         assert!(state.act(&a, Act::Fit, LARGE));
         assert!(!state.window(&b, SMALL));
         assert_eq!(state.wanted(), Some(LARGE));
@@ -341,7 +347,10 @@ mod tests {
         assert_eq!((held(&state).as_deref(), state.wanted()), (Some("tmux"), None));
         state.is_attached = false;
         // Its window had changed meanwhile.
-        assert_eq!((held(&state).as_deref(), state.wanted()), (Some("a"), Some(SMALL)));
+        assert_eq!(
+            (held(&state).as_deref(), state.wanted()),
+            (Some("a"), Some(SMALL))
+        );
     }
 
     #[test]

@@ -22,7 +22,11 @@ impl<'a> Terminal<'a> {
     #[track_caller]
     fn attaches(lab: &'a Lab, args: &str, (cols, rows): (u16, u16)) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let label = format!("terminal-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let label = format!(
+            "terminal-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let terminal = Self { lab, label };
         let conf = lab.path("terminal.conf");
         fs::write(&conf, "set -g status off\nset -g prefix None\n").expect("a file");
@@ -31,7 +35,17 @@ impl<'a> Terminal<'a> {
              stty -a > after; cmp before after && echo same; exec cat"
         );
         let (conf, cols, rows) = (conf.to_string_lossy(), cols.to_string(), rows.to_string());
-        terminal.tmux(&["-f", &conf, "new-session", "-d", "-x", &cols, "-y", &rows, &script]);
+        terminal.tmux(&[
+            "-f",
+            &conf,
+            "new-session",
+            "-d",
+            "-x",
+            &cols,
+            "-y",
+            &rows,
+            &script,
+        ]);
         terminal
     }
 
@@ -73,7 +87,12 @@ impl<'a> Terminal<'a> {
         let shell = self.tmux(&["display-message", "-p", "#{pane_pid}"]);
         eventually("it runs", || {
             let children = format!("/proc/{0}/task/{0}/children", shell.trim());
-            fs::read_to_string(children).ok()?.split_whitespace().next()?.parse().ok()
+            fs::read_to_string(children)
+                .ok()?
+                .split_whitespace()
+                .next()?
+                .parse()
+                .ok()
         })
     }
 
@@ -172,7 +191,9 @@ fn a_connection_that_is_lost_is_made_again() {
     // The next command starts the next daemon.
     assert!(lab.daemon().is_none());
     lab.llmux(["session", "list"]).ok();
-    until("the word about it is gone", || !terminal.sees().contains("connection lost"));
+    until("the word about it is gone", || {
+        !terminal.sees().contains("connection lost")
+    });
     terminal.types("here again");
     terminal.presses("Enter");
     terminal.shows("here again\nhere again");

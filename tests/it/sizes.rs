@@ -10,25 +10,35 @@ use crate::{
 
 /// A session whose program says its size when it changes.
 fn sized(lab: &Lab) {
-    lab.script("one", "trap 'stty size' WINCH; printf 'ready\\r\\n'; while :; do sleep 0.05; done");
+    lab.script(
+        "one",
+        "trap 'stty size' WINCH; printf 'ready\\r\\n'; while :; do sleep 0.05; done",
+    );
     lab.shows("one", "^ready");
 }
 
 fn size_of(lab: &Lab) -> (u64, u64) {
     let size = &lab.session("one").expect("it is there")["size"];
-    (size[0].as_u64().expect("a number"), size[1].as_u64().expect("a number"))
+    (
+        size[0].as_u64().expect("a number"),
+        size[1].as_u64().expect("a number"),
+    )
 }
 
 #[track_caller]
 fn becomes(lab: &Lab, size: (u64, u64)) {
-    until(&format!("the size is {size:?}, not {:?}", size_of(lab)), || size_of(lab) == size);
+    until(&format!("the size is {size:?}, not {:?}", size_of(lab)), || {
+        size_of(lab) == size
+    });
 }
 
 #[test]
 fn twenty_viewers_of_all_sizes_who_look_come_back_and_leave_change_nothing() {
     let lab = Lab::new();
     sized(&lab);
-    let mut all: Vec<Viewer> = (0..20).map(|n| Viewer::of(&lab, &format!("one?viewer=v{n}"))).collect();
+    let mut all: Vec<Viewer> = (0..20)
+        .map(|n| Viewer::of(&lab, &format!("one?viewer=v{n}")))
+        .collect();
     for (n, viewer) in (0..).zip(&mut all) {
         viewer.says(&json!({"type": "size", "cols": 20 + 11 * n, "rows": 5 + 3 * n}));
     }
@@ -45,7 +55,10 @@ fn twenty_viewers_of_all_sizes_who_look_come_back_and_leave_change_nothing() {
         .collect();
     all[0].until("all are back", |v| v.viewers == 20);
     assert_eq!((all[0].size, size_of(&lab)), ((120, 40), (120, 40)));
-    assert!(!lab.screen("one").contains(' '), "the program was never told of another size");
+    assert!(
+        !lab.screen("one").contains(' '),
+        "the program was never told of another size"
+    );
     drop(all);
     assert_eq!(size_of(&lab), (120, 40));
 }
@@ -59,7 +72,9 @@ fn a_persons_act_claims_the_size_and_nothing_else_does() {
     a.acts("open", (90, 30));
     a.until("it holds the size", |v| v.holds() && v.size == (90, 30));
     a.shows("30 90");
-    b.until("the other is told", |v| v.size == (90, 30) && v.holder["kind"] == "viewer" && !v.holds());
+    b.until("the other is told", |v| {
+        v.size == (90, 30) && v.holder["kind"] == "viewer" && !v.holds()
+    });
     // A second one that opens only looks.
     b.acts("open", (50, 20));
     b.says(&json!({"type": "size", "cols": 51, "rows": 21}));
@@ -74,7 +89,9 @@ fn a_persons_act_claims_the_size_and_nothing_else_does() {
     a.until("it has it back", |v| v.holds() && v.size == (91, 31));
     a.says(&json!({"type": "size", "cols": 92, "rows": 32}));
     a.until("its window is followed", |v| v.size == (92, 32));
-    b.until("the other is told, and is no holder", |v| v.size == (92, 32) && !v.holds());
+    b.until("the other is told, and is no holder", |v| {
+        v.size == (92, 32) && !v.holds()
+    });
     assert_eq!(a.rows().join("\n").trim_end(), lab.screen("one"));
     // It leaves and comes back: nothing is resized, and it is the holder again.
     drop(a);
@@ -101,7 +118,9 @@ fn a_persons_tmux_client_wins_and_gives_the_size_back() {
     viewer.until("it holds the size", |v| v.holds() && v.size == (90, 30));
     // The status line takes a row of his.
     let human = Human::sits_at(&lab, "one", (70, 21));
-    viewer.until("the human has it", |v| v.holder["kind"] == "tmux" && v.size == (70, 20));
+    viewer.until("the human has it", |v| {
+        v.holder["kind"] == "tmux" && v.size == (70, 20)
+    });
     for act in ["open", "type", "fit"] {
         viewer.acts(act, (100, 50));
     }

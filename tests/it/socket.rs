@@ -13,7 +13,9 @@ use crate::{
 
 /// Prints as many bytes as it is told, then a word.
 fn flood(mebibytes: usize) -> String {
-    format!("head -c {mebibytes}M /dev/zero | tr '\\0' x | fold -w 79; printf '\\r\\nthe end\\r\\n'; exec cat")
+    format!(
+        "head -c {mebibytes}M /dev/zero | tr '\\0' x | fold -w 79; printf '\\r\\nthe end\\r\\n'; exec cat"
+    )
 }
 
 #[test]
@@ -26,10 +28,18 @@ fn a_viewer_sees_the_screen_then_what_comes_and_types() {
     assert_eq!(viewer.hello["protocol"], 1);
     assert_eq!(viewer.hello["session"], "one");
     assert_eq!(viewer.hello["viewer"], "me");
-    assert_eq!(viewer.hello["may"], json!(["watch", "type", "prompt", "answer", "manage"]));
-    assert_eq!((viewer.size, &viewer.holder, viewer.viewers), ((120, 40), &Value::Null, 1));
+    assert_eq!(
+        viewer.hello["may"],
+        json!(["watch", "type", "prompt", "answer", "manage"])
+    );
+    assert_eq!(
+        (viewer.size, &viewer.holder, viewer.viewers),
+        ((120, 40), &Value::Null, 1)
+    );
     viewer.shows("before");
-    viewer.until("it is told what the agent does", |v| v.activity["state"].is_string());
+    viewer.until("it is told what the agent does", |v| {
+        v.activity["state"].is_string()
+    });
     viewer.types("hällo\r".as_bytes());
     viewer.until("the program repeats it", |v| {
         v.rows().iter().filter(|row| row.contains("hällo")).count() == 2
@@ -40,7 +50,10 @@ fn a_viewer_sees_the_screen_then_what_comes_and_types() {
     viewer.until("it is told the end", |v| v.closed.is_some());
     let (code, reason) = viewer.closed.clone().unwrap();
     assert_eq!(code, 4040);
-    assert!(reason.starts_with("pty exited code=") && reason.ends_with(" signal=none"), "{reason}");
+    assert!(
+        reason.starts_with("pty exited code=") && reason.ends_with(" signal=none"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -60,7 +73,9 @@ fn keys_of_every_kind_reach_the_program_whole_and_in_order() {
         viewer.types(&large);
         typed.extend(&large);
     }
-    until("all is typed", || std::fs::read(&file).unwrap().len() >= typed.len());
+    until("all is typed", || {
+        std::fs::read(&file).unwrap().len() >= typed.len()
+    });
     assert!(std::fs::read(&file).unwrap() == typed);
     assert_eq!(viewer.errors, [] as [Value; 0]);
 }
@@ -96,7 +111,11 @@ fn a_viewer_that_comes_back_goes_on_where_it_was() {
     again.types(b"100000\r");
     again.shows("100000");
     let epoch = again.hello["epoch"].as_str().unwrap().to_owned();
-    for at in [place, "epoch=other&from=5".to_owned(), format!("epoch={epoch}&from=99999999999")] {
+    for at in [
+        place,
+        "epoch=other&from=5".to_owned(),
+        format!("epoch={epoch}&from=99999999999"),
+    ] {
         let mut late = Viewer::of(&lab, &format!("one?{at}"));
         late.shows("100000");
         assert_eq!(late.snapshots, 1, "{at}");
@@ -136,7 +155,11 @@ fn who_asks_wrongly_is_refused_before_the_upgrade() {
         for protocol in [Some("llmux.v1"), None] {
             let refusal = ask(&lab, path, protocol).err().expect("it is refused");
             let body: Value = serde_json::from_slice(refusal.body().as_ref().unwrap()).unwrap();
-            assert_eq!((refusal.status().as_u16(), &body["code"]), (status, &json!(code)), "{path}");
+            assert_eq!(
+                (refusal.status().as_u16(), &body["code"]),
+                (status, &json!(code)),
+                "{path}"
+            );
             assert_eq!(body["ok"], false);
         }
     }
@@ -149,12 +172,22 @@ fn turns_and_states_come_on_the_same_socket() {
     let mut viewer = Viewer::of(&lab, "one");
     viewer.until("it is ready", |v| v.activity["state"] == "ready");
     lab.llmux(["session", "prompt", "one", "hello", "--wait"]).ok();
-    viewer.until("the turn ends", |v| v.turns.iter().any(|turn| turn["state"] == "ended"));
-    let states: Vec<_> = viewer.turns.iter().map(|turn| turn["state"].as_str().unwrap()).collect();
+    viewer.until("the turn ends", |v| {
+        v.turns.iter().any(|turn| turn["state"] == "ended")
+    });
+    let states: Vec<_> = viewer
+        .turns
+        .iter()
+        .map(|turn| turn["state"].as_str().unwrap())
+        .collect();
     assert!(states.contains(&"running"), "{states:?}");
     assert_eq!(viewer.turns.last().unwrap()["session"], "one");
     viewer.until("it is ready again", |v| v.activity["state"] == "ready");
-    assert!(viewer.order.iter().filter(|kind| *kind == "state").count() >= 3, "{:?}", viewer.order);
+    assert!(
+        viewer.order.iter().filter(|kind| *kind == "state").count() >= 3,
+        "{:?}",
+        viewer.order
+    );
 }
 
 #[test]
@@ -165,7 +198,9 @@ fn half_typed_text_of_a_viewer_is_a_draft_to_a_prompt() {
     viewer.until("it is ready", |v| v.activity["state"] == "ready");
     viewer.types(b"half a thought");
     viewer.shows("half a thought");
-    let refused = lab.llmux(["session", "prompt", "one", "hello", "--wait"]).fails(10);
+    let refused = lab
+        .llmux(["session", "prompt", "one", "hello", "--wait"])
+        .fails(10);
     assert!(refused.contains("half a thought"), "{refused}");
 }
 
@@ -189,7 +224,9 @@ fn what_is_no_message_is_refused_and_never_typed() {
         assert_eq!(viewer.errors[n]["code"], "bad_request");
     }
     viewer.types(b"x");
-    until("what is typed is there", || !std::fs::read(&file).unwrap().is_empty());
+    until("what is typed is there", || {
+        !std::fs::read(&file).unwrap().is_empty()
+    });
     assert_eq!(std::fs::read(&file).unwrap(), b"x");
     assert_eq!(lab.session("one").unwrap()["size"], json!([120, 40]));
 }
@@ -211,7 +248,14 @@ fn what_is_no_frame_ends_only_its_own_connection_with_one_goodbye() {
         ([frame(0x02, &large), frame(0x00, b"x")].concat(), 1009),
         (frame(0x88, &1000_u16.to_be_bytes()), 1000),
         // What follows a goodbye is not looked at.
-        ([frame(0x88, &1000_u16.to_be_bytes()), frame(0x88, &1001_u16.to_be_bytes())].concat(), 1000),
+        (
+            [
+                frame(0x88, &1000_u16.to_be_bytes()),
+                frame(0x88, &1001_u16.to_be_bytes()),
+            ]
+            .concat(),
+            1000,
+        ),
     ] {
         let mut raw = Raw::of(&lab, "one");
         raw.writes(&bytes);
@@ -312,7 +356,10 @@ fn two_hundred_viewers_of_a_busy_pane_cost_little_and_all_see_its_end() {
     }
     // Written to sockets by one task a viewer, from messages that they share.
     let grown = rss_kib(daemon).saturating_sub(before);
-    assert!(grown / (VIEWERS as u64) < 64, "{grown} KiB for {VIEWERS} viewers of a flood");
+    assert!(
+        grown / (VIEWERS as u64) < 64,
+        "{grown} KiB for {VIEWERS} viewers of a flood"
+    );
 }
 
 // === The form of the old program ===
@@ -323,7 +370,10 @@ fn reads(socket: &mut tungstenite::WebSocket<std::os::unix::net::UnixStream>, wa
     let mut all = String::new();
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while !all.contains(wanted) {
-        assert!(std::time::Instant::now() < deadline, "never came: {wanted}\n{all}");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "never came: {wanted}\n{all}"
+        );
         match socket.read() {
             Ok(Message::Text(text)) => all.push_str(&text),
             Ok(Message::Close(frame)) => {
@@ -345,16 +395,28 @@ fn clients_of_the_old_program_go_on_working() {
     let file = lab.reader("one");
     let mut old = ask(&lab, "one", None).unwrap();
     reads(&mut old, "ready");
-    old.send(Message::text(r#"{"type":"resize","cols":70,"rows":20}"#)).unwrap();
-    until("the pane has its size", || lab.session("one").unwrap()["size"] == json!([70, 20]));
-    old.send(Message::text(r#"{"type":"resize","cols":99,"rows":33}"#)).unwrap();
-    until("and the next", || lab.session("one").unwrap()["size"] == json!([99, 33]));
+    old.send(Message::text(r#"{"type":"resize","cols":70,"rows":20}"#))
+        .unwrap();
+    until("the pane has its size", || {
+        lab.session("one").unwrap()["size"] == json!([70, 20])
+    });
+    old.send(Message::text(r#"{"type":"resize","cols":99,"rows":33}"#))
+        .unwrap();
+    until("and the next", || {
+        lab.session("one").unwrap()["size"] == json!([99, 33])
+    });
     // Neither a bad resize nor anything after a good one is typed.
-    old.send(Message::text(r#"{"type":"resize","cols":0,"rows":1e9}"#)).unwrap();
+    old.send(Message::text(r#"{"type":"resize","cols":0,"rows":1e9}"#))
+        .unwrap();
     old.send(Message::text("é\r")).unwrap();
-    old.send(Message::binary(br#"{"type":"resize","cols":1,"rows":1}"#.to_vec())).unwrap();
+    old.send(Message::binary(
+        br#"{"type":"resize","cols":1,"rows":1}"#.to_vec(),
+    ))
+    .unwrap();
     let typed = "é\r{\"type\":\"resize\",\"cols\":1,\"rows\":1}";
-    until("it is typed", || std::fs::read(&file).unwrap() == typed.as_bytes());
+    until("it is typed", || {
+        std::fs::read(&file).unwrap() == typed.as_bytes()
+    });
     assert_eq!(lab.session("one").unwrap()["size"], json!([99, 33]));
 }
 

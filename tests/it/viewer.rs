@@ -278,7 +278,11 @@ impl Raw {
     pub(crate) fn frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         self.0.read_exact(&mut head)?;
-        assert_eq!((head[0] & 0xf0, head[1] & 0x80), (0x80, 0), "one frame, not masked");
+        assert_eq!(
+            (head[0] & 0xf0, head[1] & 0x80),
+            (0x80, 0),
+            "one frame, not masked"
+        );
         let length = match head[1] {
             126 => {
                 let mut length = [0; 2];
@@ -314,6 +318,11 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     frame.extend(mask);
-    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     frame
 }

@@ -274,6 +274,7 @@ impl OldMessage {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json, to_value};
 
     use super::*;
@@ -295,7 +296,10 @@ mod tests {
             read(&json!({"type": "size", "cols": 2, "rows": 300})),
             Ok(FromViewer::Size { cols: 2, rows: 300 })
         );
-        assert_eq!(read(&json!({"type": "ack", "seq": 7})), Ok(FromViewer::Ack { seq: 7 }));
+        assert_eq!(
+            read(&json!({"type": "ack", "seq": 7})),
+            Ok(FromViewer::Ack { seq: 7 })
+        );
         assert_eq!(read(&json!({"type": "resync"})), Ok(FromViewer::Resync));
     }
 
@@ -383,7 +387,10 @@ mod tests {
             (r#"{"type":"resize","cols":1e9,"rows":24}"#, OldMessage::Nonsense),
             (r#"{"type":"resize","cols":0,"rows":24}"#, OldMessage::Nonsense),
             (r#"{"type":"resize","cols":80}"#, OldMessage::Nonsense),
-            (r#"{"type":"resize","cols":80,"rows":24,"x":1}"#, OldMessage::Nonsense),
+            (
+                r#"{"type":"resize","cols":80,"rows":24,"x":1}"#,
+                OldMessage::Nonsense,
+            ),
             (r#"{"type":"size","cols":80,"rows":24}"#, OldMessage::Keys),
             (r#" {"type":"resize","cols":80,"rows":24}"#, OldMessage::Keys),
             (r#"{"type":"resize","cols":80,"rows":24"#, OldMessage::Keys),
@@ -392,6 +399,29 @@ mod tests {
             ("ls\r", OldMessage::Keys),
         ] {
             assert_eq!(OldMessage::read(text.as_bytes()), meant, "{text}");
+        }
+    }
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (FromViewer::read(&bytes), OldMessage::read(&bytes), read_terminal(&bytes));
+        }
+
+        #[test]
+        fn sizes_are_let_through_if_a_pane_can_have_them(cols in any::<u16>(), rows in any::<u16>()) {
+            let can_be = (2..=500).contains(&cols) && (1..=300).contains(&rows);
+            let size = read(&json!({"type": "size", "cols": cols, "rows": rows}));
+            prop_assert_eq!(size.is_ok(), can_be);
+            let old = json!({"type": "resize", "cols": cols, "rows": rows}).to_string();
+            let wanted = if can_be { OldMessage::Resize { cols, rows } } else { OldMessage::Nonsense };
+            prop_assert_eq!(OldMessage::read(old.as_bytes()), wanted);
+        }
+
+        #[test]
+        fn what_is_written_is_read(seq in any::<u64>(), bytes in prop::collection::vec(any::<u8>(), 0..50), at in any::<prop::sample::Index>()) {
+            let (one, other) = bytes.split_at(at.index(bytes.len() + 1));
+            let message = write_terminal(Kind::Output, seq, [one, other]);
+            prop_assert_eq!(read_terminal(&message), Some((Kind::Output, seq, bytes.as_slice())));
         }
     }
 }

@@ -28,7 +28,8 @@ const GATHER: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     pub(super) holder: Option<Holder>,
-    pub(super) viewers: usize,
+    /// How many look, with the number of the count.
+    pub(super) viewers: (u64, usize),
     /// The activity, written down, with its number.
     pub(super) activity: (u64, Bytes),
     /// The last changes of turns, each with its number.
@@ -45,7 +46,7 @@ impl Board {
     fn start(follow: Option<Follow>, audience: watch::Receiver<AudienceState>) -> Self {
         let facts = Facts {
             holder: audience.borrow().holder(),
-            viewers: audience.borrow().count(),
+            viewers: (0, audience.borrow().count()),
             ..Facts::default()
         };
         let (sender, facts) = watch::channel(facts);
@@ -99,9 +100,8 @@ impl Task {
                 () = until(count_at) => {
                     count_at = None;
                     let viewers = self.audience.borrow().count();
-                    self.facts.send_if_modified(|facts| {
-                        std::mem::replace(&mut facts.viewers, viewers) != viewers
-                    });
+                    // Told even if it is the same: who came meanwhile may have heard another.
+                    self.facts.send_modify(|facts| facts.viewers = (facts.viewers.0 + 1, viewers));
                 }
             }
         }

@@ -63,7 +63,15 @@ impl Connection {
             Form::Old => MAX_PROMPT_BYTES,
         };
         let mut hearing = pin!(ear.hear(Incoming::new(read, most)));
-        let mut teller = Teller::new(write, self.form, talk.clone(), pane, subscription, presence, &self.board);
+        let mut teller = Teller::new(
+            write,
+            self.form,
+            talk.clone(),
+            pane,
+            subscription,
+            presence,
+            &self.board,
+        );
         let mut is_heard = false;
         let end = {
             let mut telling = pin!(teller.tell(&self.name, &self.caller.may));

@@ -51,7 +51,11 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         loop {
             // Nothing is obliged to be sent: see `new`.
             let mut send = |_: Frame<'_>| std::future::ready(Ok::<(), WebSocketError>(()));
-            let frame = self.read.read_frame(&mut send).await.map_err(|error| of(&error))?;
+            let frame = self
+                .read
+                .read_frame(&mut send)
+                .await
+                .map_err(|error| of(&error))?;
             let (fin, opcode, payload) = open(frame)?;
             if let Some(message) = take(&mut self.begun, self.most, fin, opcode, payload)? {
                 return Ok(message);
@@ -198,7 +202,12 @@ mod tests {
             }
         }
         frame.extend(mask);
-        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        frame.extend(
+            payload
+                .iter()
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
         frame
     }
 
@@ -219,7 +228,10 @@ mod tests {
         let (messages, end) = read(&stream.concat());
         let e = || Message::Text("é".into());
         let ping = Message::Ping(Bytes::from_static(b"hi"));
-        assert_eq!(messages, [e(), ping, Message::Binary("abc".into()), e(), Message::Pong]);
+        assert_eq!(
+            messages,
+            [e(), ping, Message::Binary("abc".into()), e(), Message::Pong]
+        );
         assert_eq!(end, End::ByPeer(1001));
     }
 

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fastwebsockets::{Frame, OpCode, Payload, WebSocketError, WebSocketWrite};
 use llmux_protocol::api::socket::{HEAD_BYTES, Holder as WireHolder, May, PROTOCOL, ToViewer};
-use tokio::{
-    io::AsyncWrite,
-    sync::watch,
-};
+use tokio::{io::AsyncWrite, sync::watch};
 
 use super::{
     End, Form,
@@ -32,6 +29,7 @@ struct Told {
     rows: u16,
     holder: Option<Holder>,
     viewers: usize,
+    count: u64,
     activity: u64,
     turn: u64,
     /// The number of the next byte.
@@ -72,6 +70,7 @@ impl<W: AsyncWrite + Unpin> Teller<W> {
             rows: size.rows,
             holder: facts.borrow().holder.clone(),
             viewers: presence.follow().borrow().count(),
+            count: facts.borrow().viewers.0,
             activity: 0,
             turn: facts.borrow().turns.back().map_or(0, |(number, _)| *number),
             seq: subscription.seq().unwrap_or(0),
@@ -207,12 +206,15 @@ impl<W: AsyncWrite + Unpin> Teller<W> {
             if is_held_anew {
                 self.told.holder.clone_from(&facts.holder);
             }
-            (is_held_anew, facts.viewers)
+            let (number, viewers) = facts.viewers;
+            let count = (number > self.told.count).then_some(viewers);
+            self.told.count = number;
+            (is_held_anew, count)
         };
         if is_held_anew {
             self.tell_size().await?;
         }
-        if self.told.viewers != count {
+        if let Some(count) = count.filter(|count| *count != self.told.viewers) {
             self.told.viewers = count;
             self.send_json(&ToViewer::Viewers { count }).await?;
         }

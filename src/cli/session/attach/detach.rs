@@ -73,7 +73,11 @@ mod tests {
     #[test]
     fn keys_are_named_in_the_usual_ways() {
         for name in ["^a", "^A", "ctrl-a", "Ctrl-A", "C-a"] {
-            assert_eq!(name.parse::<DetachKey>().unwrap().find(b"x\x01"), Some(1), "{name}");
+            assert_eq!(
+                name.parse::<DetachKey>().unwrap().find(b"x\x01"),
+                Some(1),
+                "{name}"
+            );
         }
         assert_eq!("none".parse::<DetachKey>().unwrap().find(b"\x1d"), None);
         for bad in ["", "a", "^", "^é", "^[", "^M", "ctrl-ab", "^1"] {

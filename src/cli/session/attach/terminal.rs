@@ -13,7 +13,8 @@ const READ_BYTES: usize = 16 << 10;
 /// Reads that wait.
 const READS: usize = 16;
 /// Undoes what a program may have asked of its terminal: screen, margins, keys, mouse, focus, paste, pen, cursor.
-const CALM: &[u8] = b"\x18\x1b[?1049l\x1b[!p\x1b[?1000;1002;1003;1004;1006;2004l\x1b[<99u\x1b>\x1b[0m\x1b[?25h";
+const CALM: &[u8] =
+    b"\x18\x1b[?1049l\x1b[!p\x1b[?1000;1002;1003;1004;1006;2004l\x1b[<99u\x1b>\x1b[0m\x1b[?25h";
 
 /// The terminal, in raw mode until this is dropped. A panic drops it too.
 pub(super) struct Raw(Termios);

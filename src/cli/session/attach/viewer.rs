@@ -262,7 +262,10 @@ impl Show {
                 }
             }
             Heard::Said(ToViewer::Hello {
-                epoch, may, tick_secs, ..
+                epoch,
+                may,
+                tick_secs,
+                ..
             }) => {
                 self.silence = Duration::from_secs(2 * tick_secs.max(1));
                 self.may_type = !self.viewer.read_only && may.contains(&May::Type);
@@ -292,7 +295,15 @@ impl Show {
         match (self.may_type, is_new) {
             (false, _) => Ok(()),
             // Only the person's own act claims the size, not a network that came back.
-            (true, true) => mouth.say(FromViewer::Fit { cols, rows, act: Act::Open }).await,
+            (true, true) => {
+                mouth
+                    .say(FromViewer::Fit {
+                        cols,
+                        rows,
+                        act: Act::Open,
+                    })
+                    .await
+            }
             (true, false) => mouth.say(FromViewer::Size { cols, rows }).await,
         }
     }
@@ -305,7 +316,13 @@ impl Show {
             // Once for each word about the size: where a person's tmux client holds it, it stays his.
             self.is_ours = true;
             let (cols, rows) = self.size;
-            mouth.say(FromViewer::Fit { cols, rows, act: Act::Type }).await?;
+            mouth
+                .say(FromViewer::Fit {
+                    cols,
+                    rows,
+                    act: Act::Type,
+                })
+                .await?;
         }
         mouth.keys(keys).await
     }
@@ -329,9 +346,7 @@ fn closed(code: Option<u16>, reason: String) -> Result<Lost, Failure> {
             Exit::Internal,
             format!("the daemon did not understand this program ({code} {reason})"),
         )),
-        Some(1008) => {
-            Err(Failure::failed("the credential is no good any more").hint("llmux auth login"))
-        }
+        Some(1008) => Err(Failure::failed("the credential is no good any more").hint("llmux auth login")),
         _ => Ok(Lost::Connection),
     }
 }
