@@ -31,8 +31,8 @@ impl<'a> Terminal<'a> {
         let conf = lab.path("terminal.conf");
         fs::write(&conf, "set -g status off\nset -g prefix None\n").expect("a file");
         let script = format!(
-            "stty -a > before; env -u TMUX {LLMUX} session attach --via socket {args}; echo \"exit $?\"; \
-             stty -a > after; cmp before after && echo same; exec cat"
+            "stty -g > before; env -u TMUX {LLMUX} session attach --via socket {args}; echo \"exit $?\"; \
+             stty -g > after; cmp before after && echo same; exec cat"
         );
         let (conf, cols, rows) = (conf.to_string_lossy(), cols.to_string(), rows.to_string());
         terminal.tmux(&[
@@ -157,7 +157,7 @@ fn who_only_looks_types_and_resizes_nothing_and_may_choose_the_key_to_leave() {
 #[test]
 fn the_terminal_is_restored_however_it_ends() {
     let lab = Lab::new();
-    let messy = "printf '\\033[?1049h\\033[?1000h\\033[?25l\\033[?2004hmess'; exec cat";
+    let messy = "printf '\\033[?1049h\\033[?1000h\\033[?25l\\033[?2004hmess'; read x; exit 3";
     lab.script("one", messy);
     for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 143)] {
         let terminal = Terminal::attaches(&lab, "one", (90, 30));
@@ -167,9 +167,10 @@ fn the_terminal_is_restored_however_it_ends() {
     }
     let terminal = Terminal::attaches(&lab, "one", (90, 30));
     terminal.shows("mess");
-    lab.llmux(["session", "stop", "one"]).ok();
+    terminal.presses("Enter");
     terminal.is_restored(0);
-    terminal.shows("[session ended: pty exited code=");
+    terminal.shows("[session ended: pty exited code=3 signal=none]");
+    lab.is("one", "exited");
     for (args, words) in [("one", "not running"), ("none", "none")] {
         let terminal = Terminal::attaches(&lab, args, (90, 30));
         terminal.shows("hint: ");

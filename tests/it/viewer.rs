@@ -16,7 +16,7 @@ use tungstenite::{
     protocol::frame::CloseFrame,
 };
 
-use crate::lab::Lab;
+use crate::lab::{Lab, eventually};
 
 /// How long something may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,10 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const READ: Duration = Duration::from_millis(50);
 
 impl Lab {
-    /// Opens a connection to the daemon.
+    /// Opens a connection to the daemon, which must run.
     pub(crate) fn dial(&self) -> UnixStream {
-        let status = self.status();
-        let stream = UnixStream::connect(status["socket"].as_str().expect("text")).expect("it listens");
+        let connect = || {
+            let mut files = std::fs::read_dir(self.path("run/llmux")).ok()?.flatten();
+            files.find_map(|file| UnixStream::connect(file.path()).ok())
+        };
+        let stream = eventually("the daemon listens", connect);
         stream.set_read_timeout(Some(READ)).expect("a time limit");
         stream
     }
