@@ -141,7 +141,7 @@ fn a_session_is_shown_in_the_terminals_size_typed_into_and_left() {
 fn who_only_looks_types_and_resizes_nothing_and_may_choose_the_key_to_leave() {
     let lab = Lab::new();
     lab.script("one", "printf 'ready\\r\\n'; exec cat");
-    let terminal = Terminal::attaches(&lab, "one --read-only --detach-key ^a", (90, 30));
+    let terminal = Terminal::attaches(&lab, "one --read-only --detach-key ^a", (120, 40));
     terminal.shows("ready");
     terminal.types("nothing");
     terminal.presses("C-]");

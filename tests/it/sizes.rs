@@ -92,6 +92,7 @@ fn a_persons_act_claims_the_size_and_nothing_else_does() {
     b.until("the other is told, and is no holder", |v| {
         v.size == (92, 32) && !v.holds()
     });
+    a.shows("32 92");
     assert_eq!(a.rows().join("\n").trim_end(), lab.screen("one"));
     // It leaves and comes back: nothing is resized, and it is the holder again.
     drop(a);

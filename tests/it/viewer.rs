@@ -69,6 +69,8 @@ pub(crate) fn ask(
 pub(crate) struct Viewer {
     socket: WebSocket<UnixStream>,
     screen: Screen,
+    /// Whether it only keeps the bytes.
+    is_light: bool,
     pub(crate) hello: Value,
     pub(crate) size: (u64, u64),
     pub(crate) holder: Value,
@@ -94,6 +96,7 @@ impl Viewer {
         let mut viewer = Self {
             socket,
             screen: Screen::new(Size::new(80, 24)),
+            is_light: false,
             hello: Value::Null,
             size: (0, 0),
             holder: Value::Null,
@@ -109,6 +112,20 @@ impl Viewer {
         };
         viewer.until("it is greeted", |viewer| viewer.viewers > 0);
         viewer
+    }
+
+    /// Looks at a session without drawing it: a crowd of these is cheap.
+    #[track_caller]
+    pub(crate) fn light(lab: &Lab, path: &str) -> Self {
+        let mut viewer = Self::of(lab, path);
+        viewer.is_light = true;
+        viewer
+    }
+
+    /// Whether a text is among what it got last.
+    pub(crate) fn printed(&self, text: &str) -> bool {
+        let tail = &self.bytes[self.bytes.len().saturating_sub(8 << 10)..];
+        String::from_utf8_lossy(tail).contains(text)
     }
 
     /// Reads until a condition holds.
@@ -228,7 +245,9 @@ impl Viewer {
             kind => panic!("kind {kind}"),
         }
         self.bytes.extend_from_slice(bytes);
-        self.screen.feed(bytes);
+        if !self.is_light {
+            self.screen.feed(bytes);
+        }
     }
 }
 
