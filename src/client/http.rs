@@ -93,15 +93,10 @@ impl Client {
     /// Asks for `path` and returns its body as it comes.
     pub async fn stream(&mut self, path: &str) -> Result<Stream, ClientError> {
         let answer = self.send(Method::GET, path, None).await?;
-        let status = answer.status();
-        if status.is_success() {
+        if answer.status().is_success() {
             return Ok(Stream::new(answer.into_body()));
         }
-        let body = read_all(answer.into_body()).await?;
-        match decode::<serde::de::IgnoredAny>(status, &body) {
-            Err(error) => Err(error),
-            Ok(_) => Err(ClientError::Protocol(format!("{path} answered {status}"))),
-        }
+        Err(refusal(answer).await)
     }
 
     /// Waits until the daemon has closed the connection, as it does when it ends.
@@ -150,6 +145,18 @@ impl Client {
             .send_request(request)
             .await
             .map_err(ClientError::Broken)
+    }
+}
+
+/// What a refused request was answered.
+pub(super) async fn refusal(answer: Response<Incoming>) -> ClientError {
+    let status = answer.status();
+    match read_all(answer.into_body()).await {
+        Ok(body) => match decode::<serde::de::IgnoredAny>(status, &body) {
+            Err(error) => error,
+            Ok(_) => ClientError::Protocol(format!("an answer that was not asked for: {status}")),
+        },
+        Err(error) => error,
     }
 }
 

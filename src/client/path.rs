@@ -12,17 +12,26 @@ pub(crate) fn turn_path(id: &str, verb: &str) -> String {
     api_path("turns", id, verb)
 }
 
+/// The path of a session's WebSocket.
+pub(crate) fn socket_path(name: &str) -> String {
+    format!("/ws/{}", segment(name))
+}
+
 /// A path under `/api`: of one thing among many, and perhaps of something about it.
 pub(crate) fn api_path(things: &str, name: &str, verb: &str) -> String {
+    let slash = if verb.is_empty() { "" } else { "/" };
+    format!("/api/{things}/{}{slash}{verb}", segment(name))
+}
+
+/// A name as one segment of a path.
+fn segment(name: &str) -> String {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
     // A segment of dots would be taken as a step up.
-    let name = match name {
+    match name {
         "." => "%2E".to_owned(),
         ".." => "%2E%2E".to_owned(),
         name => utf8_percent_encode(name, KEPT).to_string(),
-    };
-    let slash = if verb.is_empty() { "" } else { "/" };
-    format!("/api/{things}/{name}{slash}{verb}")
+    }
 }
 
 #[cfg(test)]

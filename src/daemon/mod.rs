@@ -41,7 +41,7 @@ use crate::{
     config::{Config, Environment},
     logs::Logs,
     server::{
-        self, Hosts, Order, Shared,
+        self, Hosts, Order, Shared, Viewers,
         listen::{self, Sockets},
         metrics::Metrics,
     },
@@ -330,6 +330,7 @@ impl Bound {
             state,
             started: Instant::now(),
         };
+        let viewers = Viewers::new();
         let shared = Shared {
             sessions,
             turns: turns.clone(),
@@ -341,6 +342,7 @@ impl Bound {
             settings,
             metrics,
             orders,
+            viewers: viewers.clone(),
             leaving: leave.clone(),
         };
         let silent = Arc::new(());
@@ -357,6 +359,7 @@ impl Bound {
             spare,
             silent,
             server,
+            viewers,
             turns,
             auth,
             tmux_task,
@@ -379,6 +382,7 @@ struct Serving {
     /// Held by the listener, and by each connection that has not sent anything.
     silent: Arc<()>,
     server: JoinHandle<()>,
+    viewers: Viewers,
     turns: Turns,
     auth: Auth,
     tmux_task: JoinHandle<()>,
@@ -426,6 +430,7 @@ impl Serving {
         self.leave.cancel();
         let drained = async {
             let _ = self.server.await;
+            self.viewers.closed().await;
             self.turns.quiesce().await;
             self.auth.flush().await;
         };

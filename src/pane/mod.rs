@@ -7,9 +7,16 @@ mod subscription;
 mod task;
 mod wait;
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
 
 use bytes::Bytes;
+use llmux_protocol::api::socket::{HEAD_BYTES, Kind, write_terminal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
@@ -23,7 +30,7 @@ use self::{
     task::{Request, Task, Tellers},
 };
 use crate::{
-    screen::{Cursor, Modes, Size},
+    screen::{Cursor, Modes, Screen, Size},
     tmux::FeedReader,
 };
 
@@ -39,7 +46,25 @@ pub(crate) struct PaneGone;
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) seq: u64,
-    pub(crate) bytes: Bytes,
+    pub(crate) size: Size,
+    /// As a message of the WebSocket; all who ask at the same time share it.
+    pub(crate) message: Bytes,
+}
+
+impl Snapshot {
+    /// Draws the screen of `screen`, whose next byte of output has the number `seq`.
+    fn draw(screen: &Screen, seq: u64) -> Self {
+        Self {
+            seq,
+            size: screen.size(),
+            message: write_terminal(Kind::Snapshot, seq, [screen.snapshot().as_ref()]),
+        }
+    }
+
+    /// What draws it.
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.message.slice(HEAD_BYTES..)
+    }
 }
 
 /// A screen as text.
@@ -61,6 +86,7 @@ pub(crate) struct Pane {
     life: watch::Receiver<Life>,
     size: watch::Receiver<Size>,
     key: Arc<str>,
+    epoch: Arc<str>,
 }
 
 impl Pane {
@@ -99,7 +125,13 @@ impl Pane {
             life,
             size,
             key: key.into(),
+            epoch: new_epoch(),
         }
+    }
+
+    /// Names this numbering of its output: no other has the same, of another daemon or for another program.
+    pub(crate) fn epoch(&self) -> &str {
+        &self.epoch
     }
 
     /// With what its wrapper signs; empty if it has none.
@@ -154,4 +186,12 @@ impl Pane {
         self.requests.send(request(reply)).await.map_err(|_| PaneGone)?;
         answer.await.map_err(|_| PaneGone)
     }
+}
+
+/// The time in nanoseconds since 1970, and a count.
+fn new_epoch() -> Arc<str> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanos = since.map_or(0, |since| since.as_nanos());
+    format!("{nanos:x}-{:x}", NEXT.fetch_add(1, Ordering::Relaxed)).into()
 }

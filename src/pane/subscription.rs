@@ -5,17 +5,17 @@ use tokio::sync::watch;
 
 use super::{
     Pane, Snapshot,
-    ring::{Head, Read},
+    ring::{Head, Read, Ring},
     task::Request,
 };
 
 /// What a viewer gets.
 #[derive(Debug, Clone)]
-pub(crate) enum Update {
+pub(crate) enum Update<T = Vec<Bytes>> {
     /// The whole screen; forget what was before.
     Snapshot(Snapshot),
     /// Output that continues what was before.
-    Output(Vec<Bytes>),
+    Output(T),
     /// The pane is closed.
     Closed,
 }
@@ -38,8 +38,28 @@ impl Subscription {
         }
     }
 
+    /// The number of the byte that comes next; before the first snapshot, none.
+    pub(crate) fn seq(&self) -> Option<u64> {
+        self.seq
+    }
+
+    /// Wants a snapshot next.
+    pub(crate) fn resync(&mut self) {
+        self.seq = None;
+    }
+
     /// Waits for what comes next. Cancel safe: nothing is consumed before it is returned.
     pub(crate) async fn next(&mut self) -> Update {
+        self.advance(Ring::read).await
+    }
+
+    /// Waits for what comes next, output as a message of the WebSocket. Cancel safe: nothing is consumed before it is
+    /// returned.
+    pub(crate) async fn next_message(&mut self) -> Update<Bytes> {
+        self.advance(Ring::read_message).await
+    }
+
+    async fn advance<T>(&mut self, read: impl Fn(&Ring, u64) -> Read<T>) -> Update<T> {
         loop {
             let Some(seq) = self.seq else {
                 return match self.pane.ask(Request::Snapshot).await {
@@ -52,12 +72,11 @@ impl Subscription {
             };
             // Marked as seen before the ring is read: what comes in between wakes the wait below.
             let closed = self.head.borrow_and_update().closed;
-            match self.pane.ring.read(seq) {
+            match read(&self.pane.ring, seq) {
                 Read::Behind => self.seq = None,
-                Read::Output(pieces) => {
-                    let length: usize = pieces.iter().map(Bytes::len).sum();
-                    self.seq = Some(seq + length as u64);
-                    return Update::Output(pieces);
+                Read::Output(output, next) => {
+                    self.seq = Some(next);
+                    return Update::Output(output);
                 }
                 Read::UpToDate if closed => return Update::Closed,
                 Read::UpToDate => {

@@ -56,6 +56,8 @@ pub(super) struct Task {
     changes: u64,
     /// Who is to be answered when more does.
     observers: Vec<Asked>,
+    /// The screen as it was just drawn: many viewers ask at the same time.
+    drawn: Option<Snapshot>,
     last_output: Instant,
     /// Since when the filter has waited for the end of a sequence.
     waiting: Option<Instant>,
@@ -90,6 +92,7 @@ impl Task {
             waiters: Waiters::default(),
             changes: 0,
             observers: Vec::new(),
+            drawn: None,
             last_output: Instant::now(),
             waiting: None,
             held: None,
@@ -121,7 +124,10 @@ impl Task {
                     self.check();
                 }
                 request = self.requests.recv(), if self.known => match request {
-                    Some(request) => self.request(request),
+                    Some(request) => {
+                        self.request(request);
+                        self.requests_too();
+                    }
                     None => return,
                 },
                 () = until(self.waiters.deadline()) => self.check(),
@@ -136,11 +142,18 @@ impl Task {
     /// Lets others have their turn in the middle of a flood, and answers who asks.
     async fn rest(&mut self) {
         tokio::task::yield_now().await;
+        self.requests_too();
+    }
+
+    /// Answers who else asks by now.
+    fn requests_too(&mut self) {
         while self.known
             && let Ok(request) = self.requests.try_recv()
         {
             self.request(request);
         }
+        // Nobody may ask again for long.
+        self.drawn = None;
     }
 
     fn item(&mut self, item: FeedItem) {
@@ -158,6 +171,7 @@ impl Task {
                     .size
                     .send_if_modified(|size| std::mem::replace(size, capture.size) != capture.size);
                 self.ring.discontinue();
+                self.drawn = None;
                 let held = self.held.take().unwrap_or_default();
                 for data in std::iter::once(pending).chain(held) {
                     self.output(data);
@@ -173,6 +187,7 @@ impl Task {
         let data = self.filter.push(data, &mut signals);
         self.screen.feed(&data);
         self.ring.push(data);
+        self.drawn = None;
         self.last_output = Instant::now();
         self.waiting = self
             .filter
@@ -229,11 +244,8 @@ impl Task {
         // A caller that gave up is no fault.
         match request {
             Request::Snapshot(reply) => {
-                let bytes = self.screen.snapshot();
-                let _ = reply.send(Snapshot {
-                    seq: self.ring.end(),
-                    bytes,
-                });
+                let draw = || Snapshot::draw(&self.screen, self.ring.end());
+                let _ = reply.send(self.drawn.get_or_insert_with(draw).clone());
             }
             Request::Look(reply) => {
                 let _ = reply.send(self.look());

@@ -97,6 +97,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::TooMany => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotRunning
@@ -106,6 +107,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::DialogChanged
         | ErrorCode::ResumeUnproven
         | ErrorCode::NewChatUnproven
+        | ErrorCode::SizeHeld
         | ErrorCode::Blocked => StatusCode::CONFLICT,
         ErrorCode::PromptTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,

@@ -17,6 +17,7 @@ mod output;
 mod pages;
 mod pairing;
 mod sessions;
+mod socket;
 mod sse;
 mod transcript;
 mod turns;
@@ -34,7 +35,7 @@ use llmux_protocol::api::{Action, ApiError, DaemonStatus, ErrorCode, Event, LogE
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::gate::Hosts;
+pub(crate) use self::{gate::Hosts, socket::Viewers};
 use self::{
     error::Failure,
     gate::{Gate, Need, Routes, every, get, guard, on_session, on_turn, post, some},
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<SettingsView>,
     pub(crate) metrics: Metrics,
     pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) viewers: Viewers,
     /// Cancelled when the daemon leaves.
     pub(crate) leaving: CancellationToken,
 }
@@ -153,6 +155,7 @@ fn one_sessions() -> Routes<Shared> {
             get(see, history::of_session),
         )
         .route("/api/sessions/{name}/screen", get(see, sessions::screen))
+        .route("/ws/{name}", get(see, socket::view))
         .route("/api/sessions/{name}/output", get(see, output::output).endless())
         .route(
             "/api/sessions/{name}/wait",

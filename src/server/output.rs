@@ -34,7 +34,7 @@ async fn pour(mut from: Subscription, mut to: Sender<Bytes>, metrics: Metrics) {
         let pieces = match from.next().await {
             Update::Snapshot(snapshot) => {
                 fan_out.snapshots.inc();
-                vec![Bytes::from_static(RESET), snapshot.bytes]
+                vec![Bytes::from_static(RESET), snapshot.bytes()]
             }
             Update::Output(pieces) => pieces,
             Update::Closed => return,

@@ -36,6 +36,7 @@ pub(super) async fn run(sessions: Sessions) {
         }
         let model = models.borrow_and_update().clone();
         let settled = keeper.compare(&model).await;
+        keeper.sessions.heed_clients(&model);
         if model.looked && settled {
             let synced = &keeper.sessions.0.synced;
             // Before that nothing is started.

@@ -15,6 +15,7 @@ mod prepare;
 mod program;
 mod records;
 mod resume;
+mod size;
 mod start;
 mod stop;
 mod transcript;
@@ -41,10 +42,11 @@ pub(crate) use self::{
     binding::{Binding, Bound, Named},
     error::SessionError,
     input::{Input, Typist, is_blank, prompt_bytes},
-    program::{Follower, Program},
+    program::{Follower, Program, ProgramId},
+    size::{Holder, Presence, Sizing, State as AudienceState, Viewer},
     transcript::{Reading, Told},
 };
-use self::{program::ProgramId, records::Records, tree::Process};
+use self::{records::Records, size::Audience, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, parse_keys, transcript::Watch},
     bus::Bus,
@@ -125,11 +127,29 @@ struct Live {
     input: Input,
     /// The conversation it is in.
     binding: Binding,
+    audience: Audience,
     /// What did not work when it was started.
     warnings: Arc<[String]>,
 }
 
+/// What a viewer of a session works with.
+pub(crate) struct View {
+    pub(crate) program: ProgramId,
+    pub(crate) pane: Pane,
+    pub(crate) subscription: Subscription,
+    pub(crate) input: Input,
+    pub(crate) presence: Presence,
+    pub(crate) sizing: Sizing,
+}
+
 impl Live {
+    fn program(&self) -> ProgramId {
+        ProgramId {
+            server: self.server,
+            pane: self.id,
+        }
+    }
+
     fn runs(&self) -> bool {
         !matches!(*self.pane.life().borrow(), Life::Ended(_))
     }
@@ -230,6 +250,27 @@ impl Sessions {
     /// Subscribes to a session's screen and output.
     pub(crate) fn subscribe(&self, name: &str, from: Option<u64>) -> Result<Subscription, SessionError> {
         Ok(self.running(name)?.pane.subscribe(from))
+    }
+
+    /// Lets a viewer look at a session. `at` is where he was before: an epoch and the number of the next byte.
+    pub(crate) async fn view_by(
+        &self,
+        name: &str,
+        viewer: Viewer,
+        at: Option<(&str, u64)>,
+    ) -> Result<View, SessionError> {
+        self.record(name).await?;
+        let live = self.running(name)?;
+        let from = at.filter(|(epoch, _)| *epoch == live.pane.epoch());
+        let (presence, sizing) = self.join(&live, viewer);
+        Ok(View {
+            program: live.program(),
+            subscription: live.pane.subscribe(from.map(|(_, seq)| seq)),
+            pane: live.pane,
+            input: live.input,
+            presence,
+            sizing,
+        })
     }
 
     /// Waits for a condition on a session.

@@ -26,7 +26,7 @@ pub(crate) struct Program {
 }
 
 /// What no two programs share, as long as the machine runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ProgramId {
     pub(super) server: ServerId,
     pub(super) pane: PaneId,

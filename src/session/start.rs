@@ -15,6 +15,7 @@ use super::{
     input::{Destination, Input},
     keeper, lock,
     program::{Program, ProgramId},
+    size::Audience,
     tree::Process,
 };
 use crate::{
@@ -386,6 +387,7 @@ impl Sessions {
             pane,
             input,
             binding,
+            audience: Audience::new(),
             warnings,
         };
         lock(&self.0.live).insert(record.name.clone(), live.clone());

@@ -17,7 +17,7 @@ pub(super) const ROW: Format = Format::new(
 );
 
 /// A tmux server's identity: ids are only unique within one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct ServerId {
     pub(crate) pid: u32,
     /// Seconds since 1970.

@@ -129,6 +129,11 @@ impl Live {
         self.turn.borrow().id.clone()
     }
 
+    /// Whether it is for this program.
+    pub(super) fn is_for(&self, program: &str) -> bool {
+        self.program == program
+    }
+
     /// Follows its changes.
     pub(crate) fn follow(&self) -> watch::Receiver<Turn> {
         self.turn.subscribe()

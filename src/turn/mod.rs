@@ -12,6 +12,7 @@ mod conversation;
 mod dialogs;
 mod ending;
 mod error;
+mod follow;
 mod hook;
 mod live;
 mod marker;
@@ -39,6 +40,7 @@ use tokio::time::{Instant, timeout};
 pub(crate) use self::{
     dialogs::Dialogs,
     error::{TurnFault, TurnRefusal},
+    follow::{Follow, News},
     live::Live,
     replay::{Change, Recording, replay},
     seat::Setting,
@@ -48,7 +50,7 @@ use self::{
     seat::Seat,
     view::{Look, watch_for},
 };
-use crate::session::{SessionError, Sessions, is_blank, prompt_bytes};
+use crate::session::{ProgramId, SessionError, Sessions, is_blank, prompt_bytes};
 
 /// The longest key of a sender's own.
 const MAX_KEY_BYTES: usize = 256;
@@ -214,6 +216,12 @@ impl Turns {
     /// What a session is believed to do; none if it does not run.
     pub(crate) fn activity(&self, name: &str) -> Option<Activity> {
         Some(self.seats.seat(name)?.oracle.last().belief.activity())
+    }
+
+    /// Follows what the program in a session does, and how its turns go.
+    pub(crate) fn follow_program(&self, program: ProgramId) -> Option<Follow> {
+        let seat = self.seats.of_program(program)?;
+        Some(Follow::new(self.seats.clone(), seat))
     }
 
     /// Follows the activity of a session until it is `wanted`, or the session is gone.

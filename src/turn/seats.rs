@@ -17,13 +17,16 @@ use super::{
     over::Over,
     seat::{self, NoPlace, Seat, Setting},
 };
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, broadcast};
 
 use crate::{
     agent::transcript::{Follower as Transcript, Place, Watch},
-    session::{Follower, Program, SessionError, is_blank, prompt_bytes},
+    session::{Follower, Program, ProgramId, SessionError, is_blank, prompt_bytes},
     store::{Entry, Journal, JournalError},
 };
+
+/// How many turns may begin before one who follows them looks for those he missed.
+const BEGUN: usize = 64;
 
 /// All seats. It follows which programs run.
 pub(crate) struct Seats {
@@ -39,6 +42,8 @@ pub(crate) struct Seats {
     typing: Arc<RwLock<()>>,
     /// Two requests with one key must not both be the first.
     keys: tokio::sync::Mutex<()>,
+    /// Tells the id of each turn that begins.
+    begun: broadcast::Sender<String>,
 }
 
 impl Seats {
@@ -60,6 +65,7 @@ impl Seats {
             left: Mutex::new(left),
             typing: Arc::default(),
             keys: tokio::sync::Mutex::default(),
+            begun: broadcast::Sender::new(BEGUN),
         }))
     }
 
@@ -85,6 +91,22 @@ impl Seats {
             .values()
             .find(|seat| seat.program.id.is_in(server, pane))
             .cloned()
+    }
+
+    /// The seat of a program.
+    pub(super) fn of_program(&self, program: ProgramId) -> Option<Arc<Seat>> {
+        let seats = lock(&self.by_name);
+        seats.values().find(|seat| seat.program.id == program).cloned()
+    }
+
+    /// Follows which turns begin.
+    pub(super) fn begun(&self) -> broadcast::Receiver<String> {
+        self.begun.subscribe()
+    }
+
+    /// The turns that are not over.
+    pub(super) fn lives(&self) -> Vec<Arc<Live>> {
+        lock(&self.lives).values().cloned().collect()
     }
 
     pub(super) fn live(&self, id: &str) -> Option<Arc<Live>> {
@@ -195,6 +217,8 @@ impl Seats {
         announce::turn(live, self.setting.events.clone());
         let id = live.id();
         lock(&self.lives).insert(id.clone(), live.clone());
+        // It is as well if nobody follows.
+        let _ = self.begun.send(id.clone());
         let (seats, live) = (self.clone(), live.clone());
         tokio::spawn(async move {
             let mut turns = live.follow();

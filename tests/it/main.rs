@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod attach;
 mod bad_input;
 mod bench;
 mod binding;
@@ -32,6 +33,9 @@ mod registry;
 mod rest;
 mod screen;
 mod sessions;
+mod sizes;
+mod socket;
 mod traps;
 mod turns;
 mod users;
+mod viewer;

@@ -62,6 +62,10 @@ pub enum ErrorCode {
     UserNotFound,
     /// No token of that id is known.
     TokenNotFound,
+    /// As many do that as can.
+    TooMany,
+    /// A person's tmux client holds the size of the pane.
+    SizeHeld,
     /// No session of that name is known.
     SessionNotFound,
     /// The name is taken, by a session of ours or a foreign tmux session.

@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod screen;
 mod session;
+pub mod socket;
 mod turn;
 
 pub use activity::{
