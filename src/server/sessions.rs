@@ -205,7 +205,7 @@ pub(super) async fn screen(
         shared.sessions.get(&name).await?;
         return match shared.sessions.subscribe(&name, None)?.next().await {
             Update::Snapshot(snapshot) => {
-                Ok(([("content-type", "application/octet-stream")], snapshot.bytes).into_response())
+                Ok(([("content-type", "application/octet-stream")], snapshot.bytes()).into_response())
             }
             Update::Output(_) | Update::Closed => Err(SessionError::not_running(&name).into()),
         };

@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use fastwebsockets::upgrade::UpgradeFut;
 use llmux_protocol::api::{
-    ApiError, ErrorCode,
+    Action, ApiError, ErrorCode,
     socket::{Act, FromViewer, MAX_MESSAGE_BYTES, OldMessage},
 };
 use tokio::{io::AsyncRead, time::timeout};

@@ -209,14 +209,5 @@ impl Sessions {
     }
 }
 
-impl Live {
-    pub(super) fn program(&self) -> ProgramId {
-        ProgramId {
-            server: self.server,
-            pane: self.id,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;
