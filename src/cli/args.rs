@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{agent, bench, hidden::Hidden, history, server, session, turn};
+use super::{agent, bench, config, hidden::Hidden, history, server, session, turn};
 use crate::tmux::Socket;
 
 /// Runs AI agent CLIs in named tmux sessions and makes each addressable from a pipeline, an API and a browser.
@@ -85,6 +85,11 @@ pub(super) enum Noun {
         #[command(subcommand)]
         verb: Option<server::Verb>,
     },
+    /// The configuration: whether it is right, and what it says
+    Config {
+        #[command(subcommand)]
+        verb: Option<config::Verb>,
+    },
     /// What turns and prompts cost on this machine
     Bench {
         #[command(subcommand)]
@@ -120,6 +125,7 @@ pub(super) enum Verb {
     History(history::Verb),
     Server(server::Verb),
     Bench(bench::Verb),
+    Config(config::Verb),
     Serve(server::Start),
     Hidden(Hidden),
     Help(&'static str),
@@ -138,12 +144,14 @@ impl Noun {
             | Self::Serve(start) => Verb::Serve(start),
             Self::Server { verb: Some(verb) } => Verb::Server(verb),
             Self::Bench { verb: Some(verb) } => Verb::Bench(verb),
+            Self::Config { verb: Some(verb) } => Verb::Config(verb),
             Self::Session { verb: None } => Verb::Help("session"),
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
             Self::History { verb: None } => Verb::Help("history"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Bench { verb: None } => Verb::Help("bench"),
+            Self::Config { verb: None } => Verb::Help("config"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),
             Self::Spawn(start) => Verb::Session(session::Verb::Start(start)),
             Self::Kill(stop) => Verb::Session(session::Verb::Stop(stop)),

@@ -13,6 +13,7 @@ fn verb(line: &[&str]) -> String {
         Some(Verb::Server(verb)) => format!("{verb:?}"),
         Some(Verb::Bench(verb)) => format!("{verb:?}"),
         Some(Verb::History(verb)) => format!("{verb:?}"),
+        Some(Verb::Config(verb)) => format!("{verb:?}"),
         Some(Verb::Serve(start)) => format!("{start:?}"),
         Some(Verb::Hidden(hidden)) => format!("{hidden:?}"),
         Some(Verb::Help(noun)) => format!("help {noun}"),

@@ -8,6 +8,7 @@ mod error;
 mod history;
 mod input;
 mod keeper;
+mod plan;
 mod prepare;
 mod program;
 mod records;
@@ -29,7 +30,7 @@ use llmux_protocol::{
     api::{ActivityState, AgentView, ScreenView, SessionView, Until, WaitOutcome},
 };
 use tokio::{
-    sync::{OwnedMutexGuard, watch},
+    sync::{OwnedMutexGuard, broadcast, watch},
     time::timeout,
 };
 
@@ -38,7 +39,7 @@ pub(crate) use self::{
     input::{Input, Typist, is_blank, prompt_bytes},
     program::{Follower, Program},
 };
-use self::{records::Records, tree::Process};
+use self::{plan::Ended, records::Records, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History},
     config::Environment,
@@ -54,6 +55,8 @@ pub(crate) const MAX_PROMPT_BYTES: usize = 1 << 20;
 const IDLE_HOLD: Duration = Duration::from_millis(400);
 /// From how many locks on those that nobody uses are forgotten: names that were only asked for must not pile up.
 const MANY_GATES: usize = 64;
+/// How many ends may wait for whoever follows them.
+const ENDED_QUEUE: usize = 256;
 /// What counts as idle for an agent without a ready rule.
 const IDLE_QUIET: Duration = Duration::from_secs(1);
 
@@ -89,6 +92,8 @@ struct Inner {
     gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Whether the first look at tmux is done.
     synced: watch::Sender<bool>,
+    /// Programs that ended by themselves.
+    ended: broadcast::Sender<Ended>,
 }
 
 /// A session's pane, from its start until it is started again or forgotten.
@@ -138,6 +143,7 @@ impl Sessions {
             live: Mutex::default(),
             gates: Mutex::default(),
             synced: watch::channel(false).0,
+            ended: broadcast::channel(ENDED_QUEUE).0,
         }));
         tokio::spawn(keeper::run(sessions.clone()));
         sessions

@@ -18,6 +18,7 @@ mod lab;
 mod life;
 mod outside;
 mod panes;
+mod planned;
 mod process_tree;
 mod real_programs;
 mod recordings;
