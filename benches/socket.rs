@@ -272,7 +272,7 @@ impl Bench {
 
     fn view(&self, session: &str) -> (Ear, Mouth) {
         self.runtime
-            .block_on(view(&self.socket, session, "bench", None))
+            .block_on(view(&Target::Unix(self.socket.clone()), session, "bench", None))
             .expect("it is let in")
     }
 

@@ -9,7 +9,7 @@ use clap::{
 use llmux_protocol::api::Secret;
 
 use super::{
-    agent, auth, bench, hidden::Hidden, history, logs, server, session, settings, token, turn, user,
+    agent, auth, bench, config, hidden::Hidden, history, logs, server, session, settings, token, turn, user,
 };
 use crate::{logs::Logs, tmux::Socket};
 
@@ -145,6 +145,11 @@ pub(super) enum Noun {
         #[command(subcommand)]
         verb: Option<server::Verb>,
     },
+    /// The configuration: whether it is right, and what it says
+    Config {
+        #[command(subcommand)]
+        verb: Option<config::Verb>,
+    },
     /// What turns and prompts cost on this machine
     Bench {
         #[command(subcommand)]
@@ -185,6 +190,7 @@ pub(super) enum Verb {
     Settings(settings::Verb),
     Server(server::Verb),
     Bench(bench::Verb),
+    Config(config::Verb),
     Serve(server::Start),
     Hidden(Hidden),
     Help(&'static str),
@@ -208,6 +214,7 @@ impl Noun {
             | Self::Serve(start) => Verb::Serve(start),
             Self::Server { verb: Some(verb) } => Verb::Server(verb),
             Self::Bench { verb: Some(verb) } => Verb::Bench(verb),
+            Self::Config { verb: Some(verb) } => Verb::Config(verb),
             Self::Session { verb: None } => Verb::Help("session"),
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),
@@ -219,6 +226,7 @@ impl Noun {
             Self::Settings { verb: None } => Verb::Help("settings"),
             Self::Server { verb: None } => Verb::Help("server"),
             Self::Bench { verb: None } => Verb::Help("bench"),
+            Self::Config { verb: None } => Verb::Help("config"),
             Self::Ls(list) => Verb::Session(session::Verb::List(list)),
             Self::Spawn(start) => Verb::Session(session::Verb::Start(start)),
             Self::Kill(stop) => Verb::Session(session::Verb::Stop(stop)),

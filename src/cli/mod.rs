@@ -6,6 +6,7 @@ mod agent;
 mod args;
 mod auth;
 mod bench;
+mod config;
 mod context;
 mod dialog;
 mod duration;
@@ -68,6 +69,7 @@ pub fn run(mut cli: Cli, logs: Logs) -> ExitCode {
     }
     match verb {
         Verb::Help(noun) => end(print_help(&[noun])),
+        Verb::Config(verb) => end(config::run(verb, &Context::new(env, cli.global))),
         Verb::Hidden(command) => hidden::dispatch(command, env, &cli.global),
         Verb::Serve(start) => end(hidden::foreground(start, env, &cli.global)),
         verb => end(block_on(verb, Context::new(env, cli.global))),
@@ -93,7 +95,7 @@ fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
             Verb::Server(verb) => server::run(verb, context).await,
             Verb::Bench(verb) => bench::run(verb, context).await,
             // Carried out before there was a runtime.
-            Verb::Hidden(_) | Verb::Help(_) | Verb::Serve(_) => Ok(()),
+            Verb::Hidden(_) | Verb::Help(_) | Verb::Serve(_) | Verb::Config(_) => Ok(()),
         }
     })
 }

@@ -18,6 +18,7 @@ fn verb(line: &[&str]) -> String {
         Some(Verb::User(verb)) => format!("{verb:?}"),
         Some(Verb::Token(verb)) => format!("{verb:?}"),
         Some(Verb::Auth(verb)) => format!("{verb:?}"),
+        Some(Verb::Config(verb)) => format!("{verb:?}"),
         Some(Verb::Serve(start)) => format!("{start:?}"),
         Some(Verb::Hidden(hidden)) => format!("{hidden:?}"),
         Some(Verb::Help(noun)) => format!("help {noun}"),

@@ -11,18 +11,17 @@ use http_body_util::Empty;
 use hyper::{
     Request, StatusCode,
     client::conn::http1,
-    header::{AUTHORIZATION, CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{
+        AUTHORIZATION, CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        UPGRADE,
+    },
     upgrade::Upgraded,
 };
 use hyper_util::rt::TokioIo;
 use llmux_protocol::api::socket::{FromViewer, Kind, SUBPROTOCOL, ToViewer, read_terminal};
 use tokio::io::{ReadHalf, WriteHalf, split};
 
-use super::{
-    ClientError, Target,
-    http::refusal,
-    path::socket_path,
-};
+use super::{ClientError, Target, http::refusal, path::socket_path};
 
 type Socket = TokioIo<Upgraded>;
 

@@ -4,130 +4,52 @@
 
 mod dotenv;
 mod environment;
-mod yaml;
+mod overlay;
+mod settings;
+mod text;
 
 use std::{
-    collections::BTreeMap,
     fmt, fs, io,
+    ops::Deref,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+pub use self::{
+    environment::Environment,
+    overlay::Overlay,
+    settings::{AgentConfig, Planned, Restart, Retention, Server, Settings, TmuxServer, Turnq, Turns},
+};
 
-pub use environment::Environment;
-
-/// The settings of one configuration file, or the defaults.
+/// What the daemon goes by: the settings of one file, with what the Settings page put over them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Settings of the daemon.
-    pub server: Server,
-    /// Changes to the agent catalog, by agent key.
-    pub agents: BTreeMap<String, AgentConfig>,
-    /// Prompts typed into each new session once its agent is ready.
-    pub init_prompts: Vec<String>,
-    /// How turns are kept and begun.
-    pub turns: Turns,
-    /// Strict turn order.
-    pub turnq: Turnq,
+    /// The settings in effect.
+    pub settings: Settings,
     /// The file these came from; none if there is none.
     pub source: Option<PathBuf>,
     /// The file's text as it is; empty if there is none.
     pub text: String,
-    /// What was read but not understood, one sentence each, with the file's name.
+    /// What the Settings page changed.
+    pub overlay: Overlay,
+    /// The overlay's text as it is; empty if there is none.
+    pub overlay_text: String,
+    /// What the operator should know, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Settings of the daemon.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Server {
-    /// The TCP port of `server start`, when neither the flag nor `LLMUXD_PORT` names one.
-    pub port: Option<u16>,
-    /// Further names under which the daemon is reached over the network; `*.` stands for all below a domain.
-    pub allowed_hosts: Vec<String>,
-    /// Whether the audit record holds what was typed, and not only its digest.
-    pub audit_text: bool,
-}
+impl Deref for Config {
+    type Target = Settings;
 
-/// Changes to one agent of the catalog; an absent field leaves the catalog's value.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct AgentConfig {
-    /// Its name for people.
-    pub display_name: Option<String>,
-    /// The program, with words before the flags if need be.
-    pub cmd: Option<String>,
-    /// The flags; empty for none.
-    pub flags: Option<String>,
-    /// Environment set over the catalog's.
-    pub env: BTreeMap<String, String>,
-    /// A regular expression that the bottom of the screen matches when the agent waits for a prompt.
-    pub ready_prompt: Option<String>,
-    /// Models to choose from.
-    pub models: Vec<String>,
-    /// Whether its own files may be changed so that it starts without a question; they may unless this says no.
-    pub pre_spawn: Option<bool>,
-    /// Whether its hooks are set up for sessions that do not say it; they are unless this says no.
-    pub hooks: Option<bool>,
-}
-
-/// How turns are kept and begun.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Turns {
-    /// How many turns of a session the journal keeps.
-    pub keep: usize,
-    /// For how many days it keeps them.
-    pub days: u64,
-    /// How long a prompt waits for its agent to be ready, in milliseconds.
-    pub ready_timeout_ms: u64,
-}
-
-/// Strict turn order.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Turnq {
-    /// Whether prompts wait for the turn before to end.
-    pub enabled: bool,
-    /// A turnq server; without it turns are kept on this host.
-    pub url: Option<String>,
-    /// How long one turn may hold the others, in milliseconds.
-    pub max_hold_ms: Option<u64>,
-    /// What the turnq server knows us by; a secret.
-    pub api_key: Option<String>,
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self {
-            keep: 1000,
-            days: 90,
-            ready_timeout_ms: 10_000,
-        }
-    }
-}
-
-impl fmt::Debug for Turnq {
-    /// Shows all but the key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turnq")
-            .field("enabled", &self.enabled)
-            .field("url", &self.url)
-            .field("max_hold_ms", &self.max_hold_ms)
-            .field("api_key", &self.api_key.as_ref().map(|_| "***"))
-            .finish()
+    fn deref(&self) -> &Settings {
+        &self.settings
     }
 }
 
 impl fmt::Debug for Config {
-    /// Shows all but the text, which may hold secrets.
+    /// Shows all but the texts, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("server", &self.server)
-            .field("agents", &self.agents)
-            .field("init_prompts", &self.init_prompts)
-            .field("turns", &self.turns)
-            .field("turnq", &self.turnq)
+            .field("settings", &self.settings)
             .field("source", &self.source)
             .field("warnings", &self.warnings)
             .finish_non_exhaustive()
@@ -193,35 +115,89 @@ impl Config {
         candidates(env).find(|path| path.exists())
     }
 
-    /// Finds and reads the configuration: `explicit` (of `--config`), `./.llmux.yaml`, `~/.config/llmux/config.yaml`,
-    /// the file `$LLMUX_CONFIG` names if it exists, else the defaults. The first one found is the only one read.
+    /// Finds and reads the configuration: `explicit` (of `--config`), `./.llmux.yaml`, `./.llmux.toml`,
+    /// `~/.config/llmux/config.yaml`, `config.toml` beside it, the file `$LLMUX_CONFIG` names if it exists, else the
+    /// defaults. The first one found is the only one read; over it goes `~/.config/llmux/overrides.yaml`.
     ///
     /// # Errors
     ///
-    /// `explicit` does not exist, or the file found can't be read or understood.
+    /// `explicit` does not exist, or the file found can't be read or understood. A bad overlay is only warned of.
     pub fn load(explicit: Option<&Path>, env: &Environment) -> Result<Self, ConfigError> {
+        let mut config = Self::base(explicit, env)?;
+        config.warn();
+        if let Err(error) = config.put_over(&Self::overlay_path(env)) {
+            config.warnings.push(format!("{error}; it is left out"));
+        }
+        Ok(config)
+    }
+
+    /// Where the Settings page writes.
+    #[must_use]
+    pub fn overlay_path(env: &Environment) -> PathBuf {
+        env.home().join(".config/llmux/overrides.yaml")
+    }
+
+    fn base(explicit: Option<&Path>, env: &Environment) -> Result<Self, ConfigError> {
         if let Some(path) = explicit {
             let path = env.resolve(path);
             return match read(&path)? {
-                Some(text) => yaml::parse(&path, text),
+                Some(text) => Self::of(path, text),
                 None => Err(ConfigError::Missing { path }),
             };
         }
         for path in candidates(env) {
             if let Some(text) = read(&path)? {
-                return yaml::parse(&path, text);
+                return Self::of(path, text);
             }
         }
         Ok(Self::default())
+    }
+
+    fn of(path: PathBuf, text: String) -> Result<Self, ConfigError> {
+        Ok(Self {
+            settings: text::parse(&path, &text)?,
+            source: Some(path),
+            text,
+            ..Self::default()
+        })
+    }
+
+    fn put_over(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let Some(text) = read(path)? else {
+            return Ok(());
+        };
+        self.overlay = Overlay::parse(path, &text)?;
+        self.overlay.apply(&mut self.settings);
+        self.overlay_text = text;
+        Ok(())
+    }
+
+    /// What can be read and will not do what its author expects.
+    fn warn(&mut self) {
+        let Some(source) = &self.source else { return };
+        let file = source.display();
+        if self.settings.server.token.is_some() || self.settings.server.token_expiry.is_some() {
+            self.warnings.push(format!(
+                "{file}: server.token and server.tokenExpiry have no effect; `llmux token create` makes tokens"
+            ));
+        }
+        let toml = source.with_extension("toml");
+        if toml != *source && toml.exists() {
+            self.warnings
+                .push(format!("{} is not read: {file} comes before it", toml.display()));
+        }
     }
 }
 
 /// Where a configuration file is looked for if none is named; the first that exists is the one.
 fn candidates(env: &Environment) -> impl Iterator<Item = PathBuf> {
     let named = env.os("LLMUX_CONFIG").map(|path| env.resolve(Path::new(path)));
+    let own = env.home().join(".config/llmux");
     [
         env.cwd().join(".llmux.yaml"),
-        env.home().join(".config/llmux/config.yaml"),
+        env.cwd().join(".llmux.toml"),
+        own.join("config.yaml"),
+        own.join("config.toml"),
     ]
     .into_iter()
     .chain(named)

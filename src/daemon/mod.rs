@@ -160,11 +160,14 @@ struct Built {
 }
 
 impl Built {
-    async fn new(environment: Environment, options: Options) -> Result<Self, DaemonError> {
+    async fn new(environment: Environment, mut options: Options) -> Result<Self, DaemonError> {
         let state = StateDir::open(&environment)?;
         let sockets = state.sockets(&environment, options.socket.as_deref())?;
         let tmux_version = tmux::installed().await?;
         let config = Config::load(options.config.as_deref(), &environment)?;
+        if let (Socket::Default, Some(socket)) = (&options.tmux_socket, &config.tmux.socket) {
+            options.tmux_socket = named_socket(socket, &environment);
+        }
         let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
         let network = options.network.as_ref();
         let network = network
@@ -312,6 +315,7 @@ impl Bound {
             ));
         }
         turns.settle().await;
+        sessions.keep_to(config.settings.sessions.clone());
         let (orders, inbox) = mpsc::channel(4);
         let spare = sockets.try_clone()?;
         let ready = Ready {
@@ -457,6 +461,15 @@ fn events() -> (Bus<Event>, Metrics) {
     (events, metrics)
 }
 
+/// The tmux server that the configuration names.
+fn named_socket(socket: &Path, environment: &Environment) -> Socket {
+    match socket.to_str().and_then(|text| text.parse().ok()) {
+        Some(Socket::Path(path)) => Socket::Path(environment.resolve(&path)),
+        Some(named) => named,
+        None => Socket::Path(environment.resolve(socket)),
+    }
+}
+
 /// What takes turns in the sessions to come.
 async fn seats(
     config: &Config,
@@ -472,7 +485,7 @@ async fn seats(
         max_hold: max_hold(config),
         events,
     };
-    let (path, retention) = (state.turns(), Retention::from(&config.turns));
+    let (path, retention) = (state.turns(), Retention::from(&config.retention));
     let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
     let journal = opened.map_err(io::Error::other)??;
     Ok(Seats::open(setting, journal, home, watch).await?)

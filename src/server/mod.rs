@@ -35,12 +35,12 @@ use llmux_protocol::api::{Action, ApiError, DaemonStatus, ErrorCode, Event, LogE
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{gate::Hosts, socket::Viewers};
 use self::{
     error::Failure,
     gate::{Gate, Need, Routes, every, get, guard, on_session, on_turn, post, some},
     metrics::Metrics,
 };
+pub(crate) use self::{gate::Hosts, socket::Viewers};
 use crate::{auth::Auth, bus::Bus, session::Sessions, turn::Turns};
 
 /// What handlers share.

@@ -10,6 +10,7 @@ use llmux_protocol::{
 
 use super::{
     Live, SessionError, Sessions, lock,
+    plan::Ended,
     start::{Ids, OWNER},
     tree::Process,
 };
@@ -60,13 +61,26 @@ pub(super) async fn follow(sessions: Sessions, name: String, live: Live) {
         return;
     };
     let Life::Ended(end) = end else { return };
+    // Whoever stops or restarts a session holds its gate until the program has ended.
+    let by_itself = !sessions.is_gated(&name);
+    let code = end.code;
     sessions.remove_hooks(live.pane.key());
     sessions.0.records.touch();
     // The wrapper keeps its terminal open until all output is read; it is now.
     let _ = sessions.0.tmux.run(live.server, Command::KillPane(live.id)).await;
     // A rename may have moved it meanwhile.
     if let Some((name, _)) = sessions.of_pane(live.server, live.id) {
-        sessions.note_end(name, &live, end).await;
+        sessions.note_end(name.clone(), &live, end).await;
+        if by_itself {
+            let (server, pane) = (live.server, live.id);
+            // Nobody may follow.
+            let _ = sessions.0.ended.send(Ended {
+                name,
+                server,
+                pane,
+                code,
+            });
+        }
     } else {
         tracing::debug!(name, "a session that was forgotten ended");
     }

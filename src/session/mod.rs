@@ -11,6 +11,7 @@ mod history;
 mod hooks;
 mod input;
 mod keeper;
+mod plan;
 mod prepare;
 mod program;
 mod records;
@@ -34,7 +35,7 @@ use llmux_protocol::{
     api::{ActivityState, AgentView, Event, ScreenView, SessionView, Until, WaitOutcome},
 };
 use tokio::{
-    sync::{OwnedMutexGuard, watch},
+    sync::{OwnedMutexGuard, broadcast, watch},
     time::timeout,
 };
 
@@ -46,7 +47,7 @@ pub(crate) use self::{
     size::{Holder, Presence, Sizing, State as AudienceState, Viewer},
     transcript::{Reading, Told},
 };
-use self::{records::Records, size::Audience, tree::Process};
+use self::{plan::Ended, records::Records, size::Audience, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, parse_keys, transcript::Watch},
     bus::Bus,
@@ -63,6 +64,8 @@ pub(crate) const MAX_PROMPT_BYTES: usize = 1 << 20;
 const IDLE_HOLD: Duration = Duration::from_millis(400);
 /// From how many locks on those that nobody uses are forgotten: names that were only asked for must not pile up.
 const MANY_GATES: usize = 64;
+/// How many ends may wait for whoever follows them.
+const ENDED_QUEUE: usize = 256;
 /// What counts as idle for an agent without a ready rule.
 const IDLE_QUIET: Duration = Duration::from_secs(1);
 
@@ -110,6 +113,8 @@ struct Inner {
     begun: watch::Sender<u64>,
     /// Counts what became known of their conversations: what one is in, another is not.
     bound: watch::Sender<u64>,
+    /// Programs that ended by themselves.
+    ended: broadcast::Sender<Ended>,
 }
 
 /// A session's pane, from its start until it is started again or forgotten.
@@ -181,6 +186,7 @@ impl Sessions {
             synced: watch::channel(false).0,
             begun: watch::channel(0).0,
             bound: watch::channel(0).0,
+            ended: broadcast::channel(ENDED_QUEUE).0,
         }));
         tokio::spawn(keeper::run(sessions.clone()));
         let (touched, events) = (sessions.0.records.touched(), sessions.0.setting.events.clone());

@@ -24,6 +24,7 @@ mod life;
 mod network;
 mod outside;
 mod panes;
+mod planned;
 mod process_tree;
 mod real_programs;
 mod receipts;

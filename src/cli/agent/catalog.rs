@@ -9,7 +9,11 @@ use crate::{
 
 /// Reads the catalog with the operator's changes.
 pub(super) fn load(context: &Context) -> Result<Catalog, Failure> {
-    let config = Config::load(None, &context.env)?;
+    of(&Config::load(None, &context.env)?, context)
+}
+
+/// The catalog that a configuration makes.
+pub(crate) fn of(config: &Config, context: &Context) -> Result<Catalog, Failure> {
     Ok(Catalog::new(
         Overrides::read(&context.env.agents_dir()),
         &config.agents,

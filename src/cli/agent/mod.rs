@@ -1,6 +1,6 @@
 //! `llmux agent`: the agent CLIs that can be started.
 
-mod catalog;
+pub(super) mod catalog;
 mod check;
 mod test_rules;
 

@@ -20,7 +20,7 @@ use llmux_protocol::api::BoundBy;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::evidence::{Named, Said};
-use super::{Live, ProgramId, Sessions, lock};
+use super::{ProgramId, Sessions, lock};
 use crate::{
     agent::history::{Place, Store},
     store::SessionRecord,

@@ -26,7 +26,7 @@ use self::{
     row::{Change, EntryRow, Text, TurnRow},
     worker::{Job, Write},
 };
-use crate::config::Turns;
+use crate::config;
 
 pub(crate) use error::JournalError;
 
@@ -57,18 +57,18 @@ pub(crate) struct Retention {
     pub(crate) max_age: Duration,
 }
 
-impl From<&Turns> for Retention {
-    fn from(turns: &Turns) -> Self {
+impl From<&config::Retention> for Retention {
+    fn from(kept: &config::Retention) -> Self {
         Self {
-            turns_per_session: turns.keep,
-            max_age: Duration::from_secs(turns.days.saturating_mul(24 * 60 * 60)),
+            turns_per_session: kept.turns,
+            max_age: Duration::from_secs(kept.days.saturating_mul(24 * 60 * 60)),
         }
     }
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self::from(&Turns::default())
+        Self::from(&config::Retention::default())
     }
 }
 

@@ -7,10 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::agent::Sight;
 
-use super::{
-    super::picture::Picture,
-    Accepted, Live, Over, Seat, evidence,
-};
+use super::{super::picture::Picture, Accepted, Live, Over, Seat, evidence};
 
 /// How long an agent may take to show that a new conversation began.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -6,8 +6,7 @@ use std::{
 };
 
 use llmux_protocol::api::{
-    Action,
-    ErrorCode,
+    Action, ErrorCode,
     socket::{Act, CLOSE_ENDED, FromViewer, Holder, Kind, ToViewer},
 };
 use tokio::{

@@ -345,9 +345,9 @@ fn the_settings_say_what_is_kept() {
     let retention = Retention::default();
     assert_eq!(retention.turns_per_session, 1000);
     assert_eq!(retention.max_age, Duration::from_hours(90 * 24));
-    let endless = Turns {
+    let endless = crate::config::Retention {
         days: u64::MAX,
-        ..Turns::default()
+        ..crate::config::Retention::default()
     };
     assert_eq!(Retention::from(&endless).max_age.as_secs(), u64::MAX);
 }

@@ -1,0 +1,232 @@
+//! Sessions that the configuration plans: started when the daemon comes up, and again when their programs end by
+//! themselves.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use llmux_protocol::{
+    PaneId,
+    api::{EditRequest, SessionView, StartRequest, State},
+};
+use tokio::{
+    sync::{Mutex, broadcast},
+    time::sleep,
+};
+
+use super::{SessionError, Sessions};
+use crate::{
+    config::{Planned, Restart},
+    tmux::ServerId,
+};
+
+/// How long the first new start waits; each further one waits twice as long,
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// up to this.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// A program that ran for so long has not failed again and again.
+const STEADY: Duration = Duration::from_mins(1);
+/// After how many ends in a row it is left alone.
+const ENOUGH: u32 = 5;
+
+/// A program that ended by itself: nobody stopped, restarted or killed it.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    pub(super) name: String,
+    pub(super) server: ServerId,
+    pub(super) pane: PaneId,
+    pub(super) code: Option<i32>,
+}
+
+/// How often a program ended soon after its start.
+struct Tries {
+    soon: u32,
+    started: Instant,
+}
+
+impl Sessions {
+    /// Starts the planned sessions one after the other, and keeps to their restart policy for as long as the daemon lives.
+    pub(crate) fn keep_to(&self, planned: Vec<Planned>) {
+        if planned.is_empty() {
+            return;
+        }
+        let ended = self.0.ended.subscribe();
+        let plan = Arc::new(Plan {
+            sessions: self.clone(),
+            planned,
+            tries: Mutex::default(),
+        });
+        tokio::spawn(async move {
+            plan.bring_up().await;
+            plan.follow(ended).await;
+        });
+    }
+
+    /// Starts a program again that is still the session's last one, and over. Nothing happens if somebody was faster.
+    async fn revive(&self, ended: &Ended) -> Result<Option<SessionView>, SessionError> {
+        let _gate = self.gate(&ended.name).await;
+        let is_over = |live: super::Live| live.is(ended.server, ended.pane) && !live.runs();
+        if !self.live(&ended.name).is_some_and(is_over) {
+            return Ok(None);
+        }
+        self.respawn(&ended.name, true).await.map(Some)
+    }
+}
+
+struct Plan {
+    sessions: Sessions,
+    planned: Vec<Planned>,
+    /// Held while something is started: a machine that comes up starts one agent at a time.
+    tries: Mutex<HashMap<String, Tries>>,
+}
+
+impl Plan {
+    async fn bring_up(&self) {
+        for planned in self.planned.iter().filter(|planned| planned.auto_spawn) {
+            let mut tries = self.tries.lock().await;
+            match self.start(planned).await {
+                Ok(()) => {
+                    let (soon, started) = (0, Instant::now());
+                    tries.insert(planned.name.clone(), Tries { soon, started });
+                }
+                Err(error) => {
+                    tracing::error!(name = planned.name, %error, "a planned session does not start");
+                }
+            }
+        }
+    }
+
+    /// Starts what does not run. What its record says is replaced by the plan; what runs is left as it is.
+    async fn start(&self, planned: &Planned) -> Result<(), SessionError> {
+        let env: Vec<String> = planned
+            .env
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let env = env.join("\n");
+        let known = match self.sessions.get(&planned.name).await {
+            Ok(view) => view,
+            Err(SessionError::NotFound { .. }) => {
+                let request = StartRequest {
+                    agent: planned.agent.clone(),
+                    name: Some(planned.name.clone()),
+                    cwd: planned.cwd.clone(),
+                    flags: planned.flags.clone(),
+                    env: Some(env),
+                    init_prompts: Some(planned.init_prompts.clone()),
+                    ..StartRequest::default()
+                };
+                return self.sessions.create(request).await.map(drop);
+            }
+            Err(error) => return Err(error),
+        };
+        if known.state == State::Running {
+            return Ok(());
+        }
+        if known.agent != planned.agent {
+            tracing::warn!(
+                name = planned.name,
+                is = known.agent,
+                planned = planned.agent,
+                "a session is planned with another agent than it has; it stays what it is"
+            );
+        }
+        let edit = EditRequest {
+            cwd: planned.cwd.clone(),
+            flags: planned.flags.clone(),
+            env: Some(env),
+            init_prompts: Some(planned.init_prompts.clone()),
+            ..EditRequest::default()
+        };
+        self.sessions.edit(&planned.name, edit).await?;
+        self.sessions.restart(&planned.name, true).await.map(drop)
+    }
+
+    async fn follow(self: Arc<Self>, mut ended: broadcast::Receiver<Ended>) {
+        loop {
+            match ended.recv().await {
+                Ok(ended) => {
+                    let plan = self.clone();
+                    tokio::spawn(async move { plan.ended(ended).await });
+                }
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    tracing::error!(missed, "too many programs ended at once to start each again");
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn ended(&self, ended: Ended) {
+        let is_it = |planned: &&Planned| planned.name == ended.name;
+        let Some(planned) = self
+            .planned
+            .iter()
+            .find(is_it)
+            .filter(|it| wants(it.restart, ended.code))
+        else {
+            return;
+        };
+        let Some(wait) = self.next_wait(&planned.name).await else {
+            tracing::error!(
+                name = planned.name,
+                times = ENOUGH,
+                "a planned session ends again and again; it is left alone"
+            );
+            return;
+        };
+        sleep(wait).await;
+        let mut tries = self.tries.lock().await;
+        match self.sessions.revive(&ended).await {
+            Ok(Some(_)) => tracing::info!(name = planned.name, "a planned session was started again"),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(name = planned.name, %error, "a planned session does not start again")
+            }
+        }
+        if let Some(tries) = tries.get_mut(&planned.name) {
+            tries.started = Instant::now();
+        }
+    }
+
+    /// How long to wait before the next start; none if there were enough.
+    async fn next_wait(&self, name: &str) -> Option<Duration> {
+        let mut all = self.tries.lock().await;
+        let tries = all.entry(name.to_owned()).or_insert_with(|| Tries {
+            soon: 0,
+            started: Instant::now(),
+        });
+        if tries.started.elapsed() >= STEADY {
+            tries.soon = 0;
+        }
+        let wait = FIRST_WAIT
+            .saturating_mul(1 << tries.soon.min(16))
+            .min(LONGEST_WAIT);
+        tries.soon += 1;
+        (tries.soon <= ENOUGH).then_some(wait)
+    }
+}
+
+/// Whether a policy wants a program again that ended so. An end that nobody saw, as when tmux went, was no success.
+fn wants(policy: Restart, code: Option<i32>) -> bool {
+    match policy {
+        Restart::Always => true,
+        Restart::OnFailure => code != Some(0),
+        Restart::Never => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_says_which_ends_it_minds() {
+        let wanted = |policy| [Some(0), Some(1), None].map(|code| wants(policy, code));
+        assert_eq!(wanted(Restart::Always), [true, true, true]);
+        assert_eq!(wanted(Restart::OnFailure), [false, true, true]);
+        assert_eq!(wanted(Restart::Never), [false, false, false]);
+    }
+}
