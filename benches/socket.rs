@@ -25,7 +25,7 @@ use std::{
 };
 
 use bench::{Samples, lab::Lab, now, setting, table};
-use llmux::client::{Ear, Heard, Mouth, view};
+use llmux::client::{Ear, Heard, Mouth, Target, view};
 use pty_process::blocking::{Command, Pty, open};
 use tokio::runtime::Runtime;
 
