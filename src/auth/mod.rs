@@ -113,6 +113,18 @@ impl Auth {
         Ok(auth)
     }
 
+    /// With all files in one directory, and passphrases that are cheap to check.
+    #[cfg(test)]
+    pub(crate) fn in_dir(dir: &Path) -> Self {
+        let data = dir.join("data");
+        let vars = [("XDG_DATA_HOME", data.to_str().unwrap())];
+        let setting = Setting {
+            log_n: 4,
+            ..Setting::default()
+        };
+        Self::open(&Environment::new(dir, dir, vars), dir, setting).unwrap()
+    }
+
     /// Whether anybody can sign in: there is a user, or a token of version 1.
     pub(crate) fn is_enabled(&self) -> bool {
         self.0.users.exist().unwrap_or(true) || self.0.legacy.exist().unwrap_or(true)

@@ -134,7 +134,7 @@ async fn login(args: Login, context: &Context) -> Result<(), Failure> {
 
 async fn sign_in(args: Login, context: &Context) -> Result<(String, LoginReply), Failure> {
     let username = args.username.or(args.named).unwrap_or_default();
-    let Some(remote) = context.remote()? else {
+    let Some(remote) = context.to_sign_in()? else {
         return Err(Failure::failed("no server was named")
             .hint("llmux auth login alice --server http://HOST:3001")
             .hint("on the daemon's own host no sign-in is needed"));

@@ -39,6 +39,18 @@ impl Context {
         Ok(resolve(&self.env, asked)?)
     }
 
+    /// The daemon to sign in to: a profile that is named beside a server is one to be saved.
+    pub(crate) fn to_sign_in(&self) -> Result<Option<Destination>, Failure> {
+        let asked = Asked {
+            server: self.global.server.as_deref(),
+            ..Asked::default()
+        };
+        match resolve(&self.env, asked)? {
+            Some(named) => Ok(Some(named)),
+            None => self.remote(),
+        }
+    }
+
     /// The profile that was named.
     pub(crate) fn profile(&self) -> Option<&str> {
         self.global.profile.as_deref()

@@ -195,7 +195,7 @@ fn a_wrong_command_line_is_explained_in_one_shape() {
         (exit, message.as_str()),
         (Exit::Usage, "unknown command \"sesion\"")
     );
-    assert_eq!(hints[0], "a similar subcommand exists: 'session'");
+    assert!(hints[0].contains("'session'"), "{hints:?}");
     let (_, message, hints) = refusal(&["session", "list", "--jsn"]);
     assert_eq!(message, "unexpected argument '--jsn' found");
     assert_eq!(hints[0], "a similar argument exists: '--json'");

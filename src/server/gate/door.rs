@@ -1,13 +1,12 @@
-//! One route's door: its limit, its content type, what it asks of the caller, and the record of what was done.
+//! One route's door: the body's type, what it asks of the caller, and the record of what was done.
 
 use axum::{
-    body::{Body, HttpBody},
+    body::HttpBody,
     extract::{RawPathParams, Request, State},
     http::{Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http_body_util::Limited;
 use llmux_protocol::api::{Action, ApiError, ErrorCode};
 
 use super::{Caller, Gate, Need, Reach};
@@ -49,12 +48,12 @@ pub(super) async fn enter(
     };
     let mut named = Named::of(&params);
     let method = request.method().clone();
-    let admitted = match door.check_body(&caller, &request) {
+    let admitted = match Door::check_body(&caller, &request) {
         Ok(()) => door.admit(&caller, &mut named).await,
         Err(refusal) => Err(refusal),
     };
     let response = match admitted {
-        Ok(()) => next.run(door.bounded(request)).await,
+        Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
     door.record(&caller, named, &method, response.status());
@@ -103,18 +102,11 @@ impl Door {
         }
     }
 
-    /// Refuses a body that is too large, and where another site may have made a browser send it, one that is no JSON: a form
-    /// needs no permission to be sent anywhere.
-    fn check_body(&self, caller: &Caller, request: &Request) -> Result<(), Failure> {
+    /// Refuses a body that is no JSON where another site may have made a browser send it: a form needs no permission to be sent
+    /// anywhere, and not every handler reads it. How large it may be is the handlers' to say.
+    fn check_body(caller: &Caller, request: &Request) -> Result<(), Failure> {
         let headers = request.headers();
-        let size = request.body().size_hint();
-        if size.lower() > self.need.max_body() as u64 {
-            return Err(Failure(ApiError::new(
-                ErrorCode::BodyTooLarge,
-                format!("the request's body is over {} KiB", self.need.max_body() >> 10),
-            )));
-        }
-        let is_empty = size.exact() == Some(0);
+        let is_empty = request.body().size_hint().exact() == Some(0);
         let trusted =
             matches!(caller.connection, Connection::Unix) || headers.contains_key(header::AUTHORIZATION);
         if trusted || is_empty || is_safe(request.method()) || is_json(headers) {
@@ -122,11 +114,6 @@ impl Door {
         } else {
             Err(not_json())
         }
-    }
-
-    fn bounded(&self, request: Request) -> Request {
-        let limit = self.need.max_body();
-        request.map(|body| Body::new(Limited::new(body, limit)))
     }
 
     fn record(&self, caller: &Caller, named: Named, method: &Method, status: StatusCode) {

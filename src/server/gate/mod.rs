@@ -1,7 +1,7 @@
 //! The gate that every request comes through, and the door of each route.
 //!
 //! In order: is it for us (`Host`), is it from us (`Origin`), who is it (credential), did a person mean it (rules for cookies); then,
-//! at the route's door, the body's limit and type, and what the route asks. Through the Unix socket it is the daemon's owner.
+//! at the route's door, the body's type and what the route asks. Through the Unix socket it is the daemon's owner.
 
 mod caller;
 mod credential;

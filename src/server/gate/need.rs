@@ -49,16 +49,6 @@ pub(crate) const fn some(action: Action) -> Need {
 }
 
 impl Need {
-    /// The largest body, in bytes. Handlers may allow less.
-    pub(super) fn max_body(self) -> usize {
-        match self {
-            // What is uploaded is the largest.
-            Self::Do(..) | Self::Owner => 16 << 20,
-            // As in the Node program's other routes.
-            _ => 64 << 10,
-        }
-    }
-
     /// Whether what is done through it goes on record.
     pub(super) fn is_recorded(self) -> bool {
         match self {

@@ -1,6 +1,6 @@
 //! Every route, every kind of caller, and what other sites and strangers try.
 
-use std::{fmt::Write, net::SocketAddr, path::Path};
+use std::{fmt::Write, net::SocketAddr};
 
 use axum::{
     Extension, Router,
@@ -15,8 +15,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    auth::{self, Auth, Identity},
-    config::Environment,
+    auth::{Auth, Identity},
     server::{auth as auth_routes, routes},
 };
 
@@ -29,22 +28,12 @@ struct House {
     auth: Auth,
 }
 
-fn env(dir: &Path) -> Environment {
-    let data = dir.join("data");
-    let vars = [("XDG_DATA_HOME", data.to_str().unwrap())];
-    Environment::new(dir, dir, vars)
-}
-
 impl House {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let setting = auth::Setting {
-            log_n: 4,
-            ..auth::Setting::default()
-        };
         let v1 = json!({"version": 1, "tokens": [{"id": "abcdefgh", "token": V1, "createdAt": "2025-01-01T00:00:00.000Z"}]});
         std::fs::write(dir.path().join("auth.json"), v1.to_string()).unwrap();
-        let auth = Auth::open(&env(dir.path()), dir.path(), setting).unwrap();
+        let auth = Auth::in_dir(dir.path());
         for (username, admin) in [("root", true), ("alice", false), ("bob", false)] {
             let user = UserRequest {
                 username: username.to_owned(),
@@ -307,15 +296,15 @@ async fn an_upgrade_by_cookie_needs_an_origin() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_before_it_is_read() {
+async fn a_body_over_the_limit_is_refused() {
     let house = House::new().await;
-    let doors = house.doors();
+    let real = house.real();
     for path in ["/api/auth/login", "/api/setup", "/api/auth", "/api/auth/pair"] {
         let request = ask(&Method::POST, path)
             .body(Body::from(vec![b' '; (64 << 10) + 1]))
             .unwrap();
         assert_eq!(
-            status(&doors, request).await,
+            status(&real, request).await,
             StatusCode::PAYLOAD_TOO_LARGE,
             "{path}"
         );
@@ -324,10 +313,7 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let request = ask(&Method::POST, "/api/auth/login")
         .body(Body::new(Endless))
         .unwrap();
-    assert_eq!(
-        status(&house.real(), request).await,
-        StatusCode::PAYLOAD_TOO_LARGE
-    );
+    assert_eq!(status(&real, request).await, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 /// A body of blanks without an end.
