@@ -99,7 +99,6 @@ fn daemons() -> Routes<Shared> {
         .route("/metrics", get(every(Admin), metrics::metrics))
         .route("/api/openapi.json", get(Need::Known, openapi::openapi))
         .route("/api/version", get(Need::Open, daemon::version))
-        .route("/api/openapi.json", get(some(Watch), openapi::openapi))
         .route("/api/settings", get(every(Admin), daemon::settings))
         .route("/api/logs", get(every(Admin), events::logs))
         .route(
