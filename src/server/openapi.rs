@@ -6,9 +6,10 @@ use axum::{Json, http::header::CONTENT_TYPE, response::IntoResponse};
 use llmux_protocol::api::{
     AgentView, AnswerRequest, Answered, ApiError, BroadcastReply, BroadcastRequest, ConversationView,
     DaemonStatus, Done, EditRequest, Event, Explanation, FoundView, Handover, HookRequest, KeyRequest,
-    LogEntry, LogsView, ModelsView, RestartRequest, ResumeRequest, ScreenView, SendRequest, Sent,
-    SessionReply, SessionView, SettingsView, StartRequest, StopRequest, Stopped, Turn, TurnCancel, TurnEvent,
-    TurnRequest, TurnWait, UploadRequest, Uploaded, WaitOutcome, WaitRequest,
+    LogEntry, LogsView, ModelsView, NewChatReply, RestartRequest, ResumeRequest, ScreenView, SendRequest,
+    Sent, SessionReply, SessionView, SettingsView, StartRequest, StopRequest, Stopped, TranscriptTurn,
+    TranscriptView, Turn, TurnCancel, TurnEvent, TurnRequest, TurnWait, UploadRequest, Uploaded, WaitOutcome,
+    WaitRequest,
 };
 use utoipa::{
     ToSchema,
@@ -158,6 +159,26 @@ fn sessions(api: &mut Api) {
 }
 
 fn conversations(api: &mut Api) {
+    api.post(
+        "/api/sessions/{name}/new-chat",
+        "Begins a new conversation in a running session",
+    )
+    .answers::<NewChatReply>();
+    api.get(
+        "/api/sessions/{name}/transcript",
+        "The end of the conversation a session is in",
+    )
+    .answers::<TranscriptView>();
+    api.get(
+        "/api/sessions/{name}/transcript/stream",
+        "The conversation a session is in as it grows; `reset` says that it is another one",
+    )
+    .streams::<TranscriptTurn>();
+    api.get(
+        "/ws/{name}",
+        "A session's terminal: the upgrade to the WebSocket of protocol/websocket.md",
+    )
+    .answers_something();
     api.get(
         "/api/sessions/{name}/conversations",
         "The stored conversations of a session's directory",

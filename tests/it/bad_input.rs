@@ -479,12 +479,11 @@ fn a_remote_host_in_the_environment_is_not_mistaken_for_this_one() {
         &["session", "list"][..],
         &["session", "stop", "all"],
         &["agent", "list"],
+        &["session", "attach", "x"],
     ] {
         is_clear(&lab.llmux(args).fails(69), &["http://127.0.0.1:1"]);
     }
-    for args in [&["session", "attach", "x"][..], &["server", "stop"]] {
-        is_clear(&lab.llmux(args).fails(1), &["http://127.0.0.1:1"]);
-    }
+    is_clear(&lab.llmux(["server", "stop"]).fails(1), &["http://127.0.0.1:1"]);
     assert!(lab.tmux_sessions().is_empty());
 }
 

@@ -82,14 +82,7 @@ fn wrong_methods_paths_types_and_sizes_are_told_apart() {
     let allowed = wrong.header("allow").expect("the methods that are");
     assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
     assert_eq!(api.get("/api/sessions/x/send").fails(405), "method_not_allowed");
-    for path in [
-        "/api/nope",
-        "/api/sessions/",
-        "/",
-        "/nope",
-        "//",
-        "/api//sessions",
-    ] {
+    for path in ["/api/nope", "/api/sessions/", "/nope", "//", "/api//sessions"] {
         assert_eq!(api.get(path).fails(404), "not_found", "{path}");
     }
     assert_eq!(api.get("/api/sessions/%ff%fe").fails(400), "bad_request");

@@ -231,6 +231,9 @@ fn is_unread(turn: &Value, answers: &[Option<String>]) -> bool {
     turn["state"] == "ended" && turn["reply"].is_null() && answers.iter().any(fills)
 }
 
+/// How much of an answer's end is enough to know it, in characters without blanks.
+const TELLING_END: usize = 80;
+
 /// Whether the turn's reply is the agent's answer. Of a long one the screen may have kept the end only, and after a resize
 /// it may show rows twice; the reply then says that it is not complete, but holds the number of its answer.
 fn is_reply(turn: &Value, answer: &str) -> bool {
@@ -242,7 +245,15 @@ fn is_reply(turn: &Value, answer: &str) -> bool {
         return text == answer;
     }
     let number = answer.split_inclusive(')').next().unwrap_or_default();
-    answer.ends_with(&text) || text.contains(number)
+    // A resize leaves rows that were half drawn; below them stands the end of the answer, and no other's number.
+    let is_end = || !text.contains('(') && common_end(&text, &answer) >= TELLING_END;
+    answer.ends_with(&text) || text.contains(number) || is_end()
+}
+
+/// How many characters two texts have in common at their ends.
+fn common_end(one: &str, other: &str) -> usize {
+    let pairs = one.chars().rev().zip(other.chars().rev());
+    pairs.take_while(|(one, other)| one == other).count()
 }
 
 fn without_marker(answer: &str) -> &str {
