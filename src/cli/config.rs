@@ -1,6 +1,6 @@
 //! `llmux config`: what the configuration says here, and whether it is right. Asks no daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -47,14 +47,14 @@ pub(super) fn run(verb: Verb, context: &Context) -> Result<(), Failure> {
     let mut out = Out::new();
     match verb {
         Verb::Check(check) => {
-            let config = load(check.file, context)?;
+            let config = load(check.file.as_deref(), context)?;
             // A pattern that is none, or an agent's file that is left out, is a mistake in the configuration, too.
             let catalog = agent::catalog::of(&config, context)?;
             catalog.warnings().iter().for_each(|warning| say(&plain(warning)));
             out.line(&format!("{} can be used", source(&config)))?;
         }
         Verb::Show(show) => {
-            let config = load(show.file, context)?;
+            let config = load(show.file.as_deref(), context)?;
             say(&format!(
                 "{}, and what the Settings page put over it",
                 source(&config)
@@ -70,8 +70,8 @@ pub(super) fn run(verb: Verb, context: &Context) -> Result<(), Failure> {
     out.finish()
 }
 
-fn load(file: Option<PathBuf>, context: &Context) -> Result<Config, Failure> {
-    let config = Config::load(file.as_deref(), &context.env)?;
+fn load(file: Option<&Path>, context: &Context) -> Result<Config, Failure> {
+    let config = Config::load(file, &context.env)?;
     config.warnings.iter().for_each(|warning| say(&plain(warning)));
     Ok(config)
 }

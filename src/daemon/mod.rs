@@ -264,60 +264,54 @@ struct Bound {
 impl Bound {
     async fn spawn(self) -> Result<Serving, DaemonError> {
         let Self {
-            built,
+            built:
+                Built {
+                    environment,
+                    options,
+                    state,
+                    sockets: _,
+                    tmux_version,
+                    config,
+                    catalog,
+                    network,
+                    warnings,
+                },
             place,
             sockets,
             lock,
             took_over,
         } = self;
-        let Built {
-            environment,
-            options,
-            state,
-            sockets: _,
-            tmux_version,
-            config,
-            catalog,
-            network,
-            warnings,
-        } = built;
-        let serving = network.as_ref().zip(sockets.tcp.as_ref());
-        let status = serving.map(|(plan, tcp)| plan.status(tcp)).transpose()?;
+        let status = network_status(network.as_ref(), &sockets)?;
         let logs = options.logs.clone().unwrap_or_else(|| Logs::new(1));
         let (leave, detach) = (CancellationToken::new(), CancellationToken::new());
-        let exe = environment.exe().to_owned();
         let runtime_dir = place.path().parent().unwrap_or(Path::new("/")).to_owned();
-        let setting = tmux_setting(&options, &exe, &runtime_dir);
+        let setting = tmux_setting(&options, environment.exe(), &runtime_dir);
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
-        let (events, metrics) = events();
+        let ((events, metrics), watch) = (events(), Watch::new());
         let home = environment.home().to_owned();
-        let watch = Watch::new();
         let auth = Auth::open(&environment, state.path(), auth_setting(&config))?;
         let setup = first_user(&auth, sockets.tcp.is_some());
         let hosts = Hosts::new(host_names(&config));
         let settings = Arc::new(settings::view(&config, &environment, &state, status.as_ref()));
-        let around = Around {
-            markers: config.turnq.enabled,
-            watch: watch.clone(),
-            events: events.clone(),
-        };
-        let setting = session_setting(environment, runtime_dir, &state, around);
+        let setting = session_setting(
+            environment,
+            runtime_dir,
+            &state,
+            Around::new(&config, &watch, &events),
+        );
         let seats = seats(&config, &state, home, watch, events.clone()).await?;
         let follower = Arc::new(seats.clone());
         let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
         let turns = Turns::new(sessions.clone(), seats);
-        if timeout(START_DEADLINE, sessions.synced()).await.is_err() {
+        if let Err(error) = come_up(&sessions, &tmux).await {
             detach.cancel();
             let _ = tmux_task.await;
             place.remove();
-            return Err(DaemonError::NoConnection(
-                tmux.status().borrow().last_error.clone(),
-            ));
+            return Err(error);
         }
         turns.settle().await;
         sessions.keep_to(config.settings.sessions.clone());
-        let (orders, inbox) = mpsc::channel(4);
-        let spare = sockets.try_clone()?;
+        let ((orders, inbox), spare) = (mpsc::channel(4), sockets.try_clone()?);
         let ready = Ready {
             socket: place.path().to_owned(),
             network: status.clone(),
@@ -334,7 +328,7 @@ impl Bound {
             state,
             started: Instant::now(),
         };
-        let viewers = Viewers::new();
+        let (viewers, silent) = (Viewers::new(), Arc::new(()));
         let shared = Shared {
             sessions,
             turns: turns.clone(),
@@ -349,10 +343,7 @@ impl Bound {
             viewers: viewers.clone(),
             leaving: leave.clone(),
         };
-        let silent = Arc::new(());
-        let tls = network
-            .and_then(|plan| plan.certificate)
-            .map(|made| made.acceptor);
+        let tls = network.and_then(Plan::into_acceptor);
         let server = serve(sockets, tls, silent.clone(), shared, leave.clone())?;
         Ok(Serving {
             ready,
@@ -491,11 +482,32 @@ async fn seats(
     Ok(Seats::open(setting, journal, home, watch).await?)
 }
 
+/// Waits until tmux has shown its sessions.
+async fn come_up(sessions: &Sessions, tmux: &Tmux) -> Result<(), DaemonError> {
+    let synced = timeout(START_DEADLINE, sessions.synced()).await;
+    synced.map_err(|_| DaemonError::NoConnection(tmux.status().borrow().last_error.clone()))
+}
+
+fn network_status(plan: Option<&Plan>, sockets: &Sockets) -> io::Result<Option<NetworkStatus>> {
+    let serving = plan.zip(sockets.tcp.as_ref());
+    serving.map(|(plan, tcp)| plan.status(tcp)).transpose()
+}
+
 /// What sessions are given beside the places where they keep things.
 struct Around {
     markers: bool,
     watch: Watch,
     events: Bus<Event>,
+}
+
+impl Around {
+    fn new(config: &Config, watch: &Watch, events: &Bus<Event>) -> Self {
+        Self {
+            markers: config.turnq.enabled,
+            watch: watch.clone(),
+            events: events.clone(),
+        }
+    }
 }
 
 fn session_setting(

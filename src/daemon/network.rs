@@ -7,6 +7,7 @@ use std::{
 };
 
 use llmux_protocol::api::NetworkStatus;
+use tokio_rustls::TlsAcceptor;
 
 use super::DaemonError;
 use crate::{
@@ -84,6 +85,11 @@ impl Plan {
             address: self.address,
             source,
         })
+    }
+
+    /// What speaks TLS for it, if it has a certificate.
+    pub(super) fn into_acceptor(self) -> Option<TlsAcceptor> {
+        self.certificate.map(|made| made.acceptor)
     }
 
     /// What the daemon says of the network that it serves.

@@ -183,7 +183,7 @@ impl Plan {
             Ok(Some(_)) => tracing::info!(name = planned.name, "a planned session was started again"),
             Ok(None) => {}
             Err(error) => {
-                tracing::error!(name = planned.name, %error, "a planned session does not start again")
+                tracing::error!(name = planned.name, %error, "a planned session does not start again");
             }
         }
         if let Some(tries) = tries.get_mut(&planned.name) {

@@ -197,7 +197,8 @@ mod tests {
         match payload.len() {
             length @ 0..126 => frame.push(0x80 | length as u8),
             length => {
-                frame.push(0x80 | 126);
+                // Two bytes of length follow.
+                frame.push(0xfe);
                 frame.extend((length as u16).to_be_bytes());
             }
         }
