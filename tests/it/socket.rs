@@ -1,6 +1,6 @@
 //! A session's terminal over a WebSocket: `protocol/websocket.md`.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -157,7 +157,7 @@ fn who_asks_wrongly_is_refused_before_the_upgrade() {
         ("one?from=-1", 400, "bad_request"),
     ] {
         for protocol in [Some("llmux.v1"), None] {
-            let refusal = ask(&lab, path, protocol).err().expect("it is refused");
+            let refusal = ask(&lab, path, protocol).expect_err("it is refused");
             let body: Value = serde_json::from_slice(refusal.body().as_ref().unwrap()).unwrap();
             assert_eq!(
                 (refusal.status().as_u16(), &body["code"]),
@@ -383,7 +383,8 @@ fn reads(socket: &mut tungstenite::WebSocket<std::os::unix::net::UnixStream>, wa
             Ok(Message::Text(text)) => all.push_str(&text),
             Ok(Message::Close(frame)) => {
                 let frame = frame.unwrap();
-                all += &format!("closed {} {}", u16::from(frame.code), frame.reason);
+                let code = u16::from(frame.code);
+                write!(all, "closed {code} {}", frame.reason).unwrap();
             }
             Ok(Message::Ping(_)) => {}
             Ok(other) => panic!("{other:?}"),

@@ -36,12 +36,15 @@ impl Lab {
     }
 }
 
+/// What a refused upgrade is answered.
+type Refusal = Response<Option<Vec<u8>>>;
+
 /// Asks for a WebSocket at `/ws/{path}`; the refusal if it is one.
 pub(crate) fn ask(
     lab: &Lab,
     path: &str,
     protocol: Option<&'static str>,
-) -> Result<WebSocket<UnixStream>, Response<Option<Vec<u8>>>> {
+) -> Result<WebSocket<UnixStream>, Box<Refusal>> {
     let mut request = format!("ws://localhost/ws/{path}")
         .into_client_request()
         .expect("a request");
@@ -55,7 +58,7 @@ pub(crate) fn ask(
     loop {
         match outcome {
             Ok((socket, _)) => return Ok(socket),
-            Err(HandshakeError::Failure(Error::Http(refusal))) => return Err(*refusal),
+            Err(HandshakeError::Failure(Error::Http(refusal))) => return Err(refusal),
             Err(HandshakeError::Failure(error)) => panic!("{error}"),
             Err(HandshakeError::Interrupted(half)) => {
                 assert!(Instant::now() < deadline, "the upgrade is answered");
@@ -331,11 +334,11 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         length @ 0..126 => frame.push(0x80 | length as u8),
         length @ 126..65536 => {
-            frame.push(0x80 | 126);
+            frame.push(0xfe);
             frame.extend((length as u16).to_be_bytes());
         }
         length => {
-            frame.push(0x80 | 127);
+            frame.push(0xff);
             frame.extend((length as u64).to_be_bytes());
         }
     }
