@@ -83,19 +83,36 @@ struct Plan {
 }
 
 impl Plan {
-    async fn bring_up(&self) {
+    async fn bring_up(self: &Arc<Self>) {
         for planned in self.planned.iter().filter(|planned| planned.auto_spawn) {
-            let mut tries = self.tries.lock().await;
-            match self.start(planned).await {
-                Ok(()) => {
-                    let (soon, started) = (0, Instant::now());
-                    tries.insert(planned.name.clone(), Tries { soon, started });
-                }
-                Err(error) => {
-                    tracing::error!(name = planned.name, %error, "a planned session does not start");
-                }
+            if self.try_start(planned).await || planned.restart == Restart::Never {
+                continue;
             }
+            // What does not come up, or ends at once, is tried again as what ends later is.
+            let (plan, planned) = (self.clone(), planned.clone());
+            tokio::spawn(async move {
+                while let Some(wait) = plan.next_wait(&planned.name).await {
+                    sleep(wait).await;
+                    if plan.try_start(&planned).await {
+                        return;
+                    }
+                }
+                give_up(&planned.name);
+            });
         }
+    }
+
+    /// Says whether it runs now.
+    async fn try_start(&self, planned: &Planned) -> bool {
+        let mut all = self.tries.lock().await;
+        let started = self.start(planned).await;
+        if let Some(tries) = all.get_mut(&planned.name) {
+            tries.started = Instant::now();
+        }
+        if let Err(error) = &started {
+            tracing::error!(name = planned.name, %error, "a planned session does not start");
+        }
+        started.is_ok()
     }
 
     /// Starts what does not run. What its record says is replaced by the plan; what runs is left as it is.
@@ -170,12 +187,7 @@ impl Plan {
             return;
         };
         let Some(wait) = self.next_wait(&planned.name).await else {
-            tracing::error!(
-                name = planned.name,
-                times = ENOUGH,
-                "a planned session ends again and again; it is left alone"
-            );
-            return;
+            return give_up(&planned.name);
         };
         sleep(wait).await;
         let mut tries = self.tries.lock().await;
@@ -207,6 +219,14 @@ impl Plan {
         tries.soon += 1;
         (tries.soon <= ENOUGH).then_some(wait)
     }
+}
+
+fn give_up(name: &str) {
+    tracing::error!(
+        name,
+        times = ENOUGH,
+        "a planned session ends again and again; it is left alone"
+    );
 }
 
 /// Whether a policy wants a program again that ended so. An end that nobody saw, as when tmux went, was no success.

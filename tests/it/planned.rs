@@ -46,6 +46,8 @@ fn with_plan(restart: &str, code: u8) -> Lab {
 
 /// Lets the program of `a` read its line and end.
 fn end(lab: &Lab) {
+    // One that ends within its first half second has not started.
+    lab.llmux(["session", "wait", "a", "--until", "quiet=700ms"]).ok();
     lab.llmux(["session", "prompt", "a", "--now", "go"]).ok();
 }
 
