@@ -353,9 +353,12 @@ impl Route<'_> {
 
     fn takes<T: ToSchema>(mut self) -> Self {
         let schema = self.api.schema::<T>();
+        // Where nothing must be said, no body is as good as an empty one.
+        let may_lack = matches!(T::schema(), RefOr::T(Schema::Object(object)) if object.required.is_empty());
+        let required = if may_lack { Required::False } else { Required::True };
         let body = RequestBodyBuilder::new()
             .content("application/json", Content::new(Some(schema)))
-            .required(Some(Required::True))
+            .required(Some(required))
             .build();
         self.operation = self.operation.request_body(Some(body));
         self

@@ -277,6 +277,7 @@ pub struct HookRequest {
     pub payload: serde_json::Value,
     /// The process id of the tmux server and the pane in which the hook was called: a session may have another name than
     /// the one its program was started with.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<(u64, String)>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pane: Option<(u32, String)>,
 }
