@@ -99,9 +99,8 @@ mod tests {
         tokio::spawn(async move { auth.revoked(&who).await })
     }
 
-    #[track_caller]
-    fn ends(waiting: JoinHandle<()>) -> impl Future<Output = ()> {
-        async { timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap() }
+    async fn ends(waiting: JoinHandle<()>) {
+        timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
     }
 
     /// Says that it goes on, after everybody who was woken has had a turn.

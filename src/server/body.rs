@@ -1,7 +1,7 @@
 //! Request bodies: JSON, bounded in size and time, and errors in our own shape. That a body says it is JSON is seen to at the
 //! door.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -43,13 +43,19 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for J
             .map_err(|_| too_slow())?
             .map_err(|_| too_large(MAX))?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(text).map(Self).map_err(|error| {
-            Failure(ApiError::new(
-                ErrorCode::BadRequest,
-                format!("cannot read the request's JSON: {error}"),
-            ))
-        })
+        // A list would be read as the fields in their order.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(unreadable("it is no object"));
+        }
+        serde_json::from_slice(text).map(Self).map_err(unreadable)
     }
+}
+
+fn unreadable(why: impl Display) -> Failure {
+    Failure(ApiError::new(
+        ErrorCode::BadRequest,
+        format!("cannot read the request's JSON: {why}"),
+    ))
 }
 
 fn too_large(max: usize) -> Failure {

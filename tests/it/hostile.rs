@@ -99,7 +99,7 @@ fn viewers_that_are_stopped_cost_the_others_nothing_in_a_flood() {
 /// Reads until a text has come; returns how many bytes that took.
 fn reads(from: &mut impl Read, text: &str) -> usize {
     let (mut all, mut tail) = (0, Vec::new());
-    let mut piece = [0; 64 << 10];
+    let mut piece = vec![0; 64 << 10];
     while !String::from_utf8_lossy(&tail).contains(text) {
         let count = from.read(&mut piece).unwrap();
         assert!(count > 0, "it ended without {text}");

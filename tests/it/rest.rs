@@ -113,6 +113,14 @@ fn wrong_methods_paths_types_and_sizes_are_told_apart() {
         );
         assert_eq!(answer.fails(400), "bad_request", "{body}");
     }
+    // Nor is a list the fields in their order.
+    let list = api.call(
+        "POST",
+        "/api/sessions/x/stop",
+        &["content-type: application/json"],
+        b"[null]",
+    );
+    assert_eq!(list.fails(400), "bad_request");
     let big = json!({"choice": "x".repeat(70_000)});
     assert_eq!(
         api.post("/api/sessions/x/answer", &big).fails(413),
