@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     pane::{Life, Pane, Snapshot, Subscription, Update},
-    screen::Size,
     session::{Holder, Presence, Viewer},
 };
 
@@ -44,7 +43,8 @@ struct Told {
 
 impl Told {
     /// At the beginning.
-    fn of(facts: &Facts, viewers: usize, size: Size, seq: Option<u64>) -> Self {
+    fn of(facts: &Facts, viewers: usize, pane: &Pane, seq: Option<u64>) -> Self {
+        let size = pane.size();
         Self {
             cols: size.cols,
             rows: size.rows,
@@ -86,7 +86,7 @@ impl<W: AsyncWrite + Unpin> Teller<W> {
         write.set_auto_apply_mask(false);
         let facts = board.follow();
         let viewers = presence.follow().borrow().count();
-        let told = Told::of(&facts.borrow(), viewers, pane.size(), subscription.seq());
+        let told = Told::of(&facts.borrow(), viewers, &pane, subscription.seq());
         Self {
             write,
             form,
