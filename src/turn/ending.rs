@@ -133,10 +133,14 @@ impl<'a> Ending<'a> {
 
     /// Looks at one picture.
     pub(super) fn look(&mut self, picture: &Picture) -> Look<Progress> {
-        let anchor = self.anchor(picture);
         if picture.is(ActivityState::Busy) {
             self.worked = true;
+            // Once the reply has begun, where it stands matters at its end only; a working agent paints without cease.
+            if self.echoed && self.first_shown.is_some() && self.told(picture).is_none() {
+                return Look::Wait;
+            }
         }
+        let anchor = self.anchor(picture);
         if self.first_shown.is_none()
             && anchor.is_some_and(|anchor| picture.conversation.has_reply(self.rules, anchor))
         {
