@@ -9,6 +9,7 @@ mod checker;
 mod error;
 mod grants;
 mod identity;
+mod lasting;
 mod legacy;
 mod once;
 mod passphrase;
@@ -26,11 +27,18 @@ mod users;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
-use tokio::task::spawn_blocking;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use self::{
-    audit::Audit, checker::Checker, legacy::Legacy, once::Once, setup::Setup, sign_in::Pairing,
-    throttle::Throttle, tokens::Tokens, users::Users,
+    audit::Audit,
+    checker::Checker,
+    legacy::Legacy,
+    once::Once,
+    setup::Setup,
+    sign_in::Pairing,
+    throttle::Throttle,
+    tokens::{Token, Tokens},
+    users::Users,
 };
 pub(crate) use self::{
     audit::{Entry, Typed},
@@ -84,6 +92,8 @@ struct Inner {
     pairings: Once<Pairing>,
     tickets: Once<Identity>,
     audit: Audit,
+    /// Changes when one of the files did.
+    changed: watch::Sender<()>,
 }
 
 impl Auth {
@@ -95,16 +105,18 @@ impl Auth {
     pub(crate) fn open(env: &Environment, state_dir: &Path, setting: Setting) -> io::Result<Self> {
         let data = env.xdg("XDG_DATA_HOME", ".local/share").join("llmux/v2");
         let audit = Audit::start(state_dir.join("audit.jsonl"))?;
+        let changed = watch::Sender::default();
         let auth = Self(Arc::new(Inner {
-            users: Users::new(data.join("users.json")),
-            tokens: Tokens::new(data.join("tokens.json")),
-            legacy: Legacy::new(state_dir.join("auth.json")),
+            users: Users::new(data.join("users.json"), changed.clone()),
+            tokens: Tokens::new(data.join("tokens.json"), changed.clone()),
+            legacy: Legacy::new(state_dir.join("auth.json"), changed.clone()),
             setup: Setup::new(data.join("setup-token")),
             checker: Checker::new(setting.log_n),
             throttle: Throttle::new(),
             pairings: Once::new(PAIRING),
             tickets: Once::new(TICKET),
             audit,
+            changed,
             setting,
         }));
         if let Err(error) = auth.0.legacy.migrate() {
@@ -139,19 +151,25 @@ impl Auth {
             return self.0.legacy.check(token).map(Identity::Legacy);
         }
         let token = self.0.tokens.check(token)?;
-        let Some(user) = self.0.users.find(&token.username)? else {
-            self.forget_orphan(token.token_id);
-            return Err(AuthError::Orphan);
-        };
+        let bearer = self.bearer(&token);
+        if matches!(bearer, Err(AuthError::Orphan)) {
+            self.forget_orphan(token.token_id.clone());
+        }
+        let bearer = bearer?;
         self.note_use(&token.token_id);
-        let scopes = token.scopes();
-        Ok(Identity::User(Arc::new(Bearer {
+        Ok(Identity::User(Arc::new(bearer)))
+    }
+
+    /// The user behind a token, as they are now.
+    fn bearer(&self, token: &Token) -> Result<Bearer, AuthError> {
+        let user = self.0.users.find(&token.username)?.ok_or(AuthError::Orphan)?;
+        Ok(Bearer {
             username: user.username,
             name: user.name,
             admin: user.admin,
-            token_id: token.token_id,
-            scopes,
-        })))
+            token_id: token.token_id.clone(),
+            scopes: token.scopes(),
+        })
     }
 
     /// Who asked for this ticket; it is spent.
