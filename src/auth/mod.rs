@@ -24,13 +24,29 @@ mod throttle;
 mod tokens;
 mod users;
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use llmux_protocol::api::Action;
 use tokio::task::spawn_blocking;
 
 use self::{
-    audit::Audit, checker::Checker, legacy::Legacy, once::Once, setup::Setup, sign_in::Pairing,
-    throttle::Throttle, tokens::Tokens, users::Users,
+    audit::Audit,
+    checker::Checker,
+    legacy::Legacy,
+    once::Once,
+    setup::Setup,
+    sign_in::Pairing,
+    throttle::Throttle,
+    tokens::{Token, Tokens},
+    users::{User, Users},
 };
 pub(crate) use self::{
     audit::{Entry, Typed},
@@ -75,6 +91,7 @@ pub(crate) struct Auth(Arc<Inner>);
 
 struct Inner {
     setting: Setting,
+    record_text: AtomicBool,
     users: Users,
     tokens: Tokens,
     legacy: Legacy,
@@ -105,6 +122,7 @@ impl Auth {
             pairings: Once::new(PAIRING),
             tickets: Once::new(TICKET),
             audit,
+            record_text: AtomicBool::new(setting.record_text),
             setting,
         }));
         if let Err(error) = auth.0.legacy.migrate() {
@@ -144,14 +162,17 @@ impl Auth {
             return Err(AuthError::Orphan);
         };
         self.note_use(&token.token_id);
-        let scopes = token.scopes();
-        Ok(Identity::User(Arc::new(Bearer {
-            username: user.username,
-            name: user.name,
-            admin: user.admin,
-            token_id: token.token_id,
-            scopes,
-        })))
+        Ok(bearer(user, token))
+    }
+
+    /// Whether the bearer of the token of this id may do something on a session, were they to ask now.
+    pub(crate) fn bearer_may(&self, token_id: &str, action: Action, session: &str) -> bool {
+        let bearer = || {
+            let token = self.0.tokens.good(token_id).ok()??;
+            let user = self.0.users.find(&token.username).ok()??;
+            Some(bearer(user, token))
+        };
+        bearer().is_some_and(|bearer| bearer.may(action, Some(session)))
     }
 
     /// Who asked for this ticket; it is spent.
@@ -169,7 +190,12 @@ impl Auth {
 
     /// Describes what was typed, for the record.
     pub(crate) fn typed(&self, text: &str) -> Typed {
-        Typed::of(text, self.0.setting.record_text)
+        Typed::of(text, self.0.record_text.load(Ordering::Relaxed))
+    }
+
+    /// Lets the record hold what was typed as text, or its digest only.
+    pub(crate) fn record_text(&self, text: bool) {
+        self.0.record_text.store(text, Ordering::Relaxed);
     }
 
     /// Records what was done. Never waits.
@@ -222,4 +248,15 @@ impl Auth {
                 source: error.into(),
             })?
     }
+}
+
+fn bearer(user: User, token: Token) -> Identity {
+    let scopes = token.scopes();
+    Identity::User(Arc::new(Bearer {
+        username: user.username,
+        name: user.name,
+        admin: user.admin,
+        token_id: token.token_id,
+        scopes,
+    }))
 }

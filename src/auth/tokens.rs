@@ -141,6 +141,12 @@ impl Tokens {
         }
     }
 
+    /// The token of an id, if it is still good. Proves nothing of who asks.
+    pub(super) fn good(&self, id: &str) -> Result<Option<Token>, AuthError> {
+        let tokens = self.shelf.get()?;
+        Ok(tokens.get(id).filter(|token| !token.is_expired()).cloned())
+    }
+
     /// Notes that a token is in use; `true` for the first since the last [`Tokens::flush`].
     pub(super) fn touch(&self, id: &str) -> bool {
         let mut used = self.used();

@@ -4,7 +4,9 @@ use std::{path::PathBuf, time::Instant};
 
 use llmux_protocol::api::{DaemonStatus, NetworkStatus, TmuxStatus};
 
-use super::Options;
+use tokio::sync::watch;
+
+use super::{Options, reload::Now};
 use crate::{
     session::Sessions,
     store::{self, StateDir},
@@ -19,6 +21,7 @@ pub(super) struct Face {
     pub(super) socket: PathBuf,
     pub(super) network: Option<NetworkStatus>,
     pub(super) state: StateDir,
+    pub(super) now: watch::Receiver<Now>,
     pub(super) started: Instant,
 }
 
@@ -42,10 +45,8 @@ impl Face {
 
     fn warnings(&self) -> Vec<String> {
         let aside = self.state.set_aside();
-        aside
-            .iter()
-            .map(|path| store::corrupt_registry_notice(path))
-            .collect()
+        let aside = aside.iter().map(|path| store::corrupt_registry_notice(path));
+        aside.chain(self.now.borrow().notices()).collect()
     }
 
     fn tmux_status(&self) -> TmuxStatus {

@@ -211,6 +211,7 @@ pub(super) async fn view(
         name,
         view,
         board,
+        gaze: shared.push.gaze().clone(),
         leaving: shared.leaving.clone(),
     };
     shared.viewers.connections.spawn(async move {
