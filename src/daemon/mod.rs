@@ -31,7 +31,7 @@ pub use self::{
 };
 use self::{
     network::Plan,
-    reload::{Parts, Read, Reloader},
+    reload::{Read, Reloader},
     rooms::{Around, Rooms},
     signals::{Signals, Told},
     status::Face,
@@ -283,29 +283,16 @@ impl Bound {
             runtime_dir,
         };
         let rooms = Rooms::open(read, around, &tmux).await?;
-        let Parts {
-            sessions,
-            hosts,
-            auth,
-            push,
-            ..
-        } = rooms.parts;
-        let (turns, reloader) = (rooms.turns, rooms.reloader);
-        let setup = first_user(&auth, sockets.tcp.is_some());
-        if let Err(error) = come_up(&sessions, &tmux).await {
+        let (parts, turns, reloader) = (rooms.parts, rooms.turns, rooms.reloader);
+        let setup = first_user(&parts.auth, sockets.tcp.is_some());
+        if let Err(error) = come_up(&parts.sessions, &tmux).await {
             detach.cancel();
             let _ = tmux_task.await;
             place.remove();
             return Err(error);
         }
         turns.settle().await;
-        sessions.keep_to_plan();
-        let settings = settings::Board {
-            now: reloader.now(),
-            environment,
-            state: state.clone(),
-            network: status.clone(),
-        };
+        parts.sessions.keep_to_plan();
         let ((orders, inbox), spare) = (mpsc::channel(4), sockets.try_clone()?);
         let ready = Ready {
             socket: place.path().to_owned(),
@@ -314,8 +301,9 @@ impl Bound {
             setup,
             warnings,
         };
-        let face = Face {
-            sessions: sessions.clone(),
+        let face = Arc::new(Face {
+            environment,
+            sessions: parts.sessions.clone(),
             tmux,
             options,
             socket: place.path().to_owned(),
@@ -323,18 +311,19 @@ impl Bound {
             state,
             now: reloader.now(),
             started: Instant::now(),
-        };
+        });
+        let settings = face.clone();
         let (viewers, silent) = (Viewers::new(), Arc::new(()));
         let shared = Shared {
-            sessions,
+            sessions: parts.sessions,
             turns: turns.clone(),
-            auth: auth.clone(),
-            push,
-            hosts,
+            auth: parts.auth.clone(),
+            push: parts.push,
+            hosts: parts.hosts,
             status: Arc::new(move || face.status()),
             events: rooms.events,
             logs,
-            settings: Arc::new(move || settings.view()),
+            settings: Arc::new(move || settings.settings()),
             metrics: rooms.metrics,
             orders,
             viewers: viewers.clone(),
@@ -355,7 +344,7 @@ impl Bound {
             server,
             viewers,
             turns,
-            auth,
+            auth: parts.auth,
             tmux_task,
             _lock: lock,
         })

@@ -2,30 +2,17 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use llmux_protocol::api::{NetworkStatus, SettingsView, TurnqView};
+use llmux_protocol::api::{SettingsView, TurnqView};
 
-use tokio::sync::watch;
-
-use super::{policy::MAX_HOLD, reload::Now};
-use crate::{
-    config::{Config, Environment},
-    logs::redact,
-    store::StateDir,
-};
+use super::{policy::MAX_HOLD, status::Face};
+use crate::{config::Config, logs::redact};
 
 /// The variables that are shown.
 const SHOWN: [&str; 4] = ["LLMUXD_PORT", "LLMUXD_HOST", "LLMUX_PORT", "XDG_STATE_HOME"];
 
-/// What there is to say of how the daemon is set up.
-pub(super) struct Board {
-    pub(super) now: watch::Receiver<Now>,
-    pub(super) environment: Environment,
-    pub(super) state: StateDir,
-    pub(super) network: Option<NetworkStatus>,
-}
-
-impl Board {
-    pub(super) fn view(&self) -> SettingsView {
+impl Face {
+    /// How the daemon is set up.
+    pub(super) fn settings(&self) -> SettingsView {
         let now = self.now.borrow().clone();
         let (config, environment) = (&now.config, &self.environment);
         let network = self.network.as_ref();

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::{Options, reload::Now};
 use crate::{
+    config::Environment,
     session::Sessions,
     store::{self, StateDir},
     tmux::Tmux,
@@ -15,6 +16,7 @@ use crate::{
 
 /// What the daemon says of itself.
 pub(super) struct Face {
+    pub(super) environment: Environment,
     pub(super) sessions: Sessions,
     pub(super) tmux: Tmux,
     pub(super) options: Options,

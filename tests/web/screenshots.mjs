@@ -16,7 +16,7 @@ const plain = (page) => page.evaluate(([words]) => {
 }, [[[lab.env.HOME, '/home/ana'], [lab.env.XDG_STATE_HOME, '/home/ana/.local/state'], [lab.home, '/home/ana'], [`127.0.0.1:${lab.port}`, '127.0.0.1:3001'], [hostname(), 'box']]]);
 
 const pages = {
-  picker: ['/', '.answer'], terminal: ['/session/planner', '.term-stage:not(.blank)'], question: ['/session/reviewer', '.term-foot .answer'], chat: ['/chat/planner', '.said.assistant'],
+  picker: ['/', '.answer'], terminal: ['/session/coder', '.term-stage:not(.blank)'], question: ['/session/reviewer', '.term-foot .answer'], chat: ['/chat/planner', '.said.assistant'],
   ended: ['/session/build', '.term-over'], start: ['/?new=1', 'dialog option'], agents: ['/agents', '.agent-card'], devices: ['/tokens', '.line'], users: ['/admin/users', '.line'],
   log: ['/logs', '.log-line'], settings: ['/settings', 'h2:text("Active overrides")'], account: ['/account', '.card'], about: ['/about', '.facts'], login: ['/login', 'form'], setup: ['/setup?token=none', 'form'],
 };
@@ -30,6 +30,8 @@ try {
   const start = (agent, name) => lab.llmux(['session', 'start', agent, '--name', name, '--cwd', '~/projects/app', '--skip-init']);
   for (const name of ['planner', 'reviewer', 'coder', 'docs']) start('demo', name);
   start('shell', 'build');
+  // So much that what an agent says of its own folder is out of sight.
+  for (const [name, prompt] of [['coder', 'Read the parser'], ['reviewer', 'List what has changed']]) lab.llmux(['session', 'prompt', name, `${prompt} [[lines=60]]`, '--wait']);
   lab.llmux(['session', 'prompt', 'planner', 'Plan the release: what is left to do?', '--wait']);
   lab.llmux(['session', 'prompt', 'planner', 'And who does it? [[lines=4]]', '--wait']);
   lab.llmux(['session', 'prompt', 'docs', 'Explain the configuration in ten lines', '--wait']);
@@ -38,9 +40,10 @@ try {
   lab.tmux(['send-keys', '-t', '=build:', 'exit 2', 'Enter']);
   const state = (name) => lab.json(['session', 'list']).find((one) => one.name === name);
   await eventually('all is as it is to be', () => state('build').state === 'exited' && state('reviewer').activity?.state === 'blocked' && state('coder').activity?.state === 'busy');
-  const put = await lab.visitor();
-  const answer = await put.request.put(`${lab.base}/api/settings/init-prompts`, { data: { initPrompts: ['You work in ~/projects/app.\nRun the tests before you say that you are done.'] } });
-  if (!answer.ok()) throw new Error(await answer.text());
+  await fetch(`${lab.base}/api/settings/init-prompts`, {
+    method: 'PUT', headers: { 'content-type': 'application/json', authorization: `Bearer ${await lab.sign()}` },
+    body: JSON.stringify({ initPrompts: ['You work in ~/projects/app.\nRun the tests before you say that you are done.'] }),
+  });
   for (const [size, how] of [['1440x900', { dark: true }], ['390x844', { phone: true, dark: true }]]) {
     const context = await lab.visitor(how);
     for (const [name, [path, there]] of Object.entries(pages)) {
