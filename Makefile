@@ -7,7 +7,7 @@ TMUX_NEW := $(CURDIR)/target/tmux-3.5a/bin
 
 help:
 	@echo "make run        start a daemon and a demo session that another terminal can prompt"
-	@echo "make test       format, lints, all tests"
+	@echo "make test       format, lints, all tests; the pages too where a browser is to be had"
 	@echo "make test-web   the pages in a real browser (chromium); ONLY=\"tests/web/pages.test.mjs\" for some"
 	@echo "make test-tmux  the tests that need tmux, against tmux 3.5a built from source"
 	@echo "make zoo        10,000 turns with agents that misbehave, each checked against the agent's own history"
@@ -38,6 +38,9 @@ else
 	cargo test --workspace --locked --doc
 	cargo test --workspace --locked --lib --bins --tests
 endif
+	@# Elsewhere than on Debian somebody has to install them.
+	@if .ci/setup web && tests/web/install.sh; then tests/web/run.sh; \
+	  else echo "LEFT OUT: the pages in a real browser (see above)" >&2; fi
 
 test-web:
 	@.ci/setup web

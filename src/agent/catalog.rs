@@ -1,6 +1,6 @@
 //! The catalog: the built-in table with the operator's changes over it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use llmux_protocol::api::AgentView;
 use serde::Deserialize;
@@ -31,7 +31,7 @@ const DEFAULT_CANCEL_KEYS: &[u8] = &[0x1b];
 /// The agents that can be started, in the order they are shown.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    agents: Vec<Agent>,
+    agents: Vec<Arc<Agent>>,
     warnings: Vec<String>,
 }
 
@@ -176,7 +176,7 @@ impl Catalog {
 
     fn apply(&mut self, row: Row) {
         if let Some(agent) = self.agents.iter_mut().find(|agent| agent.key == row.key) {
-            return agent.apply(row);
+            return Arc::make_mut(agent).apply(row);
         }
         if row.cmd.is_none() && row.builtin.is_none() {
             let key = &row.key;
@@ -191,17 +191,17 @@ impl Catalog {
         }
         let mut agent = Agent::custom(&row.key);
         agent.apply(row);
-        self.agents.push(agent);
+        self.agents.push(Arc::new(agent));
     }
 
     /// All agents, installed or not.
     pub fn all(&self) -> impl Iterator<Item = &Agent> {
-        self.agents.iter()
+        self.agents.iter().map(Arc::as_ref)
     }
 
     /// The agent of a key.
     #[must_use]
-    pub fn find(&self, key: &str) -> Option<&Agent> {
+    pub fn find(&self, key: &str) -> Option<&Arc<Agent>> {
         self.agents.iter().find(|agent| agent.key == key)
     }
 

@@ -25,8 +25,17 @@ mod throttle;
 mod tokens;
 mod users;
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use llmux_protocol::api::Action;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use self::{
@@ -83,6 +92,7 @@ pub(crate) struct Auth(Arc<Inner>);
 
 struct Inner {
     setting: Setting,
+    record_text: AtomicBool,
     users: Users,
     tokens: Tokens,
     legacy: Legacy,
@@ -117,6 +127,7 @@ impl Auth {
             tickets: Once::new(TICKET),
             audit,
             changed,
+            record_text: AtomicBool::new(setting.record_text),
             setting,
         }));
         if let Err(error) = auth.0.legacy.migrate() {
@@ -172,6 +183,12 @@ impl Auth {
         })
     }
 
+    /// Whether the bearer of the token of this id may do something on a session, were they to ask now.
+    pub(crate) fn bearer_may(&self, token_id: &str, action: Action, session: &str) -> bool {
+        let bearer = self.0.tokens.find(token_id).and_then(|token| self.bearer(&token));
+        bearer.is_ok_and(|bearer| Identity::User(Arc::new(bearer)).may(action, Some(session)))
+    }
+
     /// Who asked for this ticket; it is spent.
     pub(crate) fn redeem_ticket(&self, ticket: &str) -> Result<Identity, AuthError> {
         self.0.tickets.take(ticket).ok_or(AuthError::BadToken)
@@ -187,7 +204,12 @@ impl Auth {
 
     /// Describes what was typed, for the record.
     pub(crate) fn typed(&self, text: &str) -> Typed {
-        Typed::of(text, self.0.setting.record_text)
+        Typed::of(text, self.0.record_text.load(Ordering::Relaxed))
+    }
+
+    /// Lets the record hold what was typed as text, or its digest only.
+    pub(crate) fn record_text(&self, text: bool) {
+        self.0.record_text.store(text, Ordering::Relaxed);
     }
 
     /// Records what was done. Never waits.

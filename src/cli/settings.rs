@@ -62,11 +62,15 @@ fn lines(settings: &SettingsView) -> Vec<String> {
         format!("turnq         {order}"),
         format!("init prompts  {}", settings.daemon_init_prompts.len()),
     ];
+    let overlay = settings.overlay_active.then_some(settings.overlay_path.as_str());
+    lines.push(format!("overlay       {}", overlay.unwrap_or("-")));
     lines.extend(
         settings
             .env
             .iter()
             .map(|(name, value)| format!("env           {name}={}", value.as_deref().unwrap_or_default())),
     );
+    let warnings = settings.warnings.iter();
+    lines.extend(warnings.map(|warning| format!("warning       {warning}")));
     lines
 }

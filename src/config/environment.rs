@@ -14,6 +14,8 @@ use super::{ConfigError, dotenv};
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     vars: HashMap<OsString, OsString>,
+    /// What the `.env` file said when it was read.
+    dotenv: Vec<(String, String)>,
     home: PathBuf,
     cwd: PathBuf,
     exe: PathBuf,
@@ -25,6 +27,7 @@ impl Environment {
     pub fn capture() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
+            dotenv: Vec::new(),
             home: etcetera::home_dir().unwrap_or_else(|_| PathBuf::from("/")),
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             exe: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("llmux")),
@@ -35,6 +38,7 @@ impl Environment {
     pub fn new<'a>(home: &Path, cwd: &Path, vars: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self {
             vars: vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
+            dotenv: Vec::new(),
             home: home.to_owned(),
             cwd: cwd.to_owned(),
             exe: PathBuf::from("llmux"),
@@ -53,11 +57,23 @@ impl Environment {
     ///
     /// The file exists and can't be read. A missing file is no error.
     pub fn load_dotenv(&mut self) -> Result<(), ConfigError> {
-        let path = self.xdg("XDG_CONFIG_HOME", ".config").join("llmux/.env");
-        for (name, value) in dotenv::read(&path)? {
+        self.dotenv = dotenv::read(&self.dotenv_path())?;
+        for (name, value) in &self.dotenv {
             self.vars.entry(name.into()).or_insert_with(|| value.into());
         }
         Ok(())
+    }
+
+    /// The file that [`Environment::load_dotenv`] reads.
+    #[must_use]
+    pub fn dotenv_path(&self) -> PathBuf {
+        self.xdg("XDG_CONFIG_HOME", ".config").join("llmux/.env")
+    }
+
+    /// Whether that file says something else by now. One that can't be read says nothing else.
+    #[must_use]
+    pub fn has_new_dotenv(&self) -> bool {
+        dotenv::read(&self.dotenv_path()).is_ok_and(|now| now != self.dotenv)
     }
 
     /// A variable's value; an empty one counts as unset.
@@ -184,5 +200,8 @@ mod tests {
         let mut env = Environment::new(home.path(), home.path(), [("A", "process")]);
         env.load_dotenv().unwrap();
         assert_eq!((env.text("A"), env.text("B")), (Some("process"), Some("file")));
+        assert!(!env.has_new_dotenv());
+        std::fs::write(env.dotenv_path(), "A=file\n").unwrap();
+        assert!(env.has_new_dotenv());
     }
 }

@@ -17,7 +17,10 @@ use std::{
 pub use self::{
     environment::Environment,
     overlay::Overlay,
-    settings::{AgentConfig, Planned, Restart, Retention, Server, Settings, TmuxServer, Turnq, Turns},
+    settings::{
+        AgentConfig, Limits, News, Notifications, Planned, Restart, Retention, Server, Settings, TmuxServer,
+        Turnq, Turns,
+    },
 };
 
 /// What the daemon goes by: the settings of one file, with what the Settings page put over them.
@@ -33,6 +36,8 @@ pub struct Config {
     pub overlay: Overlay,
     /// The overlay's text as it is; empty if there is none.
     pub overlay_text: String,
+    /// Why the overlay is left out, if it is.
+    pub overlay_fault: Option<String>,
     /// What the operator should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -127,8 +132,31 @@ impl Config {
         config.warn();
         if let Err(error) = config.put_over(&Self::overlay_path(env)) {
             config.warnings.push(format!("{error}; it is left out"));
+            config.overlay_fault = Some(error.to_string());
         }
         Ok(config)
+    }
+
+    /// The files that [`Config::load`] may read, whether they are there or not.
+    #[must_use]
+    pub fn files(explicit: Option<&Path>, env: &Environment) -> Vec<PathBuf> {
+        let mut files = match explicit {
+            Some(path) => vec![env.resolve(path)],
+            None => candidates(env).collect(),
+        };
+        files.push(Self::overlay_path(env));
+        files
+    }
+
+    /// The same with another overlay, whose keys replace those of the one before.
+    ///
+    /// # Errors
+    /// Never for values that were read or came as JSON.
+    pub fn with(mut self, overlay: Overlay) -> Result<Self, serde_saphyr::ser::Error> {
+        self.overlay_text = overlay.render()?;
+        overlay.apply(&mut self.settings);
+        self.overlay = overlay;
+        Ok(self)
     }
 
     /// Where the Settings page writes.

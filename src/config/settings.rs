@@ -28,6 +28,12 @@ pub struct Settings {
     /// How long what the daemon remembers is kept.
     #[serde(deserialize_with = "or_default")]
     pub retention: Retention,
+    /// The most there may be of something.
+    #[serde(deserialize_with = "or_default")]
+    pub limits: Limits,
+    /// What devices that asked for it are told while nobody looks.
+    #[serde(deserialize_with = "or_default")]
+    pub notifications: Notifications,
     /// Strict turn order.
     #[serde(deserialize_with = "or_default")]
     pub turnq: Turnq,
@@ -137,6 +143,46 @@ pub struct Retention {
     pub days: u64,
 }
 
+/// The most there may be of something; what is there already stays.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Limits {
+    /// How many sessions may run at once; without it, any number.
+    pub sessions: Option<usize>,
+    /// How many viewers one session may have.
+    pub viewers: usize,
+    /// How many turns may wait for one session.
+    pub queued_turns: usize,
+}
+
+/// What devices that asked for it are told while nobody looks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Notifications {
+    /// Whether devices may ask for it.
+    pub push: bool,
+    /// What they may ask for.
+    #[serde(deserialize_with = "or_default")]
+    pub about: Vec<News>,
+    /// Whether what an agent asks is told, too; else only that it asks. The push service can't read it.
+    pub details: bool,
+    /// Whom a push service may write to about this daemon: `mailto:` or `https:`.
+    pub contact: Option<String>,
+    /// The hosts of the push services that are used; `*.` stands for all below a domain.
+    #[serde(deserialize_with = "or_default")]
+    pub services: Vec<String>,
+}
+
+/// What a device can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum News {
+    /// That an agent asks something.
+    Blocked,
+    /// That a turn has ended.
+    Ended,
+}
+
 /// Strict turn order.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -176,6 +222,37 @@ impl Default for Retention {
         Self {
             turns: 1000,
             days: 90,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: None,
+            viewers: 1000,
+            queued_turns: 1024,
+        }
+    }
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self {
+            push: true,
+            about: vec![News::Blocked, News::Ended],
+            details: true,
+            contact: None,
+            // Chromium's, Firefox's, Safari's and Edge's. What a browser names as its service is not believed: it would
+            // let any user make the daemon send requests to anywhere.
+            services: [
+                "fcm.googleapis.com",
+                "*.push.services.mozilla.com",
+                "*.push.apple.com",
+                "*.notify.windows.com",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         }
     }
 }

@@ -1,8 +1,13 @@
 //! The daemon's life: build, bind, spawn, drain. The only place where the parts are put together.
 
 mod error;
+mod files;
 mod network;
+mod policy;
+mod reload;
+mod rooms;
 mod settings;
+mod signals;
 mod status;
 mod takeover;
 
@@ -15,13 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use llmux_protocol::api::{Event, NetworkStatus, Secret};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-    task::{JoinHandle, spawn_blocking},
-    time::timeout,
-};
+use llmux_protocol::api::{NetworkStatus, Secret};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -31,24 +31,24 @@ pub use self::{
 };
 use self::{
     network::Plan,
+    reload::{Read, Reloader},
+    rooms::{Around, Rooms},
+    signals::{Signals, Told},
     status::Face,
     takeover::{LOOK_AGAIN, Other, may_take_over, settle, take_over},
 };
 use crate::{
-    agent::{Catalog, Overrides, transcript::Watch},
-    auth::{self, Auth},
-    bus::Bus,
-    config::{Config, Environment},
+    auth::Auth,
+    config::Environment,
     logs::Logs,
     server::{
-        self, Hosts, Order, Shared, Viewers,
+        self, Order, Shared, Viewers,
         listen::{self, Sockets},
-        metrics::Metrics,
     },
-    session::{self, Sessions},
-    store::{Journal, Retention, StateDir, file::Lock},
+    session::Sessions,
+    store::{StateDir, file::Lock},
     tmux::{self, Socket, Tmux},
-    turn::{self, Seats, Turns, turnq::Coordinator},
+    turn::Turns,
 };
 
 /// How long tmux may take to come up and show its sessions.
@@ -59,10 +59,6 @@ const LISTENERS: usize = 2;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long the daemon that leaves serves on, so that those who knocked before are let in.
 const LAST_CALLS: Duration = Duration::from_millis(20);
-/// How many events are kept for clients that come again.
-const EVENTS: usize = 1024;
-/// How long a turn may hold its turnq channel if the configuration does not say.
-const MAX_HOLD: Duration = Duration::from_mins(5);
 /// How long clients that were let in may take to send their first request: closing on them would leave them without
 /// knowing whether it was carried out.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
@@ -153,10 +149,8 @@ struct Built {
     /// Where it would listen, then where a daemon was last seen.
     sockets: Vec<PathBuf>,
     tmux_version: tmux::Version,
-    config: Config,
-    catalog: Catalog,
+    read: Read,
     network: Option<Plan>,
-    warnings: Vec<String>,
 }
 
 impl Built {
@@ -164,27 +158,23 @@ impl Built {
         let state = StateDir::open(&environment)?;
         let sockets = state.sockets(&environment, options.socket.as_deref())?;
         let tmux_version = tmux::installed().await?;
-        let config = Config::load(options.config.as_deref(), &environment)?;
+        let read = Read::files(options.config.as_deref(), &environment)?;
+        let config = &read.config;
         if let (Socket::Default, Some(socket)) = (&options.tmux_socket, &config.tmux.socket) {
             options.tmux_socket = named_socket(socket, &environment);
         }
-        let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
         let network = options.network.as_ref();
         let network = network
-            .map(|network| Plan::new(network, &environment, &config, &state))
+            .map(|network| Plan::new(network, &environment, config, &state))
             .transpose()?;
-        let mut warnings = config.warnings.clone();
-        warnings.extend(catalog.warnings().iter().cloned());
         Ok(Self {
             environment,
             options,
             state,
             sockets,
             tmux_version,
-            config,
-            catalog,
+            read,
             network,
-            warnings,
         })
     }
 
@@ -271,10 +261,8 @@ impl Bound {
                     state,
                     sockets: _,
                     tmux_version,
-                    config,
-                    catalog,
+                    read,
                     network,
-                    warnings,
                 },
             place,
             sockets,
@@ -285,32 +273,26 @@ impl Bound {
         let logs = options.logs.clone().unwrap_or_else(|| Logs::new(1));
         let (leave, detach) = (CancellationToken::new(), CancellationToken::new());
         let runtime_dir = place.path().parent().unwrap_or(Path::new("/")).to_owned();
+        let warnings = read.warnings();
         let setting = tmux_setting(&options, environment.exe(), &runtime_dir);
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
-        let ((events, metrics), watch) = (events(), Watch::new());
-        let home = environment.home().to_owned();
-        let auth = Auth::open(&environment, state.path(), auth_setting(&config))?;
-        let setup = first_user(&auth, sockets.tcp.is_some());
-        let hosts = Hosts::new(host_names(&config));
-        let settings = Arc::new(settings::view(&config, &environment, &state, status.as_ref()));
-        let setting = session_setting(
-            environment,
+        let around = Around {
+            environment: &environment,
+            state: &state,
+            explicit: options.config.as_deref(),
             runtime_dir,
-            &state,
-            Around::new(&config, &watch, &events),
-        );
-        let seats = seats(&config, &state, home, watch, events.clone()).await?;
-        let follower = Arc::new(seats.clone());
-        let sessions = Sessions::start(tmux.clone(), catalog, state.sessions(), setting, follower);
-        let turns = Turns::new(sessions.clone(), seats);
-        if let Err(error) = come_up(&sessions, &tmux).await {
+        };
+        let rooms = Rooms::open(read, around, &tmux).await?;
+        let (parts, turns, reloader) = (rooms.parts, rooms.turns, rooms.reloader);
+        let setup = first_user(&parts.auth, sockets.tcp.is_some());
+        if let Err(error) = come_up(&parts.sessions, &tmux).await {
             detach.cancel();
             let _ = tmux_task.await;
             place.remove();
             return Err(error);
         }
         turns.settle().await;
-        sessions.keep_to(config.settings.sessions.clone());
+        parts.sessions.keep_to_plan();
         let ((orders, inbox), spare) = (mpsc::channel(4), sockets.try_clone()?);
         let ready = Ready {
             socket: place.path().to_owned(),
@@ -319,26 +301,30 @@ impl Bound {
             setup,
             warnings,
         };
-        let face = Face {
-            sessions: sessions.clone(),
+        let face = Arc::new(Face {
+            environment,
+            sessions: parts.sessions.clone(),
             tmux,
             options,
             socket: place.path().to_owned(),
             network: status,
             state,
+            now: reloader.now(),
             started: Instant::now(),
-        };
+        });
+        let settings = face.clone();
         let (viewers, silent) = (Viewers::new(), Arc::new(()));
         let shared = Shared {
-            sessions,
+            sessions: parts.sessions,
             turns: turns.clone(),
-            auth: auth.clone(),
-            hosts,
+            auth: parts.auth.clone(),
+            push: parts.push,
+            hosts: parts.hosts,
             status: Arc::new(move || face.status()),
-            events,
+            events: rooms.events,
             logs,
-            settings,
-            metrics,
+            settings: Arc::new(move || settings.settings()),
+            metrics: rooms.metrics,
             orders,
             viewers: viewers.clone(),
             leaving: leave.clone(),
@@ -351,12 +337,14 @@ impl Bound {
             leave,
             detach,
             inbox,
+            files: rooms.files,
+            reloader,
             spare,
             silent,
             server,
             viewers,
             turns,
-            auth,
+            auth: parts.auth,
             tmux_task,
             _lock: lock,
         })
@@ -372,6 +360,9 @@ struct Serving {
     /// ends the connection to tmux: a request that is being carried out needs it.
     detach: CancellationToken,
     inbox: mpsc::Receiver<Order>,
+    /// Tells that files of the configuration have changed.
+    files: mpsc::Receiver<()>,
+    reloader: Reloader,
     /// Second descriptors of the listening sockets, for a successor.
     spare: Sockets,
     /// Held by the listener, and by each connection that has not sent anything.
@@ -388,7 +379,11 @@ impl Serving {
     async fn until_told(mut self, mut signals: Signals) {
         let gave_away = loop {
             tokio::select! {
-                () = signals.next() => break false,
+                told = signals.next() => match told {
+                    Told::Leave => break false,
+                    Told::Reload => self.reloader.reload(true).await,
+                },
+                Some(()) = self.files.recv() => self.reloader.reload(false).await,
                 order = self.inbox.recv() => match order {
                     Some(Order::HandOver(to, done)) => {
                         let given = self.give(to).await;
@@ -396,6 +391,10 @@ impl Serving {
                         // A successor that went away changes nothing: the socket is his or still ours.
                         let _ = done.send(given);
                         if gave { break true }
+                    }
+                    Some(Order::Set(setting, done)) => {
+                        // Whoever asked may be gone.
+                        let _ = done.send(self.reloader.change(setting).await);
                     }
                     Some(Order::Stop) | None => break false,
                 },
@@ -407,7 +406,7 @@ impl Serving {
         }
         tokio::select! {
             () = self.drain() => {}
-            () = signals.next() => tracing::warn!("told twice; leaving at once"),
+            () = signals.leave() => tracing::warn!("told twice; leaving at once"),
         }
     }
 
@@ -445,13 +444,6 @@ fn tmux_setting(options: &Options, exe: &Path, runtime_dir: &Path) -> tmux::Sett
     }
 }
 
-/// Where it is told what happens, and what counts it.
-fn events() -> (Bus<Event>, Metrics) {
-    let (events, metrics) = (Bus::new(EVENTS), Metrics::new());
-    tokio::spawn(metrics.clone().follow(events.clone()));
-    (events, metrics)
-}
-
 /// The tmux server that the configuration names.
 fn named_socket(socket: &Path, environment: &Environment) -> Socket {
     match socket.to_str().and_then(|text| text.parse().ok()) {
@@ -459,27 +451,6 @@ fn named_socket(socket: &Path, environment: &Environment) -> Socket {
         Some(named) => named,
         None => Socket::Path(environment.resolve(socket)),
     }
-}
-
-/// What takes turns in the sessions to come.
-async fn seats(
-    config: &Config,
-    state: &StateDir,
-    home: PathBuf,
-    watch: Watch,
-    events: Bus<Event>,
-) -> Result<Arc<Seats>, DaemonError> {
-    let setting = turn::Setting {
-        ready_timeout: Duration::from_millis(config.turns.ready_timeout_ms),
-        init_prompts: config.init_prompts.clone(),
-        turnq: turnq(config)?,
-        max_hold: max_hold(config),
-        events,
-    };
-    let (path, retention) = (state.turns(), Retention::from(&config.retention));
-    let opened = spawn_blocking(move || Journal::open(&path, retention)).await;
-    let journal = opened.map_err(io::Error::other)??;
-    Ok(Seats::open(setting, journal, home, watch).await?)
 }
 
 /// Waits until tmux has shown its sessions.
@@ -493,42 +464,6 @@ fn network_status(plan: Option<&Plan>, sockets: &Sockets) -> io::Result<Option<N
     serving.map(|(plan, tcp)| plan.status(tcp)).transpose()
 }
 
-/// What sessions are given beside the places where they keep things.
-struct Around {
-    markers: bool,
-    watch: Watch,
-    events: Bus<Event>,
-}
-
-impl Around {
-    fn new(config: &Config, watch: &Watch, events: &Bus<Event>) -> Self {
-        Self {
-            markers: config.turnq.enabled,
-            watch: watch.clone(),
-            events: events.clone(),
-        }
-    }
-}
-
-fn session_setting(
-    environment: Environment,
-    spool: PathBuf,
-    state: &StateDir,
-    around: Around,
-) -> session::Setting {
-    session::Setting {
-        exe: environment.exe().to_owned(),
-        environment,
-        spool,
-        hooks: state.hooks(),
-        door: state.door(),
-        owner: blake3::hash(state.path().as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned(),
-        markers: around.markers,
-        watch: around.watch,
-        events: around.events,
-    }
-}
-
 /// The setup token, if somebody could use it.
 fn first_user(auth: &Auth, network: bool) -> Option<Secret> {
     if !network {
@@ -538,39 +473,6 @@ fn first_user(auth: &Auth, network: bool) -> Option<Secret> {
         tracing::error!(%error, "nobody can sign in");
         None
     })
-}
-
-fn auth_setting(config: &Config) -> auth::Setting {
-    auth::Setting {
-        record_text: config.server.audit_text,
-        ..auth::Setting::default()
-    }
-}
-
-/// The names under which the daemon is reached: this host's, and what the configuration allows.
-fn host_names(config: &Config) -> Vec<String> {
-    let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let local = format!("{}.local", own.split('.').next().unwrap_or_default());
-    let mut names = vec![own, local];
-    names.extend(config.server.allowed_hosts.iter().cloned());
-    names
-}
-
-fn max_hold(config: &Config) -> Duration {
-    config.turnq.max_hold_ms.map_or(MAX_HOLD, Duration::from_millis)
-}
-
-/// Strict turn order, if the configuration wants it.
-fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
-    if !config.turnq.enabled {
-        return Ok(None);
-    }
-    let settings = turn::turnq::Settings {
-        url: config.turnq.url.clone(),
-        api_key: config.turnq.api_key.clone(),
-        max_hold: max_hold(config),
-    };
-    Ok(Some(Coordinator::new(settings, std::env::temp_dir())?))
 }
 
 fn serve(
@@ -593,29 +495,4 @@ fn serve(
         };
         tokio::join!(unix, tcp);
     }))
-}
-
-/// The signals that end a daemon, caught from before anything is started.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn install() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
 }

@@ -2,49 +2,43 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use llmux_protocol::api::{NetworkStatus, SettingsView, TurnqView};
+use llmux_protocol::api::{SettingsView, TurnqView};
 
-use super::MAX_HOLD;
-use crate::{
-    config::{Config, Environment},
-    logs::redact,
-    store::StateDir,
-};
+use super::{policy::MAX_HOLD, status::Face};
+use crate::{config::Config, logs::redact};
 
 /// The variables that are shown.
 const SHOWN: [&str; 4] = ["LLMUXD_PORT", "LLMUXD_HOST", "LLMUX_PORT", "XDG_STATE_HOME"];
 
-pub(super) fn view(
-    config: &Config,
-    environment: &Environment,
-    state: &StateDir,
-    network: Option<&NetworkStatus>,
-) -> SettingsView {
-    let address = network.and_then(|network| network.address.parse::<SocketAddr>().ok());
-    let shown = |name: &str| (name.to_owned(), environment.text(name).map(str::to_owned));
-    SettingsView {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        config_source: config
-            .source
-            .as_ref()
-            .map(|path| path.to_string_lossy().into_owned()),
-        yaml_text: redact(&config.text),
-        overlay_path: environment
-            .home()
-            .join(".config/llmux/overrides.yaml")
-            .to_string_lossy()
-            .into_owned(),
-        overlay_text: String::new(),
-        overlay_active: false,
-        state_dir: state.path().to_string_lossy().into_owned(),
-        // Without it there is no daemon.
-        tmux_available: true,
-        port: address.map(|address| address.port()),
-        listen_host: address.map(|address| address.ip().to_string()),
-        env: SHOWN.iter().map(|name| shown(name)).collect::<BTreeMap<_, _>>(),
-        turnq: turnq(config),
-        daemon_init_prompts: config.init_prompts.clone(),
+impl Face {
+    /// How the daemon is set up.
+    pub(super) fn settings(&self) -> SettingsView {
+        let now = self.now.borrow().clone();
+        let (config, environment) = (&now.config, &self.environment);
+        let network = self.network.as_ref();
+        let address = network.and_then(|network| network.address.parse::<SocketAddr>().ok());
+        let shown = |name: &str| (name.to_owned(), environment.text(name).map(str::to_owned));
+        SettingsView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            config_source: config
+                .source
+                .as_ref()
+                .map(|path| path.to_string_lossy().into_owned()),
+            yaml_text: redact(&config.text),
+            overlay_path: Config::overlay_path(environment).to_string_lossy().into_owned(),
+            overlay_text: redact(&config.overlay_text),
+            overlay_active: config.overlay.is_active(),
+            state_dir: self.state.path().to_string_lossy().into_owned(),
+            // Without it there is no daemon.
+            tmux_available: true,
+            port: address.map(|address| address.port()),
+            listen_host: address.map(|address| address.ip().to_string()),
+            env: SHOWN.iter().map(|name| shown(name)).collect::<BTreeMap<_, _>>(),
+            turnq: turnq(config),
+            daemon_init_prompts: config.init_prompts.clone(),
+            warnings: now.notices(),
+        }
     }
 }
 

@@ -4,8 +4,11 @@ use std::{path::PathBuf, time::Instant};
 
 use llmux_protocol::api::{DaemonStatus, NetworkStatus, TmuxStatus};
 
-use super::Options;
+use tokio::sync::watch;
+
+use super::{Options, reload::Now};
 use crate::{
+    config::Environment,
     session::Sessions,
     store::{self, StateDir},
     tmux::Tmux,
@@ -13,12 +16,14 @@ use crate::{
 
 /// What the daemon says of itself.
 pub(super) struct Face {
+    pub(super) environment: Environment,
     pub(super) sessions: Sessions,
     pub(super) tmux: Tmux,
     pub(super) options: Options,
     pub(super) socket: PathBuf,
     pub(super) network: Option<NetworkStatus>,
     pub(super) state: StateDir,
+    pub(super) now: watch::Receiver<Now>,
     pub(super) started: Instant,
 }
 
@@ -42,10 +47,8 @@ impl Face {
 
     fn warnings(&self) -> Vec<String> {
         let aside = self.state.set_aside();
-        aside
-            .iter()
-            .map(|path| store::corrupt_registry_notice(path))
-            .collect()
+        let aside = aside.iter().map(|path| store::corrupt_registry_notice(path));
+        aside.chain(self.now.borrow().notices()).collect()
     }
 
     fn tmux_status(&self) -> TmuxStatus {

@@ -1,7 +1,7 @@
 //! `/health`, `/api/version` and `/api/daemon`.
 
 use axum::{Json, extract::State, http::StatusCode};
-use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Handover, SettingsView};
+use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Handover};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -28,10 +28,6 @@ pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Val
         status,
         Json(json!({ "ok": connected, "tmux": { "connected": connected } })),
     )
-}
-
-pub(super) async fn settings(State(shared): State<Shared>) -> Json<SettingsView> {
-    Json((*shared.settings).clone())
 }
 
 pub(super) async fn version() -> Json<Value> {

@@ -16,7 +16,9 @@ mod openapi;
 mod output;
 mod pages;
 mod pairing;
+mod push;
 mod sessions;
+mod settings;
 mod socket;
 mod sse;
 mod transcript;
@@ -31,17 +33,19 @@ use axum::{
     http::{Method, Uri},
     middleware::from_fn_with_state,
 };
-use llmux_protocol::api::{Action, ApiError, DaemonStatus, ErrorCode, Event, LogEntry, SettingsView};
-use tokio::sync::mpsc;
+use llmux_protocol::api::{
+    Action, ApiError, DaemonStatus, ErrorCode, Event, LogEntry, SettingsView, TurnqRequest,
+};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     error::Failure,
-    gate::{Gate, Need, Routes, every, get, guard, on_session, on_turn, post, some},
+    gate::{Gate, Need, Routes, delete, every, get, guard, on_session, on_turn, post, put, some},
     metrics::Metrics,
 };
 pub(crate) use self::{gate::Hosts, socket::Viewers};
-use crate::{auth::Auth, bus::Bus, session::Sessions, turn::Turns};
+use crate::{auth::Auth, bus::Bus, push::Push, session::Sessions, turn::Turns};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -49,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) turns: Turns,
     pub(crate) auth: Auth,
+    pub(crate) push: Push,
     /// The names under which the daemon is reached.
     pub(crate) hosts: Hosts,
     /// Makes the daemon's status; the daemon alone knows all of it.
@@ -58,7 +63,7 @@ pub(crate) struct Shared {
     /// The end of the log.
     pub(crate) logs: Bus<LogEntry>,
     /// How the daemon is set up.
-    pub(crate) settings: Arc<SettingsView>,
+    pub(crate) settings: Arc<dyn Fn() -> SettingsView + Send + Sync>,
     pub(crate) metrics: Metrics,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) viewers: Viewers,
@@ -72,7 +77,18 @@ pub(crate) enum Order {
     /// Leave.
     Stop,
     /// Send the listening socket to a successor who waits on this socket, then leave.
-    HandOver(String, tokio::sync::oneshot::Sender<std::io::Result<()>>),
+    HandOver(String, oneshot::Sender<std::io::Result<()>>),
+    /// Change a setting.
+    Set(Setting, oneshot::Sender<Result<(), ApiError>>),
+}
+
+/// What the Settings page can change.
+#[derive(Debug)]
+pub(crate) enum Setting {
+    InitPrompts(Vec<String>),
+    Turnq(TurnqRequest),
+    /// All of it is as the operator's own file has it.
+    Revert,
 }
 
 impl FromRef<Shared> for Auth {
@@ -99,7 +115,18 @@ fn daemons() -> Routes<Shared> {
         .route("/metrics", get(every(Admin), metrics::metrics))
         .route("/api/openapi.json", get(Need::Known, openapi::openapi))
         .route("/api/version", get(Need::Open, daemon::version))
-        .route("/api/settings", get(every(Admin), daemon::settings))
+        .route("/api/settings", get(every(Admin), settings::get))
+        .route(
+            "/api/settings/init-prompts",
+            put(every(Admin), settings::init_prompts),
+        )
+        .route("/api/settings/turnq", put(every(Admin), settings::turnq))
+        .route("/api/settings/overlay", delete(every(Admin), settings::revert))
+        .route("/api/push", get(some(Watch), push::get))
+        .route(
+            "/api/push/subscription",
+            put(some(Watch), push::subscribe).delete(some(Watch), push::unsubscribe),
+        )
         .route("/api/logs", get(every(Admin), events::logs))
         .route(
             "/api/logs/stream",
@@ -121,6 +148,7 @@ fn all_sessions() -> Routes<Shared> {
             get(some(Watch), sessions::list).post(some(Manage), sessions::start),
         )
         .route("/api/broadcast", post(every(Prompt), turns::broadcast))
+        .route("/api/directories", get(every(Manage), sessions::directories))
         .route("/api/conversations", get(every(Watch), history::of_place))
         .route("/api/history/search", get(every(Watch), history::search))
 }
@@ -140,6 +168,7 @@ fn one_sessions() -> Routes<Shared> {
         )
         .route("/api/sessions/{name}/send", post(prompt, turns::send))
         .route("/api/sessions/{name}/upload", post(prompt, upload::upload))
+        .route("/api/sessions/{name}/uploads/{file}", get(see, upload::picture))
         .route("/api/sessions/{name}/answer", post(answer, turns::answer))
         .route("/api/sessions/{name}/key", post(typing, sessions::key))
         .route(

@@ -6,8 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use llmux_protocol::api::{
-    Action, Activity, Done, EditRequest, KeyRequest, ModelsView, RestartRequest, ResumeRequest, SessionReply,
-    SessionView, StartRequest, State as RunState, StopRequest, Stopped,
+    Action, Activity, Directories, Done, EditRequest, KeyRequest, ModelsView, RestartRequest, ResumeRequest,
+    SessionReply, SessionView, StartRequest, State as RunState, StopRequest, Stopped,
 };
 use serde::Deserialize;
 
@@ -53,6 +53,21 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller) -> Answer
         view.activity = activity(&shared, view);
     }
     Ok(Reply(views))
+}
+
+/// What the name of a directory begins with.
+#[derive(Deserialize)]
+pub(super) struct Begun {
+    #[serde(default)]
+    beginning: String,
+}
+
+pub(super) async fn directories(
+    State(shared): State<Shared>,
+    Query(Begun { beginning }): Query<Begun>,
+) -> Reply<Directories> {
+    let directories = shared.sessions.directories(beginning).await;
+    Reply(Directories { directories })
 }
 
 pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<SessionView> {

@@ -2,12 +2,14 @@
 
 use axum::{Json as Reply, extract::State, response::Response};
 use llmux_protocol::api::TranscriptView;
+use serde::Deserialize;
 use tokio::time::interval;
 
 use super::{
     Shared,
     error::Failure,
-    extract::Path,
+    extract::{Path, Query},
+    gate::Caller,
     sse::{self, Empty, HEARTBEAT, Sse},
 };
 use crate::{
@@ -22,14 +24,29 @@ pub(super) async fn get(
     Ok(Reply(shared.sessions.transcript(&name).await?))
 }
 
+/// Who reads.
+#[derive(Deserialize)]
+pub(super) struct Reader {
+    /// A person, who has it before their eyes.
+    #[serde(default)]
+    looks: bool,
+}
+
 /// Answers the last turns and each new one, `reset` when it is another conversation, and the agent's questions.
 pub(super) async fn stream(
     State(shared): State<Shared>,
     Path(name): Path<String>,
+    Query(Reader { looks }): Query<Reader>,
+    caller: Caller,
 ) -> Result<Response, Failure> {
     let reading = shared.sessions.follow_transcript(&name).await?;
     let dialogs = shared.turns.dialogs(&name);
-    Ok(sse::events(|to| pour(reading, dialogs, to)))
+    let who = caller.identity()?.label();
+    let look = looks.then(|| shared.push.gaze().look(&who, &name));
+    Ok(sse::events(|to| async move {
+        pour(reading, dialogs, to).await;
+        drop(look);
+    }))
 }
 
 async fn pour(reading: Reading, mut dialogs: Dialogs, mut to: Sse) {

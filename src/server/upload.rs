@@ -1,11 +1,16 @@
 //! `/api/sessions/{name}/upload`: a file into a session's directory, for its agent to read.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
-use axum::{Json as Reply, extract::State};
+use axum::{
+    Json as Reply,
+    extract::State,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use llmux_protocol::api::{ApiError, ErrorCode, UploadRequest, Uploaded};
 use rustix::{
@@ -60,6 +65,52 @@ pub(super) async fn upload(
         Ok(Err(Refusal::Io(error))) => Err(bad(format!("cannot write the file: {error}"))),
         Err(_) => Err(SessionError::ShuttingDown.into()),
     }
+}
+
+/// Gives an uploaded picture again. A browser shows it, and runs nothing of it.
+pub(super) async fn picture(
+    State(shared): State<Shared>,
+    extract::Path((name, file)): extract::Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let cwd = PathBuf::from(shared.sessions.get(&name).await?.cwd);
+    let missing = || Failure(ApiError::new(ErrorCode::NotFound, "no such picture"));
+    let kind = picture_kind(&file).ok_or_else(missing)?;
+    let read = spawn_blocking(move || read(&cwd, &file)).await;
+    let bytes = read.ok().and_then(Result::ok).ok_or_else(missing)?;
+    Ok(([(CONTENT_TYPE, kind)], bytes).into_response())
+}
+
+/// What it is, if browsers show such files as pictures and find no script in them.
+fn picture_kind(name: &str) -> Option<&'static str> {
+    let (_, ending) = name.rsplit_once('.')?;
+    match ending.to_ascii_lowercase().as_str() {
+        "png" => Some("image/png"),
+        "jpg" | "jpeg" => Some("image/jpeg"),
+        "gif" => Some("image/gif"),
+        "webp" => Some("image/webp"),
+        _ => None,
+    }
+}
+
+/// Reads an uploaded file. No link is followed below the session's directory.
+fn read(cwd: &Path, name: &str) -> Result<Vec<u8>, Refusal> {
+    if name.contains('/') {
+        return Err(Errno::NOENT.into());
+    }
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let cwd = openat(CWD, cwd, flags, Mode::empty())?;
+    let folder = openat(&cwd, FOLDER, flags | OFlags::NOFOLLOW, Mode::empty())?;
+    // Nothing that would have to be waited for, such as a pipe.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = std::fs::File::from(openat(&folder, name, flags, Mode::empty())?);
+    if !file.metadata().map_err(Refusal::Io)?.is_file() {
+        return Err(Errno::NOENT.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE as u64)
+        .read_to_end(&mut bytes)
+        .map_err(Refusal::Io)?;
+    Ok(bytes)
 }
 
 fn bad(text: String) -> Failure {
@@ -186,6 +237,20 @@ mod tests {
         assert_eq!(fs::read(&first).unwrap(), b"1");
         assert_eq!(fs::read(&second).unwrap(), b"2");
         assert!(second.ends_with(".llmux-uploads/a-1.txt"));
+    }
+
+    #[test]
+    fn only_files_of_the_folder_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        store(dir.path(), "a.png", b"picture").unwrap();
+        assert_eq!(read(dir.path(), "a.png").unwrap(), b"picture");
+        fs::write(dir.path().join("secret"), "s").unwrap();
+        symlink(dir.path().join("secret"), dir.path().join(FOLDER).join("b.png")).unwrap();
+        for name in ["b.png", "../secret", "..", ".", "none.png"] {
+            assert!(read(dir.path(), name).is_err(), "{name}");
+        }
+        assert_eq!(picture_kind("x.PNG"), Some("image/png"));
+        assert_eq!(picture_kind("x.svg"), None);
     }
 
     #[test]

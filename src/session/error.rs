@@ -30,6 +30,10 @@ pub(crate) enum SessionError {
     NotInstalled { key: String, hint: String },
     #[error("{0}")]
     Command(#[from] CommandLineError),
+    #[error("{0} sessions run already, as many as limits.sessions of the configuration lets")]
+    TooMany(usize),
+    #[error("{0} viewers look already, as many as limits.viewers of the configuration lets")]
+    TooManyViewers(usize),
     #[error("cwd does not exist: {}", .0.display())]
     NoCwd(PathBuf),
     #[error("not KEY=VALUE: {0:?}")]
@@ -103,6 +107,7 @@ impl SessionError {
             Self::UnknownAgent { .. } => ErrorCode::AgentUnknown,
             Self::NotInstalled { .. } => ErrorCode::AgentNotInstalled,
             Self::NoCwd(_) => ErrorCode::CwdMissing,
+            Self::TooMany(_) | Self::TooManyViewers(_) => ErrorCode::TooMany,
             Self::Command(_)
             | Self::BadEnv(_)
             | Self::EmptyPrompt
@@ -168,6 +173,8 @@ impl SessionError {
             )),
             Self::PromptTooLarge(_) => Some("put it into a file and prompt the agent to read that".into()),
             Self::Tmux(_) => Some("`llmux server status` shows the connection".into()),
+            Self::TooMany(_) => Some("`llmux session stop NAME` ends one and keeps its record".into()),
+            Self::TooManyViewers(_) => Some("close some of them, and try again".into()),
             Self::NoCwd(_) => Some("make it, or name another with --cwd".into()),
             Self::Name(_) => Some("for example: planner, claude-2, my_app".into()),
             Self::EmptyPrompt => Some("blanks, line ends and control characters alone are not typed".into()),
@@ -219,10 +226,7 @@ fn meant(near: &[String]) -> Option<String> {
 
 fn unknown_agent(near: &[String]) -> String {
     let first = meant(near).unwrap_or_else(|| "`llmux agent list --all` shows all".to_owned());
-    format!(
-        "{first} (a running daemon has read its configuration when it started; `llmux server stop` makes the next \
-         command read it anew)"
-    )
+    format!("{first} (a configuration that can't be read is not in effect: `llmux server status`)")
 }
 
 /// How many of a dead program's last rows its error shows.

@@ -4,12 +4,9 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 
 use llmux_protocol::api::{ConversationView, FoundView};
 
-use super::{SessionError, Sessions, transcript::role};
+use super::{SessionError, Sessions, stored::Stored, transcript::role};
 use crate::{
-    agent::{
-        Agent,
-        history::{Conversation, History, Limits, Place, Store},
-    },
+    agent::history::{Conversation, History, Limits, Place, Store},
     store::{SessionRecord, time},
 };
 
@@ -24,6 +21,7 @@ impl Sessions {
             return Ok(Vec::new());
         };
         let found = self.read(move |history| history.list(store, &place)).await;
+        self.keep_stored(name, &Stored::of(&record, &found));
         let mut views: Vec<ConversationView> = found.iter().map(view).collect();
         for view in &mut views {
             view.current = record.conversation() == Some(&view.id);
@@ -50,7 +48,12 @@ impl Sessions {
         let cwd = self.cwd(cwd)?;
         let keys: Vec<String> = match agent {
             Some(key) => vec![self.agent(key)?.key.clone()],
-            None => self.0.catalog.all().map(|agent| agent.key.clone()).collect(),
+            None => self
+                .policy()
+                .catalog
+                .all()
+                .map(|agent| agent.key.clone())
+                .collect(),
         };
         let places: Vec<_> = keys
             .into_iter()
@@ -80,12 +83,12 @@ impl Sessions {
             .history
             .ok_or_else(|| SessionError::NoHistory(agent.key.clone()))?;
         let mut place = Place::new(self.0.setting.environment.home(), Path::new(&record.cwd));
-        place.env = self.known_environment(record, Some(agent));
+        place.env = self.known_environment(record, Some(&agent));
         Ok((store, place))
     }
 
     fn place_in(&self, key: &str, cwd: &str) -> Option<(Store, Place)> {
-        let agent: &Agent = self.0.catalog.find(key)?;
+        let agent = self.agent(key).ok()?;
         let environment = &self.0.setting.environment;
         let cwd = environment.resolve(Path::new(cwd));
         let record = SessionRecord::new("", &agent.key, cwd.to_str()?);

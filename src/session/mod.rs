@@ -5,12 +5,14 @@
 
 mod announce;
 mod binding;
+mod directories;
 mod edit;
 mod error;
 mod history;
 mod hooks;
 mod input;
 mod keeper;
+mod limit;
 mod plan;
 mod prepare;
 mod program;
@@ -19,12 +21,13 @@ mod resume;
 mod size;
 mod start;
 mod stop;
+mod stored;
 mod transcript;
 mod tree;
 mod view;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -47,11 +50,11 @@ pub(crate) use self::{
     size::{Holder, Presence, Sizing, State as AudienceState, Viewer},
     transcript::{Reading, Told},
 };
-use self::{plan::Ended, records::Records, size::Audience, tree::Process};
+use self::{plan::Ended, records::Records, size::Audience, stored::Stored, tree::Process};
 use crate::{
     agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, parse_keys, transcript::Watch},
     bus::Bus,
-    config::Environment,
+    config::{Environment, Limits, Planned},
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
     store::SessionRecord,
@@ -84,12 +87,23 @@ pub(crate) struct Setting {
     pub(crate) door: PathBuf,
     /// What tells this daemon's panes from those of another state directory on the same tmux server.
     pub(crate) owner: String,
-    /// Whether agents are asked to mark the end of each reply.
-    pub(crate) markers: bool,
     /// The process's watcher of directories.
     pub(crate) watch: Watch,
     /// Where it is told what becomes of sessions.
     pub(crate) events: Bus<Event>,
+}
+
+/// What the configuration says of sessions. What runs already stays as it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    /// The agents that can be started.
+    pub(crate) catalog: Catalog,
+    /// Whether agents are asked to mark the end of each reply.
+    pub(crate) markers: bool,
+    /// The sessions that are kept up.
+    pub(crate) planned: Vec<Planned>,
+    /// The most that may run, and the most viewers of one.
+    pub(crate) limits: Limits,
 }
 
 /// A handle on all sessions. Cheap to clone.
@@ -98,13 +112,16 @@ pub(crate) struct Sessions(Arc<Inner>);
 
 struct Inner {
     tmux: Tmux,
-    catalog: Catalog,
+    policy: watch::Sender<Arc<Policy>>,
     programs: ProgramSearch,
     setting: Setting,
     follower: Arc<dyn Follower>,
     records: Records,
     history: Arc<History>,
+    stored: Mutex<HashMap<String, Stored>>,
     live: Mutex<HashMap<String, Live>>,
+    /// The names of those that are being started.
+    starting: Mutex<BTreeSet<String>>,
     /// One lock a name: starting, stopping and changing a session exclude each other.
     gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Whether the first look at tmux is done.
@@ -168,20 +185,22 @@ impl Sessions {
     /// Starts to follow tmux and the registry.
     pub(crate) fn start(
         tmux: Tmux,
-        catalog: Catalog,
+        policy: Policy,
         registry: PathBuf,
         setting: Setting,
         follower: Arc<dyn Follower>,
     ) -> Self {
         let sessions = Self(Arc::new(Inner {
             tmux,
-            catalog,
+            policy: watch::Sender::new(Arc::new(policy)),
             programs: ProgramSearch::new(&setting.environment),
             setting,
             follower,
             records: Records::new(registry),
             history: Arc::default(),
+            stored: Mutex::default(),
             live: Mutex::default(),
+            starting: Mutex::default(),
             gates: Mutex::default(),
             synced: watch::channel(false).0,
             begun: watch::channel(0).0,
@@ -190,6 +209,8 @@ impl Sessions {
         }));
         tokio::spawn(keeper::run(sessions.clone()));
         let (touched, events) = (sessions.0.records.touched(), sessions.0.setting.events.clone());
+        // Before the first is told of.
+        tokio::spawn(stored::run(sessions.clone(), events.read(None)));
         tokio::spawn(announce::run(sessions.clone(), touched, events));
         sessions
     }
@@ -204,7 +225,7 @@ impl Sessions {
     pub(crate) fn agents(&self) -> Vec<AgentView> {
         let environment = &self.0.setting.environment;
         let search = self.0.programs.refreshed();
-        self.0
+        self.policy()
             .catalog
             .all()
             .map(|agent| agent.view(agent.installed(search, environment)))
@@ -268,7 +289,7 @@ impl Sessions {
         self.record(name).await?;
         let live = self.running(name)?;
         let from = at.filter(|(epoch, _)| *epoch == live.pane.epoch());
-        let (presence, sizing) = self.join(&live, viewer);
+        let (presence, sizing) = self.join(&live, viewer)?;
         Ok(View {
             program: live.program(),
             subscription: live.pane.subscribe(from.map(|(_, seq)| seq)),
@@ -334,7 +355,7 @@ impl Sessions {
                 }
             }
             Until::Idle | Until::Ready => match self
-                .0
+                .policy()
                 .catalog
                 .find(&record.agent)
                 .map(|agent| agent.rules.clone())
@@ -420,15 +441,24 @@ impl Sessions {
         }
     }
 
-    /// An agent of the catalog.
-    pub(crate) fn agent(&self, key: &str) -> Result<&Agent, SessionError> {
-        self.0
-            .catalog
-            .find(key)
-            .ok_or_else(|| SessionError::UnknownAgent {
-                key: key.to_owned(),
-                near: owned(self.0.catalog.near(key)),
-            })
+    /// An agent of the catalog, as it is now.
+    pub(crate) fn agent(&self, key: &str) -> Result<Arc<Agent>, SessionError> {
+        let policy = self.policy();
+        let found = policy.catalog.find(key).cloned();
+        found.ok_or_else(|| SessionError::UnknownAgent {
+            key: key.to_owned(),
+            near: owned(policy.catalog.near(key)),
+        })
+    }
+
+    /// Goes by another configuration from now on.
+    pub(crate) fn adopt(&self, policy: Policy) {
+        self.0.policy.send_replace(Arc::new(policy));
+        self.0.records.touch();
+    }
+
+    fn policy(&self) -> Arc<Policy> {
+        self.0.policy.borrow().clone()
     }
 
     /// What marks a pane as this daemon's: the owner, the session's name, and the key with which its wrapper signs.

@@ -12,11 +12,11 @@ use llmux_protocol::{
     api::{EditRequest, SessionView, StartRequest, State},
 };
 use tokio::{
-    sync::{Mutex, broadcast},
+    sync::{Mutex, broadcast, watch},
     time::sleep,
 };
 
-use super::{SessionError, Sessions};
+use super::{Policy, SessionError, Sessions};
 use crate::{
     config::{Planned, Restart},
     tmux::ServerId,
@@ -48,20 +48,15 @@ struct Tries {
 
 impl Sessions {
     /// Starts the planned sessions one after the other, and keeps to their restart policy for as long as the daemon lives.
-    pub(crate) fn keep_to(&self, planned: Vec<Planned>) {
-        if planned.is_empty() {
-            return;
-        }
-        let ended = self.0.ended.subscribe();
+    /// When another configuration is adopted, those that are new in it, or planned otherwise, are started too.
+    pub(crate) fn keep_to_plan(&self) {
+        let (ended, policies) = (self.0.ended.subscribe(), self.0.policy.subscribe());
         let plan = Arc::new(Plan {
             sessions: self.clone(),
-            planned,
             tries: Mutex::default(),
         });
-        tokio::spawn(async move {
-            plan.bring_up().await;
-            plan.follow(ended).await;
-        });
+        tokio::spawn(plan.clone().follow_policy(policies));
+        tokio::spawn(plan.follow(ended));
     }
 
     /// Starts a program again that is still the session's last one, and over. Nothing happens if somebody was faster.
@@ -77,14 +72,36 @@ impl Sessions {
 
 struct Plan {
     sessions: Sessions,
-    planned: Vec<Planned>,
     /// Held while something is started: a machine that comes up starts one agent at a time.
     tries: Mutex<HashMap<String, Tries>>,
 }
 
 impl Plan {
-    async fn bring_up(self: &Arc<Self>) {
-        for planned in self.planned.iter().filter(|planned| planned.auto_spawn) {
+    async fn follow_policy(self: Arc<Self>, mut policies: watch::Receiver<Arc<Policy>>) {
+        let mut before: Vec<Planned> = Vec::new();
+        loop {
+            let now = policies.borrow_and_update().planned.clone();
+            let is_new = |planned: &&Planned| planned.auto_spawn && !before.contains(planned);
+            self.bring_up(now.iter().filter(is_new)).await;
+            before = now;
+            if policies.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// How a session is planned now.
+    fn planned(&self, name: &str) -> Option<Planned> {
+        let policy = self.sessions.policy();
+        policy
+            .planned
+            .iter()
+            .find(|planned| planned.name == name)
+            .cloned()
+    }
+
+    async fn bring_up(self: &Arc<Self>, all: impl Iterator<Item = &Planned>) {
+        for planned in all {
             if self.try_start(planned).await || planned.restart == Restart::Never {
                 continue;
             }
@@ -93,7 +110,10 @@ impl Plan {
             tokio::spawn(async move {
                 while let Some(wait) = plan.next_wait(&planned.name).await {
                     sleep(wait).await;
-                    if plan.try_start(&planned).await {
+                    // Planned otherwise by now: whoever brings that up tries for himself.
+                    if plan.planned(&planned.name).as_ref() != Some(&planned)
+                        || plan.try_start(&planned).await
+                    {
                         return;
                     }
                 }
@@ -177,13 +197,11 @@ impl Plan {
     }
 
     async fn ended(&self, ended: Ended) {
-        let is_it = |planned: &&Planned| planned.name == ended.name;
-        let Some(planned) = self
-            .planned
-            .iter()
-            .find(is_it)
-            .filter(|it| wants(it.restart, ended.code))
-        else {
+        let wanted = || {
+            let planned = self.planned(&ended.name);
+            planned.filter(|it| wants(it.restart, ended.code))
+        };
+        let Some(planned) = wanted() else {
             return;
         };
         let Some(wait) = self.next_wait(&planned.name).await else {
@@ -191,6 +209,9 @@ impl Plan {
         };
         sleep(wait).await;
         let mut tries = self.tries.lock().await;
+        if wanted().is_none() {
+            return;
+        }
         match self.sessions.revive(&ended).await {
             Ok(Some(_)) => tracing::info!(name = planned.name, "a planned session was started again"),
             Ok(None) => {}

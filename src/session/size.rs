@@ -11,7 +11,7 @@ use llmux_protocol::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use super::{Live, SessionError, Sessions};
+use super::{Live, SessionError, Sessions, records::Records};
 use crate::{screen::Size, tmux::Model};
 
 /// How long a holder that has left is the holder again if it returns.
@@ -135,6 +135,7 @@ impl State {
 /// A viewer's connection. The viewer has left when its last one is dropped.
 pub(crate) struct Presence {
     audience: Audience,
+    records: Records,
     viewer: Viewer,
 }
 
@@ -154,6 +155,7 @@ impl Drop for Presence {
         self.audience
             .state
             .send_modify(|state| state.leave(&self.viewer, Instant::now()));
+        self.records.touch();
     }
 }
 
@@ -165,13 +167,20 @@ impl Audience {
         }
     }
 
-    fn join(&self, viewer: Viewer) -> Presence {
-        self.state
-            .send_modify(|state| state.join(&viewer, Instant::now()));
-        Presence {
-            audience: self.clone(),
-            viewer,
-        }
+    /// How many look.
+    pub(super) fn count(&self) -> usize {
+        self.state.borrow().count()
+    }
+
+    /// Lets a viewer in, unless there are so many already.
+    fn join(&self, viewer: &Viewer, most: usize) -> bool {
+        self.state.send_if_modified(|state| {
+            let fits = state.count() < most;
+            if fits {
+                state.join(viewer, Instant::now());
+            }
+            fits
+        })
     }
 
     /// Takes note of whether a person's tmux client is attached; says whether the holder's size is to be had again.
@@ -227,7 +236,7 @@ impl Sizing {
 
 impl Sessions {
     /// Lets a viewer look at what `live` runs.
-    pub(super) fn join(&self, live: &Live, viewer: Viewer) -> (Presence, Sizing) {
+    pub(super) fn join(&self, live: &Live, viewer: Viewer) -> Result<(Presence, Sizing), SessionError> {
         // The last look at tmux may be older than this audience.
         live.audience
             .attached(is_attached(&self.0.tmux.model().borrow(), live));
@@ -236,7 +245,18 @@ impl Sessions {
             live: live.clone(),
             viewer: viewer.clone(),
         };
-        (live.audience.join(viewer), sizing)
+        let most = self.policy().limits.viewers;
+        if !live.audience.join(&viewer, most) {
+            return Err(SessionError::TooManyViewers(most));
+        }
+        let records = self.0.records.clone();
+        records.touch();
+        let presence = Presence {
+            audience: live.audience.clone(),
+            records,
+            viewer,
+        };
+        Ok((presence, sizing))
     }
 
     /// Follows people's tmux clients: where the last one left, the holder's size comes back.

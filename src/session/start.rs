@@ -107,7 +107,7 @@ impl Sessions {
 
     /// Gives a record the marker with which its agent is to end each reply, if that is wanted and it has none.
     pub(super) fn mark(&self, record: &mut SessionRecord) -> Result<(), SessionError> {
-        if self.0.setting.markers && record.turnq_marker.is_none() {
+        if self.policy().markers && record.turnq_marker.is_none() {
             record.turnq_marker = Some(format!("LLMUX_DONE_{}", &new_key()?[..8]));
         }
         Ok(())
@@ -164,6 +164,7 @@ impl Sessions {
         let environment = &self.0.setting.environment;
         let agent = self.agent(&record.agent)?;
         agent.argv(record.flags.as_deref(), environment)?;
+        self.has_place(&record.name)?;
         if !agent.installed(self.0.programs.refreshed(), environment) {
             return Err(SessionError::NotInstalled {
                 key: agent.key.clone(),
@@ -189,7 +190,8 @@ impl Sessions {
         size: Size,
         init: bool,
     ) -> Result<(), SessionError> {
-        let agent = self.agent(&record.agent)?.clone();
+        let agent = self.agent(&record.agent)?;
+        let _place = self.take_place(&record.name)?;
         let key = new_key()?;
         let warnings = self.prepare(record, &agent).await;
         let (set_up, warning) = self.set_up_hooks(record, &agent, &key).await;
@@ -364,14 +366,14 @@ impl Sessions {
             id,
             spool: self.0.setting.spool.clone(),
         });
-        let agent = self.0.catalog.find(&record.agent);
+        let agent = self.agent(&record.agent).ok();
         let program_id = ProgramId { server, pane: id };
         let binding = Binding::start(self, program_id, record);
         let program = Program {
             id: program_id,
-            agent: agent.cloned().map(Arc::new),
-            env: Arc::new(self.known_environment(record, agent)),
-            hooks: Arc::new(self.hooks_of(record, agent, pane.key())),
+            env: Arc::new(self.known_environment(record, agent.as_deref())),
+            hooks: Arc::new(self.hooks_of(record, agent.as_deref(), pane.key())),
+            agent,
             record: Arc::new(record.clone()),
             pane: pane.clone(),
             input: input.clone(),

@@ -137,7 +137,7 @@ impl Sessions {
             return;
         };
         let Some(keys) = self
-            .0
+            .policy()
             .catalog
             .find(&record.agent)
             .map(|agent| agent.exit_keys.clone())

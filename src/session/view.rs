@@ -13,7 +13,9 @@ impl Sessions {
     pub(super) fn view(&self, record: &SessionRecord) -> SessionView {
         let live = self.live(&record.name);
         let running = live.as_ref().filter(|live| live.runs());
-        let agent = self.0.catalog.find(&record.agent);
+        let policy = self.policy();
+        let agent = policy.catalog.find(&record.agent);
+        let stored = self.stored(&record.name);
         let state = if running.is_some() {
             State::Running
         } else {
@@ -29,10 +31,13 @@ impl Sessions {
             env: record.env.clone(),
             default_env: agent.map(|agent| agent.env.clone()).unwrap_or_default(),
             resume_from: record.resume_from.clone(),
+            resume_from_title: stored.resumed,
             external_session_id: record.external_session_id.clone(),
             bound_conversation_id: record.conversation().map(str::to_owned),
+            bound_conversation_title: stored.bound,
             bound_by: Bound::of(record).by,
             has_history: agent.is_some_and(|agent| agent.history.is_some()),
+            conversation_count: stored.count,
             init_prompts: record.init_prompts.clone(),
             created_at: record.created_at.clone(),
             parent: record.parent.clone(),
@@ -50,6 +55,7 @@ impl Sessions {
                 .map(|live| live.pane.size())
                 .map(|size| (size.cols, size.rows)),
             attached: running.map_or(0, |live| self.attached(live)),
+            viewers: running.map_or(0, |live| live.audience.count()),
             activity: None,
             warnings: running.map_or_else(Vec::new, |live| live.warnings.to_vec()),
         }

@@ -13,7 +13,7 @@ pub(crate) enum TurnFault {
     NotFound(String),
     #[error(transparent)]
     Journal(#[from] JournalError),
-    #[error("{MOST} turns wait for session {session:?} already", MOST = 1024)]
+    #[error("too many turns wait for session {session:?} already")]
     QueueFull { session: String },
     #[error("the key {key:?} stands for another prompt: turn {id}")]
     Conflict { key: String, id: String },
@@ -68,7 +68,7 @@ impl TurnFault {
             Self::Unwritten { .. } => Some(
                 "see whether the disk is full or not writable; it is tried again until it is written".into(),
             ),
-            Self::QueueFull { .. } => Some("wait for some of them to end, or cancel them".into()),
+            Self::QueueFull { .. } => Some("wait for some of them to end, or cancel them; limits.queuedTurns of the configuration is how many may wait".into()),
             Self::Conflict { .. } => Some("use another key for another prompt".into()),
             Self::BadKey => Some("use for example a UUID".into()),
             Self::WaitTimeout { id, .. } => {

@@ -43,7 +43,7 @@ pub(crate) use self::{
     follow::{Follow, News},
     live::Live,
     replay::{Change, Recording, replay},
-    seat::Setting,
+    seat::Policy,
     seats::Seats,
 };
 use self::{

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use llmux_protocol::api::{Event, Origin, Source, Step, TurnState};
+use llmux_protocol::api::{Origin, Source, Step, TurnState};
 use tokio::{
     sync::{Notify, RwLock, watch},
     time::Instant,
@@ -33,12 +33,11 @@ use super::{
 };
 use crate::{
     agent::{Composer, Rules, Submit},
-    bus::Bus,
     session::Program,
 };
 
-/// What all seats share.
-pub(crate) struct Setting {
+/// What the configuration says of turns.
+pub(crate) struct Policy {
     /// How long an agent may take to look ready.
     pub(crate) ready_timeout: Duration,
     /// Typed into each new session first.
@@ -47,8 +46,8 @@ pub(crate) struct Setting {
     pub(crate) turnq: Option<Coordinator>,
     /// How long a turn may hold others who wait by turnq.
     pub(crate) max_hold: Duration,
-    /// Where it is told what agents do and what becomes of turns.
-    pub(crate) events: Bus<Event>,
+    /// The most turns that wait for one session.
+    pub(crate) most_queued: usize,
 }
 
 /// The place where a program takes its turns.
@@ -56,7 +55,7 @@ pub(crate) struct Seat {
     name: Mutex<String>,
     pub(super) program: Program,
     pub(super) oracle: Oracle,
-    pub(super) setting: Arc<Setting>,
+    policy: watch::Receiver<Arc<Policy>>,
     typing: Arc<RwLock<()>>,
     marker: Option<Marker>,
     queue: Mutex<Queue>,
@@ -77,7 +76,7 @@ impl Seat {
         name: &str,
         program: Program,
         oracle: Oracle,
-        setting: Arc<Setting>,
+        policy: watch::Receiver<Arc<Policy>>,
         typing: Arc<RwLock<()>>,
     ) -> Arc<Self> {
         let marker = program.record.turnq_marker.as_deref().and_then(Marker::read);
@@ -85,7 +84,7 @@ impl Seat {
             name: Mutex::new(name.to_owned()),
             program,
             oracle,
-            setting,
+            policy,
             typing,
             marker,
             queue: Mutex::default(),
@@ -96,6 +95,11 @@ impl Seat {
             put_off: AtomicBool::new(false),
             owes_hook: AtomicBool::new(false),
         })
+    }
+
+    /// What the configuration says now.
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        self.policy.borrow().clone()
     }
 
     pub(super) fn name(&self) -> String {
@@ -210,7 +214,7 @@ impl Seat {
                 tracing::warn!(session = self.name(), error = %lost, "the turnq channel was lost; the turn goes on");
                 None
             }
-            () = tokio::time::sleep(self.setting.max_hold) => {
+            () = tokio::time::sleep(self.policy().max_hold) => {
                 tracing::warn!(session = self.name(), "the turn takes longer than turnq.maxHoldMs; others may go on");
                 None
             }
@@ -240,7 +244,8 @@ impl Seat {
 
     /// Waits for the session's turn among all programs that use turnq.
     async fn coordinate(&self, live: &Arc<Live>) -> Result<Option<Hold>, Over> {
-        let Some(turnq) = self.setting.turnq.as_ref().filter(|_| !live.request.no_turnq) else {
+        let policy = self.policy();
+        let Some(turnq) = policy.turnq.as_ref().filter(|_| !live.request.no_turnq) else {
             return Ok(None);
         };
         let name = self.name();

@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use llmux_protocol::api::{Origin, Turn, TurnRequest, TurnState};
+use llmux_protocol::api::{Event, Origin, Turn, TurnRequest, TurnState};
 
 use super::{
     announce,
@@ -15,14 +15,16 @@ use super::{
     live::Live,
     oracle::Oracle,
     over::Over,
-    seat::{self, NoPlace, Seat, Setting},
+    seat::{self, NoPlace, Policy, Seat},
+    turnq::Coordinator,
 };
-use tokio::sync::{RwLock, broadcast};
+use tokio::sync::{RwLock, broadcast, watch};
 
 use crate::{
     agent::transcript::{Follower as Transcript, Place, Watch},
+    bus::Bus,
     session::{Follower, Program, ProgramId, SessionError, is_blank, prompt_bytes},
-    store::{Entry, Journal, JournalError},
+    store::{Entry, Journal, JournalError, Retention},
 };
 
 /// How many turns may begin before one who follows them looks for those he missed.
@@ -30,7 +32,9 @@ const BEGUN: usize = 64;
 
 /// All seats. It follows which programs run.
 pub(crate) struct Seats {
-    setting: Arc<Setting>,
+    policy: watch::Sender<Arc<Policy>>,
+    /// Where it is told what agents do and what becomes of turns.
+    events: Bus<Event>,
     journal: Journal,
     watch: Watch,
     home: PathBuf,
@@ -49,14 +53,15 @@ pub(crate) struct Seats {
 impl Seats {
     /// Begins without seats. `home` is the user's home directory.
     pub(crate) async fn open(
-        setting: Setting,
+        (policy, events): (Policy, Bus<Event>),
         journal: Journal,
         home: PathBuf,
         watch: Watch,
     ) -> Result<Arc<Self>, JournalError> {
         let left = journal.unfinished().await?;
         Ok(Arc::new(Self {
-            setting: Arc::new(setting),
+            policy: watch::Sender::new(Arc::new(policy)),
+            events,
             journal,
             watch,
             home,
@@ -67,6 +72,23 @@ impl Seats {
             keys: tokio::sync::Mutex::default(),
             begun: broadcast::Sender::new(BEGUN),
         }))
+    }
+
+    /// Goes by another configuration from now on; a turn that holds a turnq channel keeps it.
+    pub(crate) fn adopt(&self, policy: Policy) {
+        self.policy.send_replace(Arc::new(policy));
+    }
+
+    /// Keeps so many turns from now on.
+    pub(crate) async fn retain(&self, retention: Retention) {
+        if let Err(error) = self.journal.retain(retention).await {
+            tracing::error!(%error, "cannot change how many turns are kept");
+        }
+    }
+
+    /// What strict turn order goes by now.
+    pub(crate) fn turnq(&self) -> Option<Coordinator> {
+        self.policy.borrow().turnq.clone()
     }
 
     /// Lets no more prompts be typed, and waits until those in the middle are.
@@ -214,7 +236,7 @@ impl Seats {
 
     /// Knows a turn by its id until it is over.
     fn keep(self: &Arc<Self>, live: &Arc<Live>) {
-        announce::turn(live, self.setting.events.clone());
+        announce::turn(live, self.events.clone());
         let id = live.id();
         lock(&self.lives).insert(id.clone(), live.clone());
         // It is as well if nobody follows.
@@ -280,7 +302,7 @@ impl Seats {
     }
 
     fn init_prompts(&self, seat: &Seat) -> Vec<String> {
-        let mut prompts = self.setting.init_prompts.clone();
+        let mut prompts = self.policy.borrow().init_prompts.clone();
         prompts.extend(seat.program.record.init_prompts.clone().unwrap_or_default());
         if let (Some(marker), Some(agent)) = (seat.marker(), &seat.program.agent) {
             prompts.push(marker.instruction(&agent.marker));
@@ -299,7 +321,13 @@ impl Follower for Arc<Seats> {
             .unwrap_or_default();
         let oracle = Oracle::start(&program, Arc::new(rules), self.transcript(&program));
         let left = self.left_for(&program.id.to_string());
-        let seat = Seat::new(name, program, oracle, self.setting.clone(), self.typing.clone());
+        let seat = Seat::new(
+            name,
+            program,
+            oracle,
+            self.policy.subscribe(),
+            self.typing.clone(),
+        );
         for entry in left {
             let text = prompt_bytes(&entry.request.prompt).unwrap_or_default();
             let live = Live::resume(entry, text, self.journal.clone());
@@ -309,7 +337,7 @@ impl Follower for Arc<Seats> {
             }
         }
         lock(&self.by_name).insert(name.to_owned(), seat.clone());
-        announce::activity(seat.clone(), self.setting.events.clone());
+        announce::activity(seat.clone(), self.events.clone());
         let seats = self.clone();
         tokio::spawn(async move {
             seat.clone().run().await;

@@ -11,6 +11,7 @@ use std::{
 const MAY_USE: &[(&str, &[&str])] = &[
     ("nearest", &[]),
     ("bus", &[]),
+    ("dial", &[]),
     ("screen", &[]),
     ("config", &["nearest"]),
     ("store", &["config"]),
@@ -18,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["config", "store"]),
     ("logs", &["bus", "store"]),
     ("demo", &[]),
+    ("push", &["bus", "config", "dial", "store"]),
     ("tmux", &["screen"]),
     ("pane", &["screen", "tmux"]),
     (
@@ -29,15 +31,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "turn",
         &[
-            "agent", "bus", "config", "pane", "screen", "session", "store", "tmux",
+            "agent", "bus", "config", "dial", "pane", "screen", "session", "store", "tmux",
         ],
     ),
-    ("server", &["auth", "bus", "pane", "session", "turn"]),
+    ("server", &["auth", "bus", "pane", "push", "session", "turn"]),
     ("client", &["config", "store"]),
     (
         "daemon",
         &[
-            "agent", "auth", "bus", "client", "config", "logs", "server", "session", "store", "tmux", "turn",
+            "agent", "auth", "bus", "client", "config", "logs", "push", "server", "session", "store", "tmux",
+            "turn",
         ],
     ),
     // `tmux` for attach and the small processes, `daemon` to run it, `turn` to replay a recording: never `server`.

@@ -27,6 +27,11 @@ fn a_session_goes_on_in_a_conversation_of_its_past() {
     let all = history(&lab, "d");
     let titles: Vec<&str> = all.iter().map(|(_, title)| title.as_str()).collect();
     assert_eq!(titles, ["another matter entirely", "the very first question"]);
+    // The list shows it as well, without looking for itself.
+    until("the list counts and names them", || {
+        let d = lab.session("d").unwrap();
+        d["conversationCount"] == 2 && d["boundConversationTitle"] == "another matter entirely"
+    });
     let table = lab.llmux(["session", "history", "d"]).ok();
     assert!(table.contains(&all[1].0), "whole ids: {table}");
 

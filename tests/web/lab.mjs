@@ -132,7 +132,7 @@ export class Lab {
 
   async sign() {
     const answer = await fetch(`${this.base}/api/auth/login`, {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username: 'ana', passphrase: PASSPHRASE, deviceName: 'tests' }),
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username: 'ana', passphrase: PASSPHRASE, deviceName: 'laptop' }),
     });
     assert.equal(answer.status, 200, await answer.clone().text());
     return (await answer.json()).token;

@@ -172,9 +172,7 @@ test('a session is started, edited, stopped and forgotten from the picker', asyn
 test('the first user is made with the link of the daemon', async () => {
   const fresh = await Lab.open({ users: false });
   try {
-    const token = /setup\?token=([\w-]+)/.exec(fresh.said)?.[1]
-      ?? readFileSync(join(fresh.home, 'state/llmux/setup-token'), 'utf8').match(/[\w-]{16,}/)?.[0];
-    assert.ok(token, fresh.said);
+    const token = await eventually('the link is printed', () => /setup\?token=([\w-]+)/.exec(fresh.said)?.[1]);
     const context = await fresh.visitor({ signedIn: false });
     const page = await context.newPage();
     await page.goto(`/setup?token=${token}`);

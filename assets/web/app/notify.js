@@ -1,7 +1,7 @@
 // Tells a person who looks elsewhere: a number in the title, and notifications if they are wanted.
 import { effect } from '../vendor/preact.js';
 import { chatOf, place, terminalOf } from './router.js';
-import { notifyOn } from './prefs.js';
+import { notifyOn, pushOn } from './prefs.js';
 import { loaded, waiting } from './store.js';
 
 /** Dialogs that were told of, by session. @type {Map<string, string>} */
@@ -36,7 +36,7 @@ function isLookedAt(name) {
 
 /** @param {string} title @param {string} body @param {string} tag @param {string} path */
 async function notify(title, body, tag, path) {
-  if (!notifyOn.peek() || !canNotify() || Notification.permission !== 'granted') return;
+  if (!notifyOn.peek() || pushOn.peek() || !canNotify() || Notification.permission !== 'granted') return;
   const options = { body, tag, icon: '/icon-192.png', data: { path } };
   // On Android only a service worker may show one.
   const worker = await navigator.serviceWorker?.getRegistration().catch(() => undefined);

@@ -36,6 +36,8 @@ export const showKeys = kept('term.showKeys', matchMedia('(pointer: coarse)').ma
 export const group = kept('picker.group', 'state');
 export const sort = kept('picker.sort', 'recent');
 export const notifyOn = kept('notify', false);
+/** Whether this device is told by a push service: then no page tells it as well. */
+export const pushOn = kept('push', false);
 /** When each session was last looked at, in milliseconds. */
 export const looked = kept('looked', /** @type {Record<string, number>} */ ({}));
 /** The last prompts, the newest first. */

@@ -23,6 +23,13 @@ export interface Found { agent: string; id: string; title?: string; role: string
 export type Action = "watch" | "type" | "prompt" | "answer" | "manage" | "admin";
 export interface Me { role?: string; username: string | null; name?: string; admin: boolean; actions?: Action[] }
 export interface Token { id: string; username: string; name: string; createdAt: string; expiresAt?: string; lastUsedAt?: string }
+export interface Settings {
+  host: string; configSource: string | null; yamlText: string; overlayPath: string; overlayText: string; overlayActive: boolean; stateDir: string; tmuxAvailable: boolean;
+  port: number | null; listenHost: string | null; env: Record<string, string | null>; turnq: { enabled: boolean; url: string | null; mode: string; maxHoldMs: number | null };
+  daemonInitPrompts: string[]; warnings: string[];
+}
+export interface PushWish { blocked: boolean; ended: boolean }
+export interface Push { enabled: boolean; publicKey: string; subscribed: PushWish | null }
 export interface LogEntry { id?: string; ts: string; level: string; text: string }
 export type Part = { kind: 'text'; text: string } | { kind: 'tool_use'; id?: string; name: string; input: unknown } | { kind: 'tool_result'; forId?: string; text: string; isError?: boolean };
 export interface TranscriptTurn { id: string; role: 'user' | 'assistant' | 'tool' | 'system'; ts?: string; parts: Part[] }

@@ -1,6 +1,4 @@
-//! What happens in the daemon, as it happens; its log; and its settings.
-
-use std::collections::BTreeMap;
+//! What happens in the daemon, as it happens; and its log.
 
 use serde::{Deserialize, Serialize};
 
@@ -83,54 +81,4 @@ pub struct LogsView {
     pub capacity: usize,
     /// Those that are, oldest first.
     pub entries: Vec<LogEntry>,
-}
-
-/// The daemon's settings: `GET /api/settings`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct SettingsView {
-    /// The program's version.
-    pub version: String,
-    /// The host's name.
-    pub host: String,
-    /// The configuration file; `null` if there is none.
-    pub config_source: Option<String>,
-    /// Its text, without secrets.
-    pub yaml_text: String,
-    /// Where the settings that were changed in the browser are kept.
-    pub overlay_path: String,
-    /// Their text.
-    pub overlay_text: String,
-    /// Whether any were changed.
-    pub overlay_active: bool,
-    /// The state directory.
-    pub state_dir: String,
-    /// Whether tmux can be used.
-    pub tmux_available: bool,
-    /// The TCP port; `null` if the network is not served.
-    pub port: Option<u16>,
-    /// The address it is served at; `null` if it is not.
-    pub listen_host: Option<String>,
-    /// Variables that matter, as the daemon found them.
-    pub env: BTreeMap<String, Option<String>>,
-    /// Strict turn order.
-    pub turnq: TurnqView,
-    /// Prompts typed into each new session.
-    pub daemon_init_prompts: Vec<String>,
-}
-
-/// Strict turn order, as it is set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct TurnqView {
-    /// Whether prompts wait for the turn before to end.
-    pub enabled: bool,
-    /// The turnq server.
-    pub url: Option<String>,
-    /// `local`, `distributed`, or `disabled` if it was never set.
-    pub mode: String,
-    /// How long one turn may hold the others, in milliseconds.
-    pub max_hold_ms: Option<u64>,
 }

@@ -9,8 +9,10 @@ mod conversation;
 mod daemon;
 mod error;
 mod event;
+mod push;
 mod screen;
 mod session;
+mod settings;
 pub mod socket;
 mod turn;
 
@@ -31,13 +33,15 @@ pub use conversation::{
 };
 pub use daemon::{DaemonStatus, Handover, NetworkStatus, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
-pub use event::{Event, LogEntry, LogsView, SettingsView, TurnqView};
+pub use event::{Event, LogEntry, LogsView};
+pub use push::{PushKeys, PushRequest, PushView, PushWish};
 pub use screen::{CursorView, ScreenView, Until, WaitOutcome, WaitRequest};
 pub use session::{
-    BroadcastReply, BroadcastRequest, Done, EditRequest, ExitView, KeyRequest, ModelsView, RestartRequest,
-    SendRequest, Sent, SessionReply, SessionView, StartRequest, State, StopRequest, Stopped, UploadRequest,
-    Uploaded,
+    BroadcastReply, BroadcastRequest, Directories, Done, EditRequest, ExitView, KeyRequest, ModelsView,
+    RestartRequest, SendRequest, Sent, SessionReply, SessionView, StartRequest, State, StopRequest, Stopped,
+    UploadRequest, Uploaded,
 };
+pub use settings::{InitPromptsReply, InitPromptsRequest, SettingsView, TurnqReply, TurnqRequest, TurnqView};
 pub use turn::{
     DraftPolicy, Evidence, Origin, Reply, Stages, Step, Turn, TurnCancel, TurnError, TurnEvent, TurnRequest,
     TurnState, TurnWait, Typed, WaitFor,

@@ -66,18 +66,27 @@ pub struct SessionView {
     /// The conversation it was started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_from: Option<String>,
+    /// That one's title, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_from_title: Option<String>,
     /// The conversation it is known to be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_session_id: Option<String>,
     /// The conversation it is in: the one it is known to be in, else the one it was started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_conversation_id: Option<String>,
+    /// That one's title, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_conversation_title: Option<String>,
     /// How that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_by: Option<BoundBy>,
     /// Whether its agent keeps conversations that can be listed.
     #[serde(default)]
     pub has_history: bool,
+    /// How many conversations its agent had stored in its directory when that was last looked at.
+    #[serde(default)]
+    pub conversation_count: usize,
     /// Prompts typed once the agent is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_prompts: Option<Vec<String>>,
@@ -106,12 +115,23 @@ pub struct SessionView {
     pub size: Option<(u16, u16)>,
     /// How many humans' tmux clients are attached.
     pub attached: u32,
+    /// How many look at it in browsers and by `attach` over the network.
+    #[serde(default)]
+    pub viewers: usize,
     /// What its agent is doing, while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<Activity>,
     /// What did not work when it was started, while it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// Directories to choose from: `GET /api/directories`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Directories {
+    /// Their paths, in order, as the beginning was written.
+    pub directories: Vec<String>,
 }
 
 /// The answer to a start, an edit or a restart.

@@ -160,6 +160,11 @@ pub enum FromViewer {
     },
     /// A snapshot is wanted.
     Resync,
+    /// Whether a person has the session before their eyes; not before it is said.
+    Look {
+        /// Whether they have.
+        visible: bool,
+    },
 }
 
 /// What a person did, the strongest claim last.
@@ -200,7 +205,7 @@ impl FromViewer {
             Self::Fit { cols, rows, .. } | Self::Size { cols, rows } => check(cols, rows)
                 .map(|()| message)
                 .map_err(|error| error.to_string()),
-            Self::Ack { .. } | Self::Resync => Ok(message),
+            Self::Ack { .. } | Self::Resync | Self::Look { .. } => Ok(message),
         }
     }
 }
@@ -281,6 +286,10 @@ mod tests {
             Ok(FromViewer::Ack { seq: 7 })
         );
         assert_eq!(read(&json!({"type": "resync"})), Ok(FromViewer::Resync));
+        assert_eq!(
+            read(&json!({"type": "look", "visible": true})),
+            Ok(FromViewer::Look { visible: true })
+        );
     }
 
     #[test]

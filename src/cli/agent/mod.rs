@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::{context::Context, failure::Failure, out::Out, table::plain};
 
 /// Why an agent that was just configured may be unknown.
-const READ_AT_START: &str = "a running daemon has read its configuration when it started; llmux server stop makes the next command read it anew";
+const READ_AT_START: &str =
+    "a configuration that can't be read is not in effect; llmux server status says so";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {

@@ -3,14 +3,17 @@
 //! A page of another site can make a browser send requests here: under its own name, which it lets resolve to our address (then
 //! `Host` is a name we don't know), or under ours (then `Origin` is not us).
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
 
 use axum::http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
 
 /// The names under which the daemon is reached.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hosts {
-    names: Vec<String>,
+    names: Arc<RwLock<Vec<String>>>,
 }
 
 /// Why a request is not for us, or not from us.
@@ -28,14 +31,16 @@ impl Hosts {
     /// Knows the loopback's names, and `names`: this host's, its tailnet's, and what the configuration allows. A name
     /// that begins with `*.` stands for all below it.
     pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
-        let tidy = |name: String| plain(&name);
-        Self {
-            names: names
-                .into_iter()
-                .map(tidy)
-                .filter(|name| !name.is_empty())
-                .collect(),
-        }
+        let hosts = Self::default();
+        hosts.adopt(names);
+        hosts
+    }
+
+    /// Knows these from now on, and no more those of before.
+    pub(crate) fn adopt(&self, names: impl IntoIterator<Item = String>) {
+        let names = names.into_iter().map(|name| plain(&name));
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) =
+            names.filter(|name| !name.is_empty()).collect();
     }
 
     /// Judges a request's `Host` and `Origin`. No `Origin` is no browser's request, or one to which cookies' rules apply.
@@ -51,6 +56,10 @@ impl Hosts {
         }
     }
 
+    fn names(&self) -> RwLockReadGuard<'_, Vec<String>> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_ours(&self, host: &str) -> bool {
         // No resolver stands between an address and us: only a name can be made to lead here.
         if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
@@ -59,7 +68,7 @@ impl Hosts {
         let host = plain(host);
         host == "localhost"
             || host.ends_with(".localhost")
-            || self.names.iter().any(|name| match name.strip_prefix("*.") {
+            || self.names().iter().any(|name| match name.strip_prefix("*.") {
                 Some(domain) => host
                     .strip_suffix(domain)
                     .is_some_and(|below| below.ends_with('.') && below.len() > 1),

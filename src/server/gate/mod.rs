@@ -34,7 +34,7 @@ pub(crate) use self::{
     hosts::Hosts,
     need::{Need, Reach, every, on_session, on_turn, some},
     return_to::own_path,
-    table::{Routes, delete, get, patch, post},
+    table::{Routes, delete, get, patch, post, put},
 };
 use self::{
     credential::Presented,

@@ -61,7 +61,7 @@ macro_rules! verbs {
     };
 }
 
-verbs!(get GET, post POST, patch PATCH, delete DELETE);
+verbs!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
 
 impl<S> Verbs<S> {
     /// Says that these may last for ever: they end when the daemon leaves. Turns themselves go on, with the next daemon if

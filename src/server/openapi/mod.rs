@@ -6,10 +6,11 @@ mod write;
 use axum::{Json, http::header::CONTENT_TYPE, response::IntoResponse};
 use llmux_protocol::api::{
     AgentView, AnswerRequest, Answered, BroadcastReply, BroadcastRequest, ConversationView, DaemonStatus,
-    Done, EditRequest, Event, Explanation, FoundView, Handover, HookRequest, KeyRequest, LogEntry, LogsView,
-    ModelsView, NewChatReply, RestartRequest, ResumeRequest, ScreenView, SendRequest, Sent, SessionReply,
-    SessionView, SettingsView, StartRequest, StopRequest, Stopped, TranscriptTurn, TranscriptView, Turn,
-    TurnCancel, TurnEvent, TurnRequest, TurnWait, UploadRequest, Uploaded, WaitOutcome, WaitRequest,
+    Directories, Done, EditRequest, Event, Explanation, FoundView, Handover, HookRequest, InitPromptsReply,
+    InitPromptsRequest, KeyRequest, LogEntry, LogsView, ModelsView, NewChatReply, PushRequest, PushView,
+    RestartRequest, ResumeRequest, ScreenView, SendRequest, Sent, SessionReply, SessionView, SettingsView,
+    StartRequest, StopRequest, Stopped, TranscriptTurn, TranscriptView, Turn, TurnCancel, TurnEvent,
+    TurnRequest, TurnWait, TurnqReply, TurnqRequest, UploadRequest, Uploaded, WaitOutcome, WaitRequest,
 };
 use utoipa::openapi::{HttpMethod, OpenApi, schema::Type};
 
@@ -46,6 +47,41 @@ pub(crate) fn document() -> OpenApi {
     .answers_something();
     api.get("/api/settings", "How the daemon is set up")
         .answers::<SettingsView>();
+    api.on(
+        HttpMethod::Put,
+        "/api/settings/init-prompts",
+        "Replaces the prompts typed into each new session",
+    )
+    .takes::<InitPromptsRequest>()
+    .answers::<InitPromptsReply>();
+    api.on(
+        HttpMethod::Put,
+        "/api/settings/turnq",
+        "Replaces how strict turn order is kept",
+    )
+    .takes::<TurnqRequest>()
+    .answers::<TurnqReply>();
+    api.on(
+        HttpMethod::Delete,
+        "/api/settings/overlay",
+        "Takes back what was changed of the settings",
+    )
+    .answers::<SettingsView>();
+    api.get("/api/push", "Whether devices can be told while no page is open")
+        .answers::<PushView>();
+    api.on(
+        HttpMethod::Put,
+        "/api/push/subscription",
+        "Has the device that asks told from now on",
+    )
+    .takes::<PushRequest>()
+    .answers::<Done>();
+    api.on(
+        HttpMethod::Delete,
+        "/api/push/subscription",
+        "Tells the device that asks nothing any more",
+    )
+    .answers::<Done>();
     api.get("/api/logs", "The end of the daemon's log")
         .answers::<LogsView>();
     api.get("/api/logs/stream", "The daemon's log as it is written")
@@ -117,6 +153,11 @@ fn sessions(api: &mut Api) {
     )
     .takes::<UploadRequest>()
     .answers::<Uploaded>();
+    api.get(
+        "/api/sessions/{name}/uploads/{file}",
+        "A picture that was uploaded",
+    )
+    .answers_bytes("image/png");
     api.get("/api/sessions/{name}/screen", "What a session shows")
         .query_of(
             "format",
@@ -154,6 +195,16 @@ fn sessions(api: &mut Api) {
 }
 
 fn conversations(api: &mut Api) {
+    api.get(
+        "/api/directories",
+        "The directories of the daemon's host whose path begins so, at most 50",
+    )
+    .query(
+        "beginning",
+        &Type::String,
+        "The beginning of the path; `~` is the daemon's home",
+    )
+    .answers::<Directories>();
     api.post(
         "/api/sessions/{name}/new-chat",
         "Begins a new conversation in a running session",
@@ -167,6 +218,11 @@ fn conversations(api: &mut Api) {
     api.get(
         "/api/sessions/{name}/transcript/stream",
         "The conversation a session is in as it grows; `reset` says that it is another one",
+    )
+    .query(
+        "looks",
+        &Type::Boolean,
+        "Whether a person has it before their eyes: as long as they have, their other devices are told nothing of it",
     )
     .streams::<TranscriptTurn>();
     api.get(

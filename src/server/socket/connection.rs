@@ -19,7 +19,10 @@ use super::{
     talk::Talk,
     teller::Teller,
 };
-use crate::session::{MAX_PROMPT_BYTES, View};
+use crate::{
+    push::{Gaze, Look},
+    session::{MAX_PROMPT_BYTES, View},
+};
 
 /// How long the upgrade may take once it was answered.
 const UPGRADE: Duration = Duration::from_secs(10);
@@ -29,11 +32,14 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// A viewer's connection that is about to be made.
 pub(super) struct Connection {
     pub(super) form: Form,
+    /// The person, for other people.
+    pub(super) who: Arc<str>,
     /// What its person may do with the session.
     pub(super) may: Vec<Action>,
     pub(super) name: String,
     pub(super) view: View,
     pub(super) board: Arc<Board>,
+    pub(super) gaze: Gaze,
     pub(super) leaving: CancellationToken,
     pub(super) caller: Caller,
 }
@@ -59,6 +65,10 @@ impl Connection {
             may_type: self.may.contains(&Action::Type),
             hands: Hands::new(input, sizing, talk.clone()),
             talk: talk.clone(),
+            gaze: self.gaze,
+            who: self.who,
+            session: self.name.clone(),
+            look: None,
         };
         let most = match self.form {
             Form::V1 => MAX_MESSAGE_BYTES,
@@ -112,6 +122,11 @@ struct Ear {
     may_type: bool,
     hands: Hands,
     talk: Arc<Talk>,
+    gaze: Gaze,
+    who: Arc<str>,
+    session: String,
+    /// A person has the session before their eyes.
+    look: Option<Look>,
 }
 
 impl Ear {
@@ -141,12 +156,15 @@ impl Ear {
         }
     }
 
-    fn said(&self, text: &[u8]) {
+    fn said(&mut self, text: &[u8]) {
         match FromViewer::read(text) {
             Ok(FromViewer::Fit { cols, rows, act }) => self.size(Some(act), cols, rows),
             Ok(FromViewer::Size { cols, rows }) => self.size(None, cols, rows),
             Ok(FromViewer::Ack { seq }) => self.talk.ask(|due| due.ack = due.ack.max(Some(seq))),
             Ok(FromViewer::Resync) => self.talk.ask(|due| due.resync = true),
+            Ok(FromViewer::Look { visible }) => {
+                self.look = visible.then(|| self.gaze.look(&self.who, &self.session));
+            }
             Err(why) => self.talk.refuse(ApiError::new(
                 ErrorCode::BadRequest,
                 format!("this is no message of a viewer: {why}"),

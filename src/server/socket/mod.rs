@@ -170,9 +170,10 @@ pub(super) async fn view(
     let may = |action: &Action| *action != Action::Admin && caller.may(*action, &name);
     let may = Action::ALL.into_iter().filter(may).collect();
     let form = Form::asked_for(request.headers());
+    let who: Arc<str> = caller.identity()?.label().into();
     let viewer = Viewer {
         id: viewer_id.into(),
-        who: caller.identity()?.label().into(),
+        who: who.clone(),
     };
     let at = asked.epoch.as_deref().zip(asked.from);
     let view = shared.sessions.view_by(&name, viewer, at).await?;
@@ -182,10 +183,12 @@ pub(super) async fn view(
     let board = shared.viewers.boards.of(view.program, &shared.turns, audience);
     let connection = Connection {
         form,
+        who,
         may,
         name,
         view,
         board,
+        gaze: shared.push.gaze().clone(),
         leaving: shared.leaving.clone(),
         caller,
     };

@@ -190,6 +190,11 @@ impl Journal {
         Ok(readable(rows, EntryRow::decode))
     }
 
+    /// Keeps so much from now on, and forgets the rest soon.
+    pub(crate) async fn retain(&self, retention: Retention) -> Result<(), JournalError> {
+        self.send(Job::Retain(retention)).await
+    }
+
     /// What the user should know of: that the database was corrupt, deleted or replaced, or can't be used now.
     pub(crate) async fn notices(&self) -> Vec<String> {
         // It may have happened since it was used last.

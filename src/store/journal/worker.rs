@@ -21,6 +21,8 @@ const PRUNE_EVERY: usize = 1000;
 pub(super) enum Job {
     /// Writes and says how it went, if somebody wants to know.
     Write(Write, Option<Reply>),
+    /// Keeps so much from now on.
+    Retain(Retention),
     /// Reads and answers by itself.
     Read(Box<dyn FnOnce(&mut Database) + Send>),
 }
@@ -104,6 +106,12 @@ impl Worker {
                 Job::Write(write, reply) => {
                     writes.push(write);
                     replies.push(reply);
+                }
+                Job::Retain(retention) => {
+                    self.retention = retention;
+                    // Those of all sessions may be too many now.
+                    self.recent.extend(database.sessions().unwrap_or_default());
+                    self.writes = PRUNE_EVERY;
                 }
                 Job::Read(read) => reads.push(read),
             }

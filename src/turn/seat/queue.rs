@@ -4,9 +4,6 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{Live, Seat, is_init, lock};
 
-/// The most turns that wait for one session.
-const MOST_QUEUED: usize = 1024;
-
 /// What waits.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -35,7 +32,7 @@ impl Seat {
         if queue.closed {
             return Err(NoPlace::Gone);
         }
-        if queue.turns.len() >= MOST_QUEUED {
+        if queue.turns.len() >= self.policy().most_queued {
             return Err(NoPlace::Full);
         }
         let works = lock(&self.current)

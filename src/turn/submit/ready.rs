@@ -42,7 +42,7 @@ impl Submission<'_> {
     pub(in crate::turn) async fn ready(&mut self) -> Result<Arc<Picture>, Over> {
         // What is known may be older than what was typed last.
         self.seat.oracle.look().await.ok_or_else(Over::gone)?;
-        let patience = self.seat.setting.ready_timeout;
+        let patience = self.seat.policy().ready_timeout;
         let begun = Instant::now();
         let (live, seat) = (self.live, self.seat);
         let is_init = live.origin() == Origin::Init;

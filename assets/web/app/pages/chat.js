@@ -42,7 +42,7 @@ function useTranscript(name) {
     const soon = () => { frame ||= requestAnimationFrame(draw); };
     const open = () => {
       source?.close();
-      const mine = new EventSource(at(name, '/transcript/stream'));
+      const mine = new EventSource(at(name, '/transcript/stream?looks=true'));
       source = mine;
       // The stream begins with what there is: a connection that was lost starts from nothing.
       mine.onopen = () => { wait = 500; fresh = true; heard = []; soon(); };

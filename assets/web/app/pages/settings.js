@@ -5,16 +5,20 @@ import { help } from '../keys.js';
 import { allow, canNotify } from '../notify.js';
 import { fontSize, notifyOn, showKeys, theme } from '../prefs.js';
 import { Bar } from '../shell.js';
+import { Daemon } from '../settings/daemon.js';
+import { PushSetting } from '../settings/push.js';
 import { Wrong } from '../ui/parts.js';
 import { say } from '../ui/toast.js';
 
 export default function Settings() {
-  const [found, setFound] = useState(/** @type {any} */ (null));
+  const [found, setFound] = useState(/** @type {import('../types').Settings | null} */ (null));
   const [error, setError] = useState(/** @type {Refused | null} */ (null));
-  useEffect(() => { get('/api/settings').then(setFound, setError); }, []);
-  return html`<${Bar} title="Settings" /><main class="page" id="page" tabindex="-1"><div class="measure stack">
+  const load = () => get('/api/settings').then((now) => setFound(/** @type {any} */ (now)), setError);
+  useEffect(() => { load(); }, []);
+  return html`<${Bar} title="Settings">${found?.overlayActive && html`<span class="pill blocked" title=${`What was changed here is in ${found.overlayPath}`}>overlay active</span>`}</${Bar}>
+    <main class="page" id="page" tabindex="-1"><div class="measure stack">
     <${Here} />
-    ${error ? (error.status === 403 ? html`<div class="note">What the daemon runs with is shown to admins.</div>` : html`<${Wrong} error=${error} />`) : found && html`<${Daemon} found=${found} />`}
+    ${error ? (error.status === 403 ? html`<div class="note">What the daemon runs with is shown to admins.</div>` : html`<${Wrong} error=${error} />`) : found && html`<${Daemon} found=${found} again=${load} />`}
   </div></main>`;
 }
 
@@ -29,20 +33,7 @@ function Here() {
     <div class="set"><div class="grow"><label for="font">Letters in the terminal</label></div><div class="row"><input id="font" type="range" min="8" max="32" value=${fontSize.value} onInput=${(/** @type {any} */ event) => { fontSize.value = Number(event.target.value); }} /><span class="nums small">${fontSize.value} px</span></div></div>
     <label class="set"><div class="grow"><div>Terminal keys on screen</div><div class="muted small">Esc, Ctrl, arrows and the like, below the terminal.</div></div><input type="checkbox" checked=${showKeys.value} onChange=${() => { showKeys.value = !showKeys.value; }} /></label>
     <label class="set"><div class="grow"><div>Notifications</div><div class="muted small">When a session needs you, or a turn ends, and you look elsewhere. While a page of llmux is open.</div></div><input type="checkbox" checked=${notifyOn.value} onChange=${turnOn} /></label>
+    <${PushSetting} />
     <div class="set"><div class="grow">Keys</div><button class="btn" onClick=${help}>Show them</button></div>
   </div></section>`;
-}
-
-/** @param {{ found: any }} props */
-function Daemon({ found }) {
-  const facts = [
-    ['Configuration', found.configSource ?? 'none: all is as it comes'], ['Settings made here', found.overlayActive ? found.overlayPath : 'none'], ['State', found.stateDir],
-    ['Listens on', found.listenHost ? `${found.listenHost}:${found.port}` : undefined], ['tmux', found.tmuxAvailable === false ? 'not found' : 'found'],
-    ['turnq', found.turnq ? (found.turnq.enabled ? `${found.turnq.mode}${found.turnq.url ? `, ${found.turnq.url}` : ''}` : 'off') : undefined],
-  ].filter(([, value]) => value !== undefined && value !== null);
-  const prompts = /** @type {string[]} */ (found.daemonInitPrompts ?? []);
-  return html`<section class="card"><h2>The daemon</h2><dl class="facts">${facts.map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd class="mono wrap">${value}</dd></div>`)}</dl></section>
-    ${prompts.length > 0 && html`<section class="card"><h2>Init prompts</h2><p class="muted small">Typed into each new session.</p><div class="stack tight">${prompts.map((text, i) => html`<pre key=${i} class="block-text">${text}</pre>`)}</div></section>`}
-    ${found.yamlText && html`<section class="card"><h2>Configuration</h2><pre class="block-text" tabindex="0">${found.yamlText}</pre></section>`}
-    ${found.overlayText && html`<section class="card"><h2>Settings made here</h2><pre class="block-text" tabindex="0">${found.overlayText}</pre></section>`}`;
 }

@@ -4,6 +4,7 @@ import { date, hms } from '../time.js';
 import { Icon } from '../ui/icon.js';
 import { rendered } from '../ui/markdown.js';
 import { copy } from '../ui/parts.js';
+import { Pictures } from './pictures.js';
 
 /** @typedef {import('../types').TranscriptTurn} TranscriptTurn */
 /** @typedef {import('../types').Part} Part */
@@ -55,6 +56,7 @@ export function Bubble({ turn, results, uses }) {
       ? (turn.role === 'user' ? html`<div class="plain wrap" key=${i}>${part.text}</div>` : html`<${Markdown} key=${i} text=${part.text} />`)
       : part.kind === 'tool_use' ? html`<${Tool} key=${i} use=${part} result=${part.id ? results.get(part.id) : undefined} />`
       : html`<details class="tool ${part.isError ? 'wrong' : ''}" key=${i}><summary><b>Result</b><code class="clip">${part.text.split('\n')[0]}</code></summary><pre tabindex="0">${part.text}</pre></details>`)}
+    <${Pictures} text=${said} />
     ${said && html`<div class="said-foot"><time class="nums" datetime=${turn.ts} title=${date(turn.ts)}>${hms(turn.ts)}</time>
       <button class="btn quiet icon-only" aria-label="Copy" title="Copy" onClick=${() => copy(said)}><${Icon} name="copy" /></button></div>`}
   </article>`;

@@ -3,7 +3,7 @@ import { html, useEffect, useState } from '../../vendor/preact.js';
 import { at, call, get, post, Refused } from '../api.js';
 import { list, put, forget } from '../store.js';
 import { ago } from '../time.js';
-import { Icon } from '../ui/icon.js';
+import { Blocks } from '../ui/blocks.js';
 import { Field } from '../ui/parts.js';
 import { Sheet } from '../ui/sheet.js';
 import { say, sayError } from '../ui/toast.js';
@@ -85,7 +85,7 @@ export function SessionForm({ view, from = {}, close }) {
   }
 
   const one = agents?.find((each) => each.key === agent);
-  const folders = [...new Set(list.peek().map((box) => box.peek().cwdDisplay))].sort();
+  const folders = useFolders(form.cwd);
   const running = view?.state === 'running';
   const foot = view
     ? html`<button type="button" class="btn" onClick=${() => close()}>Cancel</button>
@@ -106,13 +106,26 @@ export function SessionForm({ view, from = {}, close }) {
         <${Field} label="Folder" help="Where the agent works">${(/** @type {string} */ id) => html`<input id=${id} type="text" class="mono" ...${bind('cwd')} placeholder="~" list="folders" autocomplete="off" autocapitalize="off" spellcheck=${false} /><datalist id="folders">${folders.map((folder) => html`<option value=${folder} />`)}</datalist>`}</${Field}>
       </div>
       <${ResumeFrom} agent=${agent} cwd=${form.cwd || '~'} value=${form.resumeFrom} onPick=${(/** @type {string} */ id) => set({ resumeFrom: id })} />
-      <${Init} prompts=${form.initPrompts} set=${(/** @type {string[]} */ initPrompts) => set({ initPrompts })} />
+      <div class="field"><span class="label">Init prompts</span><${Blocks} label="Init prompt" help="Typed one after another, once the agent is ready." texts=${form.initPrompts} set=${(/** @type {string[]} */ initPrompts) => set({ initPrompts })} /></div>
       <details class="more" open=${Boolean(view?.flags || view?.env)}><summary>Flags and environment</summary><div class="stack">
         <${Field} label="Flags" help=${one && form.flags !== one.flags ? html`The agent’s own: <code>${one.flags || 'none'}</code>` : 'They replace the agent’s own.'}>${(/** @type {string} */ id) => html`<input id=${id} type="text" class="mono" ...${bind('flags')} autocomplete="off" autocapitalize="off" spellcheck=${false} />`}</${Field}>
         <${Field} label="Environment" help="One KEY=VALUE a line">${(/** @type {string} */ id) => html`<textarea id=${id} class="mono" rows="3" ...${bind('env')} autocapitalize="off" spellcheck=${false} />`}</${Field}>
       </div></details>
       ${running && html`<p class="muted small">What you change counts from the next start of the agent. “Save and restart” ends what it works on now.</p>`}
     </div></${Sheet}>`;
+}
+
+/** Folders to choose from: those of the sessions, and what is there as a path is typed. @param {string} typed @returns {string[]} */
+function useFolders(typed) {
+  const [found, setFound] = useState(/** @type {string[]} */ ([]));
+  useEffect(() => {
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      get(`/api/directories?beginning=${encodeURIComponent(typed)}`, { signal: stop.signal }).then((now) => setFound(/** @type {any} */ (now).directories), () => {});
+    }, 150);
+    return () => { clearTimeout(timer); stop.abort(); };
+  }, [typed]);
+  return [...new Set([...list.peek().map((box) => box.peek().cwdDisplay), ...found])].sort();
 }
 
 /** The stored conversations of that agent in that folder, as the folder is typed. @param {{ agent: string, cwd: string, value: string, onPick: (id: string) => void }} props */
@@ -131,16 +144,4 @@ function ResumeFrom({ agent, cwd, value, onPick }) {
     <option value="">No: begin a new one</option>
     ${value && !all.some((one) => one.id === value) && html`<option value=${value}>${value}</option>`}
     ${all.map((one) => html`<option key=${one.id} value=${one.id}>${one.title} (${ago(one.lastMessageAt)})</option>`)}</select>`}</${Field}>`;
-}
-
-/** Prompts for the beginning: each a block of its own, with as many lines as it likes. @param {{ prompts: string[], set: (prompts: string[]) => void }} props */
-function Init({ prompts, set }) {
-  /** @param {number} i @param {string} text */
-  const change = (i, text) => set(prompts.map((old, j) => (j === i ? text : old)));
-  return html`<div class="field"><span class="label">Init prompts</span>
-    ${prompts.length > 0 && html`<div class="blocks">${prompts.map((text, i) => html`<div class="one" key=${i}>
-      <textarea class="grow mono" rows="2" aria-label=${`Init prompt ${i + 1}`} value=${text} onInput=${(/** @type {any} */ event) => change(i, event.target.value)} />
-      <button type="button" class="btn quiet icon-only" aria-label=${`Remove init prompt ${i + 1}`} onClick=${() => set(prompts.filter((_, j) => j !== i))}><${Icon} name="trash" /></button></div>`)}</div>`}
-    <div class="row"><button type="button" class="btn" onClick=${() => set([...prompts, ''])}><${Icon} name="plus" />Add a prompt</button>
-      <span class="help">Typed one after another, once the agent is ready.</span></div></div>`;
 }

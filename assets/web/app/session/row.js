@@ -6,7 +6,7 @@ import { Icon } from '../ui/icon.js';
 import { Menu } from '../ui/menu.js';
 import { Age, Dot, evidence } from '../ui/parts.js';
 import { Answer } from './answer.js';
-import { items } from './actions.js';
+import { conversations, items } from './actions.js';
 
 /** What it does right now, in a line. @param {{ view: import('../types').Session }} props */
 function Doing({ view }) {
@@ -44,6 +44,7 @@ export function Row({ box, picked, picking, onPick, agentName }) {
       <div class="session-side">
         ${(view.warnings?.length ?? 0) > 0 && html`<span class="warned" title=${view.warnings?.join('\n')}><${Icon} name="warn" label=${view.warnings?.join('; ')} /></span>`}
         ${(view.viewers ?? 0) + view.attached > 0 && html`<span class="watched nums" title=${`${view.viewers ?? 0} in browsers, ${view.attached} in tmux`}><${Icon} name="eye" label="Viewers" />${(view.viewers ?? 0) + view.attached}</span>`}
+        ${(view.conversationCount ?? 0) > 0 && html`<button class="btn quiet stored nums" aria-label=${`${view.conversationCount} stored conversations of ${view.name}`} title="Stored conversations" onClick=${() => conversations(view)}><${Icon} name="clock" />${view.conversationCount}</button>`}
         <a class="btn quiet icon-only to-chat" href=${chatOf(view.name)} aria-label=${`Chat with ${view.name}`} title="Chat"><${Icon} name="chat" /></a>
         <${Menu} label=${`Actions for ${view.name}`} items=${[...items(view), null, { icon: 'check', text: picked ? 'Clear the selection of it' : 'Select', run: () => onPick(view.name) }]} />
       </div>

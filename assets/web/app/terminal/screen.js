@@ -16,6 +16,8 @@ export class Screen {
   /** How the screen was last laid out. */
   #pane = /** @type {Size} */ ({ cols: 80, rows: 24 });
   #mine = false;
+  /** Whether the stage is lower than the pane for a while. */
+  #short = false;
   #cell = { width: 0.6, height: 1.2 };
 
   /** @param {HTMLElement} stage what it may fill @param {HTMLElement} host where it is drawn @param {(keys: string) => void} type @param {boolean} touch @param {() => number} passing how many pixels of the stage are covered for a while */
@@ -41,6 +43,8 @@ export class Screen {
     this.term.open(host);
     this.term.onData(type);
     this.term.onBinary((text) => type(text));
+    this.term.onWriteParsed(() => { if (this.#short) this.#shift(); });
+    this.term.onScroll(() => { if (this.#short) this.#shift(); });
     const area = this.term.textarea;
     if (area) {
       area.setAttribute('aria-label', 'Terminal input: what is typed goes to the agent. Shift Escape leads out.');
@@ -116,11 +120,31 @@ export class Screen {
       if (size >= 8) this.#measure();
     }
     this.stage.classList.toggle('letterbox', !this.#mine);
-    // Where all of it can't be seen, it is the end that matters.
     const full = this.#pane.rows * this.rowHeight;
-    const short = this.#mine && full > height + 1;
-    this.stage.classList.toggle('short', short);
-    this.host.style.height = short ? `${full}px` : '';
+    this.#short = this.#mine && full > height + 1;
+    this.stage.classList.toggle('short', this.#short);
+    this.host.style.height = this.#short ? `${full}px` : '';
+    this.#shift();
+  }
+
+  /** Where all of it can't be seen, it is the end of what stands there that matters, not the blank rows below that. */
+  #shift() {
+    let up = 0;
+    if (this.#short) {
+      const hidden = this.#pane.rows * this.rowHeight - this.#room().height;
+      up = clamp(hidden - (this.term.rows - this.#used()) * this.rowHeight, 0, hidden);
+    }
+    const margin = up > 0 ? `${-Math.round(up)}px` : '';
+    if (margin !== this.host.style.marginTop) this.host.style.marginTop = margin;
+  }
+
+  /** How many rows it takes to see all that is written, and the cursor. */
+  #used() {
+    const buffer = this.term.buffer.active;
+    if (buffer.viewportY !== buffer.baseY) return this.term.rows;
+    let last = this.term.rows - 1;
+    while (last > buffer.cursorY && !buffer.getLine(buffer.baseY + last)?.translateToString(true)) last -= 1;
+    return last + 1;
   }
 
   /** @param {Uint8Array} bytes @param {() => void} drawn */

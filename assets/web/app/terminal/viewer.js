@@ -76,7 +76,7 @@ export class Viewer {
     };
     stage.addEventListener('wheel', wheel, { capture: true, passive: false });
     this.#ends.push(() => stage.removeEventListener('wheel', wheel, { capture: true }));
-    const visible = () => { if (!document.hidden) { this.#open(); look(name); } };
+    const visible = () => { this.#look(); if (!document.hidden) { this.#open(); look(name); } };
     document.addEventListener('visibilitychange', visible);
     this.#ends.push(() => document.removeEventListener('visibilitychange', visible));
   }
@@ -110,6 +110,7 @@ export class Viewer {
     switch (message.type) {
       case 'hello':
         this.may.value = new Set(message.may);
+        this.#look();
         this.#open();
         break;
       case 'size':
@@ -133,6 +134,11 @@ export class Viewer {
     if (this.#opened || document.hidden || !this.socket.isOpen || !this.may.peek()?.has('type')) return;
     this.#opened = true;
     this.socket.tell({ type: 'fit', act: 'open', ...this.screen.wanted() });
+  }
+
+  /** What a person sees here is not told to their phone as well. */
+  #look() {
+    this.socket.tell({ type: 'look', visible: !document.hidden });
   }
 
   /** The button: the size is this page's now. */

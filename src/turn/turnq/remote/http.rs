@@ -12,18 +12,15 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{ClientConfig, pki_types::ServerName},
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::TurnqError;
+use crate::dial::{self, Stream, Tls};
 
 /// How long the server may take to be there, TLS included.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -40,7 +37,7 @@ const PROBES: u32 = 3;
 pub(super) struct Server {
     host: String,
     port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<Tls>,
     /// The value of `Host`.
     authority: HeaderValue,
     /// What every path begins with.
@@ -56,18 +53,15 @@ pub(super) struct Answer {
     _connection: AbortOnDropHandle<()>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 impl Server {
     pub(super) fn new(url: &str, api_key: Option<&str>) -> Result<Self, TurnqError> {
-        Self::with_tls(url, api_key, system_tls)
+        Self::with_tls(url, api_key, dial::system_tls)
     }
 
     pub(super) fn with_tls(
         url: &str,
         api_key: Option<&str>,
-        tls: impl FnOnce() -> Result<Arc<ClientConfig>, TurnqError>,
+        tls: impl FnOnce() -> Result<Arc<ClientConfig>, String>,
     ) -> Result<Self, TurnqError> {
         let uri: Uri = url
             .trim()
@@ -86,7 +80,10 @@ impl Server {
             Some("https") => {
                 let name = ServerName::try_from(bare.to_owned())
                     .map_err(|_| TurnqError::Url("its host is no host name"))?;
-                (Some((TlsConnector::from(tls()?), name)), 443)
+                (
+                    Some((TlsConnector::from(tls().map_err(TurnqError::Tls)?), name)),
+                    443,
+                )
             }
             _ => return Err(TurnqError::Url("it begins with neither http:// nor https://")),
         };
@@ -166,10 +163,7 @@ impl Server {
         if let Err(error) = stay_awake(&stream) {
             tracing::debug!(%error, "cannot have a silent turnq connection probed");
         }
-        Ok(match &self.tls {
-            None => Box::new(stream),
-            Some((tls, name)) => Box::new(tls.connect(name.clone(), stream).await.map_err(fail)?),
-        })
+        dial::encrypt(stream, self.tls.as_ref()).await.map_err(fail)
     }
 
     fn broken(&self, error: &hyper::Error) -> TurnqError {
@@ -223,33 +217,12 @@ fn stay_awake(stream: &TcpStream) -> rustix::io::Result<()> {
     sockopt::set_tcp_keepcnt(stream, PROBES)
 }
 
-/// TLS that trusts whom the system trusts.
-fn system_tls() -> Result<Arc<ClientConfig>, TurnqError> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // One certificate that can't be read does not spoil the others.
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let why = found.errors.first().map(ToString::to_string);
-        return Err(TurnqError::Tls(
-            why.unwrap_or_else(|| "the system has no CA certificates".into()),
-        ));
-    }
-    tls_with(roots)
-}
-
-pub(super) fn tls_with(roots: RootCertStore) -> Result<Arc<ClientConfig>, TurnqError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TurnqError::Tls(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio_rustls::rustls::RootCertStore;
+
     use super::*;
+    use crate::dial::tls_with;
 
     fn server(url: &str) -> Result<Server, TurnqError> {
         Server::with_tls(url, Some("k"), || tls_with(RootCertStore::empty()))

@@ -299,7 +299,7 @@ async fn https_is_spoken_with_whom_the_system_trusts_only() {
     let url = tls_server().await;
     let mut roots = RootCertStore::empty();
     let over = |roots: RootCertStore| {
-        let server = Server::with_tls(&url, Some(server::KEY), || http::tls_with(roots)).unwrap();
+        let server = Server::with_tls(&url, Some(server::KEY), || crate::dial::tls_with(roots)).unwrap();
         Remote::of(server, Duration::from_secs(1))
     };
     let error = refused(&over(roots.clone())).await;

@@ -1,0 +1,314 @@
+//! The configuration in effect: read again when one of its files changes, on SIGHUP, and when the Settings page changes it.
+//!
+//! What can't be used is said, and changes nothing. What runs already, and what the daemon does only when it starts, stays.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use llmux_protocol::api::{ApiError, ErrorCode};
+use tokio::{
+    sync::watch,
+    task::{block_in_place, spawn_blocking},
+};
+
+use super::{DaemonError, policy};
+use crate::{
+    agent::{Catalog, Overrides},
+    auth::Auth,
+    config::{Config, Environment, Overlay, Settings, Turnq},
+    push::Push,
+    server::{Hosts, Setting},
+    session::Sessions,
+    store::{Retention, file},
+    turn::{Seats, turnq::Coordinator},
+};
+
+/// A configuration that can be used, and what was made of it.
+pub(super) struct Read {
+    pub(super) config: Config,
+    pub(super) catalog: Catalog,
+    pub(super) turnq: Option<Coordinator>,
+}
+
+impl Read {
+    /// Reads the files: of `--config`, or where they are looked for. Blocks on the disk.
+    pub(super) fn files(explicit: Option<&Path>, environment: &Environment) -> Result<Self, DaemonError> {
+        Self::of(Config::load(explicit, environment)?, environment)
+    }
+
+    fn of(config: Config, environment: &Environment) -> Result<Self, DaemonError> {
+        let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
+        let turnq = policy::turnq(&config)?;
+        Ok(Self {
+            config,
+            catalog,
+            turnq,
+        })
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let of_catalog = self.catalog.warnings().iter();
+        self.config.warnings.iter().chain(of_catalog).cloned().collect()
+    }
+}
+
+/// What is in effect, and what is wrong with what is not.
+#[derive(Debug, Clone)]
+pub(super) struct Now {
+    pub(super) config: Arc<Config>,
+    warnings: Vec<String>,
+    /// Why the files are not in effect as they are.
+    fault: Option<String>,
+    /// What stands in the files and counts from the next start on.
+    later: Vec<&'static str>,
+}
+
+impl Now {
+    /// What a person should know, one sentence each.
+    pub(super) fn notices(&self) -> Vec<String> {
+        let fault = self.fault.iter();
+        let fault = fault.map(|why| format!("the configuration as it was is still in effect: {why}"));
+        let later = self.later.iter();
+        let later =
+            later.map(|what| format!("{what} has changed and counts when the daemon is started again"));
+        fault.chain(later).chain(self.warnings.iter().cloned()).collect()
+    }
+}
+
+/// Whoever goes by the configuration.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) sessions: Sessions,
+    pub(super) seats: Arc<Seats>,
+    pub(super) hosts: Hosts,
+    pub(super) auth: Auth,
+    pub(super) push: Push,
+}
+
+/// Puts the configuration into effect.
+pub(super) struct Reloader {
+    environment: Environment,
+    /// The file of `--config`.
+    explicit: Option<PathBuf>,
+    /// What the daemon was started with.
+    first: Arc<Config>,
+    parts: Parts,
+    now: watch::Sender<Now>,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        environment: Environment,
+        explicit: Option<PathBuf>,
+        (config, warnings): (Arc<Config>, Vec<String>),
+        parts: Parts,
+    ) -> Self {
+        let now = Now {
+            config: config.clone(),
+            warnings,
+            fault: None,
+            later: Vec::new(),
+        };
+        Self {
+            environment,
+            explicit,
+            first: config,
+            parts,
+            now: watch::Sender::new(now),
+        }
+    }
+
+    /// Follows what is in effect.
+    pub(super) fn now(&self) -> watch::Receiver<Now> {
+        self.now.subscribe()
+    }
+
+    /// Reads the files again and puts them into effect; where they can't be used, what was before stays. `asked`: a person
+    /// did, and hears that nothing has changed.
+    pub(super) async fn reload(&self, asked: bool) {
+        let (explicit, environment) = (self.explicit.clone(), self.environment.clone());
+        let read = spawn_blocking(move || Read::files(explicit.as_deref(), &environment)).await;
+        match read
+            .map_err(io::Error::other)
+            .map_err(DaemonError::from)
+            .flatten()
+        {
+            Ok(read) => self.adopt(read, asked).await,
+            Err(error) => {
+                let (why, hint) = (error.with_causes(), error.hint().unwrap_or_default());
+                let is_news = self.now.send_if_modified(|now| {
+                    let fault = Some(why.clone());
+                    std::mem::replace(&mut now.fault, fault.clone()) != fault
+                });
+                if is_news || asked {
+                    tracing::error!(
+                        why,
+                        hint,
+                        "the configuration can't be used; what was before stays in effect"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Changes a setting as the Settings page does: in the overlay, never in the operator's own file.
+    pub(super) async fn change(&self, setting: Setting) -> Result<(), ApiError> {
+        let read = block_in_place(|| self.write(setting))?;
+        self.adopt(read, true).await;
+        Ok(())
+    }
+
+    /// Writes the overlay, once it is known that what it makes can be used.
+    fn write(&self, setting: Setting) -> Result<Read, ApiError> {
+        let (explicit, environment) = (self.explicit.as_deref(), &self.environment);
+        let path = Config::overlay_path(environment);
+        let mut config =
+            Config::load(explicit, environment).map_err(|error| refusal(ErrorCode::State, &error.into()))?;
+        if matches!(setting, Setting::Revert) {
+            remove(&path).map_err(|error| unwritten(&path, &error))?;
+            return Read::files(explicit, environment).map_err(|error| refusal(ErrorCode::State, &error));
+        }
+        if let Some(fault) = config.overlay_fault.take() {
+            return Err(ApiError::new(ErrorCode::State, fault)
+                .hint("correct that line, or delete the file: what it says was not in effect"));
+        }
+        let overlay = edited(config.overlay.clone(), setting);
+        let config = config
+            .with(overlay)
+            .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+        let text = config.overlay_text.clone();
+        let read = Read::of(config, environment).map_err(|error| refusal(ErrorCode::BadRequest, &error))?;
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(|error| unwritten(&path, &error))?;
+        }
+        file::replace(&path, text.as_bytes()).map_err(|error| unwritten(&path, &error))?;
+        Ok(read)
+    }
+
+    async fn adopt(&self, read: Read, asked: bool) {
+        let warnings = read.warnings();
+        let Read {
+            config,
+            catalog,
+            turnq,
+        } = read;
+        let before = self.now.borrow().clone();
+        let changed = differences(&before.config, &config);
+        // What holds or waits for a channel goes on with the one it knows.
+        let turnq = if before.config.turnq == config.turnq {
+            self.parts.seats.turnq()
+        } else {
+            turnq
+        };
+        let Parts {
+            sessions,
+            seats,
+            hosts,
+            auth,
+            push,
+        } = &self.parts;
+        sessions.adopt(policy::of_sessions(&config, catalog));
+        seats.adopt(policy::of_turns(&config, turnq));
+        if before.config.retention != config.retention {
+            seats.retain(Retention::from(&config.retention)).await;
+        }
+        hosts.adopt(policy::host_names(&config));
+        auth.record_text(config.server.audit_text);
+        push.adopt(config.notifications.clone());
+        let later = self.later(&config);
+        if !changed.is_empty() {
+            tracing::info!(changed = changed.join(", "), "another configuration is in effect");
+        } else if asked {
+            tracing::info!("nothing in the configuration has changed");
+        }
+        for what in later.iter().filter(|what| !before.later.contains(what)) {
+            tracing::warn!("{what} has changed and counts when the daemon is started again");
+        }
+        for warning in warnings
+            .iter()
+            .filter(|warning| !before.warnings.contains(warning))
+        {
+            tracing::warn!("{warning}");
+        }
+        self.now.send_replace(Now {
+            config: Arc::new(config),
+            warnings,
+            fault: None,
+            later,
+        });
+    }
+
+    /// What the daemon reads only when it starts, and has another value now.
+    fn later(&self, config: &Config) -> Vec<&'static str> {
+        let first = &self.first;
+        let all = [
+            ("server.port", first.server.port != config.server.port),
+            ("tmux", first.tmux != config.tmux),
+            (".env", self.environment.has_new_dotenv()),
+        ];
+        names(all)
+    }
+}
+
+/// The keys in which two configurations differ.
+fn differences(one: &Settings, other: &Settings) -> Vec<&'static str> {
+    names([
+        ("server", one.server != other.server),
+        ("agents", one.agents != other.agents),
+        ("sessions", one.sessions != other.sessions),
+        ("initPrompts", one.init_prompts != other.init_prompts),
+        ("turns", one.turns != other.turns),
+        ("retention", one.retention != other.retention),
+        ("limits", one.limits != other.limits),
+        ("notifications", one.notifications != other.notifications),
+        ("turnq", one.turnq != other.turnq),
+        ("tmux", one.tmux != other.tmux),
+    ])
+}
+
+fn names<const N: usize>(all: [(&'static str, bool); N]) -> Vec<&'static str> {
+    all.into_iter()
+        .filter(|(_, is)| *is)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+fn edited(mut overlay: Overlay, setting: Setting) -> Overlay {
+    match setting {
+        Setting::InitPrompts(prompts) => overlay.init_prompts = Some(prompts),
+        Setting::Turnq(wish) => {
+            overlay.turnq = Some(Turnq {
+                enabled: wish.enabled,
+                url: wish.url,
+                max_hold_ms: wish.max_hold_ms,
+                api_key: overlay.turnq.and_then(|before| before.api_key),
+            });
+        }
+        Setting::Revert => overlay = Overlay::default(),
+    }
+    overlay
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn refusal(code: ErrorCode, error: &DaemonError) -> ApiError {
+    let mut refusal = ApiError::new(code, error.with_causes());
+    refusal.hint = error.hint();
+    refusal
+}
+
+fn unwritten(path: &Path, error: &dyn std::error::Error) -> ApiError {
+    ApiError::new(
+        ErrorCode::State,
+        format!("cannot write {}: {error}", path.display()),
+    )
+    .hint("nothing was changed; see whether the directory can be written to, and whether the disk is full")
+}

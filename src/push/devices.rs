@@ -1,0 +1,128 @@
+//! The devices that have subscribed: `push.json` in the state directory, which is this daemon's alone.
+
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
+use llmux_protocol::api::{PushRequest, PushWish, Secret};
+use serde::{Deserialize, Serialize};
+
+use super::encrypt::Recipient;
+use crate::store::{FileError, file};
+
+/// The most devices.
+const MOST: usize = 1000;
+
+/// A device: a browser that has signed in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Device {
+    /// The user.
+    pub(super) username: String,
+    /// The token it has signed in with, by its id: where that is revoked, nothing is told any more.
+    pub(super) token_id: String,
+    pub(super) endpoint: Secret,
+    p256dh: String,
+    auth: Secret,
+    #[serde(flatten)]
+    pub(super) wish: PushWish,
+}
+
+impl Device {
+    pub(super) fn new(username: &str, token_id: &str, request: PushRequest) -> Self {
+        Self {
+            username: username.to_owned(),
+            token_id: token_id.to_owned(),
+            endpoint: request.endpoint,
+            p256dh: request.keys.p256dh,
+            auth: request.keys.auth,
+            wish: request.wish,
+        }
+    }
+
+    /// How it is written to; none if its keys are none.
+    pub(super) fn recipient(&self) -> Option<Recipient> {
+        Recipient::read(&decode(&self.p256dh)?, &decode(self.auth.expose())?)
+    }
+}
+
+/// Browsers write base64url; some libraries the other alphabet, or padding.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    let decoded = URL_SAFE_NO_PAD
+        .decode(text)
+        .or_else(|_| STANDARD_NO_PAD.decode(text));
+    decoded.ok()
+}
+
+/// All devices.
+pub(super) struct Devices {
+    path: PathBuf,
+    all: Mutex<Vec<Device>>,
+}
+
+impl Devices {
+    /// Reads the file. One that can't be understood is said, and begun anew at the next change. Blocks on the disk.
+    pub(super) fn open(path: PathBuf) -> Result<Self, FileError> {
+        let text = file::read(&path)?;
+        let all = text.map(|text| serde_json::from_slice(&text)).transpose();
+        let all = all.unwrap_or_else(|error| {
+            tracing::error!(%error, path = %path.display(), "the devices that are told can't be read; they must subscribe again");
+            None
+        });
+        Ok(Self {
+            path,
+            all: Mutex::new(all.unwrap_or_default()),
+        })
+    }
+
+    pub(super) fn all(&self) -> Vec<Device> {
+        self.lock().clone()
+    }
+
+    pub(super) fn wish(&self, token_id: &str) -> Option<PushWish> {
+        let all = self.lock();
+        all.iter()
+            .find(|device| device.token_id == token_id)
+            .map(|device| device.wish)
+    }
+
+    /// Keeps a device instead of what was its own before. Says whether there was room. Blocks on the disk.
+    pub(super) fn keep(&self, device: Device) -> Result<bool, FileError> {
+        self.change(|all| {
+            all.retain(|other| {
+                other.token_id != device.token_id && other.endpoint.expose() != device.endpoint.expose()
+            });
+            let fits = all.len() < MOST;
+            if fits {
+                all.push(device);
+            }
+            fits
+        })
+    }
+
+    /// Forgets the devices of which that is true. Blocks on the disk.
+    pub(super) fn forget(&self, is: impl Fn(&Device) -> bool) -> Result<(), FileError> {
+        self.change(|all| all.retain(|device| !is(device)))
+    }
+
+    /// Changes what is kept, once it is written down.
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Device>) -> T) -> Result<T, FileError> {
+        let mut all = self.lock();
+        let mut next = all.clone();
+        let done = change(&mut next);
+        let text = serde_json::to_vec_pretty(&next).unwrap_or_default();
+        file::replace(&self.path, &text)?;
+        *all = next;
+        Ok(done)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Device>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
