@@ -26,7 +26,7 @@ use bench::{
     now, setting, table,
 };
 use llmux::client::Client;
-use llmux_protocol::api::{Source, Turn, TurnRequest, TurnState, WaitFor};
+use llmux_protocol::api::{Source, Turn, TurnCancel, TurnRequest, TurnState, WaitFor};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::task::JoinSet;
 
@@ -153,7 +153,10 @@ fn one_agent(count: usize, busy: usize) -> Turns {
         assert_eq!(turn.state, TurnState::Ended, "{turn:?}");
         let told_by = turn.evidence.last().map(|evidence| evidence.source);
         turns.by_marker += usize::from(told_by == Some(Source::Marker));
-        turns.end.push(known - history::clock(&history, &prompt).last);
+        // Who is quick knows it before the agent has looked at its clock.
+        turns
+            .end
+            .push(known.saturating_sub(history::clock(&history, &prompt).last));
 
         let prompt = format!("cli {n:06}");
         let began = now();
@@ -188,10 +191,15 @@ fn into_a_pane(count: usize) -> Samples {
             ..TurnRequest::new(prompt.as_str())
         };
         let sent = runtime.block_on(client.post::<Turn>("/api/sessions/reader/turns", &request));
-        sent.expect("it is sent");
+        let turn = sent.expect("it is sent");
         let (stamp, taken) = bench::receive(&mailbox);
         assert_eq!(taken, prompt.len() as u64, "all of it was read");
         samples.push(stamp - began);
+        // Its end would be told by a second of silence, and be looked for beside the next prompts.
+        let forget = TurnCancel { leave_running: true };
+        let cancelled =
+            runtime.block_on(client.post::<Turn>(&format!("/api/turns/{}/cancel", turn.id), &forget));
+        cancelled.expect("it is cancelled");
     }
     samples
 }

@@ -68,6 +68,12 @@ impl Rules {
         is_match(self.interrupted.as_ref(), row)
     }
 
+    /// Whether a row says that a new conversation began.
+    #[must_use]
+    pub fn cleared(&self, row: &str) -> bool {
+        is_match(self.cleared.as_ref(), row)
+    }
+
     /// Whether a row is neither prompt nor reply.
     pub(super) fn is_chrome(&self, row: &str) -> bool {
         is_match(self.chrome.as_ref(), row)

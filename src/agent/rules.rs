@@ -69,6 +69,7 @@ pub struct Rules {
     pub(super) chrome: Option<Pattern>,
     pub(super) error: Option<Pattern>,
     pub(super) interrupted: Option<Pattern>,
+    pub(super) cleared: Option<Pattern>,
 }
 
 impl Rules {
@@ -96,7 +97,7 @@ impl Rules {
             )*};
         }
         overlay!(login trust approval question busy ready title_blocked title_busy title_ready);
-        overlay!(composer composer_has_cursor placeholder hint suggestion normal echo bullet stamp cut chrome error interrupted);
+        overlay!(composer composer_has_cursor placeholder hint suggestion normal echo bullet stamp cut chrome error interrupted cleared);
     }
 
     /// Reads all that a screen tells at once.
@@ -193,6 +194,7 @@ impl Rules {
             &self.chrome,
             &self.error,
             &self.interrupted,
+            &self.cleared,
         ];
         let of_rules = rules.into_iter().flatten().flat_map(Rule::patterns);
         of_rules.chain(patterns.into_iter().flatten())

@@ -1,8 +1,9 @@
 //! Tokens of version 1: `auth.json`. They still let in, to watch; none can be made.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, time::SystemTime};
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{
     AuthError,
@@ -26,6 +27,17 @@ struct File {
 struct Known {
     digest: Option<Digest>,
     expires_at: Option<String>,
+}
+
+impl Known {
+    /// When it ends, if that is still to come.
+    fn end(&self) -> Result<Option<SystemTime>, AuthError> {
+        let end = self.expires_at.as_deref().and_then(time::parse);
+        match end {
+            Some(end) if end < SystemTime::now() => Err(AuthError::Expired),
+            end => Ok(end),
+        }
+    }
 }
 
 impl Document for File {
@@ -79,8 +91,8 @@ fn hash(row: &mut Value) {
 pub(super) struct Legacy(Shelf<File>);
 
 impl Legacy {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self(Shelf::new(path))
+    pub(super) fn new(path: PathBuf, changed: watch::Sender<()>) -> Self {
+        Self(Shelf::new(path, changed))
     }
 
     /// Takes plain tokens out of a file of version 1.
@@ -112,14 +124,14 @@ impl Legacy {
         let stored = known.and_then(|known| known.digest).unwrap_or_default();
         let good = same(&sha256(wire), &stored);
         match known {
-            Some(known) if good && known.digest.is_some() => {
-                let end = known.expires_at.as_deref().and_then(time::parse);
-                if end.is_some_and(|end| end < std::time::SystemTime::now()) {
-                    return Err(AuthError::Expired);
-                }
-                Ok(id.to_owned())
-            }
+            Some(known) if good && known.digest.is_some() => known.end().map(|_| id.to_owned()),
             _ => Err(AuthError::BadToken),
         }
+    }
+
+    /// When the token of this id ends, if it is still good.
+    pub(super) fn end_of(&self, id: &str) -> Result<Option<SystemTime>, AuthError> {
+        let file = self.0.get()?;
+        file.tokens.get(id).ok_or(AuthError::BadToken)?.end()
     }
 }

@@ -9,6 +9,7 @@ mod checker;
 mod error;
 mod grants;
 mod identity;
+mod lasting;
 mod legacy;
 mod once;
 mod passphrase;
@@ -35,7 +36,7 @@ use std::{
 };
 
 use llmux_protocol::api::Action;
-use tokio::task::spawn_blocking;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use self::{
     audit::Audit,
@@ -46,7 +47,7 @@ use self::{
     sign_in::Pairing,
     throttle::Throttle,
     tokens::{Token, Tokens},
-    users::{User, Users},
+    users::Users,
 };
 pub(crate) use self::{
     audit::{Entry, Typed},
@@ -101,6 +102,8 @@ struct Inner {
     pairings: Once<Pairing>,
     tickets: Once<Identity>,
     audit: Audit,
+    /// Changes when one of the files did.
+    changed: watch::Sender<()>,
 }
 
 impl Auth {
@@ -112,16 +115,18 @@ impl Auth {
     pub(crate) fn open(env: &Environment, state_dir: &Path, setting: Setting) -> io::Result<Self> {
         let data = env.xdg("XDG_DATA_HOME", ".local/share").join("llmux/v2");
         let audit = Audit::start(state_dir.join("audit.jsonl"))?;
+        let changed = watch::Sender::default();
         let auth = Self(Arc::new(Inner {
-            users: Users::new(data.join("users.json")),
-            tokens: Tokens::new(data.join("tokens.json")),
-            legacy: Legacy::new(state_dir.join("auth.json")),
+            users: Users::new(data.join("users.json"), changed.clone()),
+            tokens: Tokens::new(data.join("tokens.json"), changed.clone()),
+            legacy: Legacy::new(state_dir.join("auth.json"), changed.clone()),
             setup: Setup::new(data.join("setup-token")),
             checker: Checker::new(setting.log_n),
             throttle: Throttle::new(),
             pairings: Once::new(PAIRING),
             tickets: Once::new(TICKET),
             audit,
+            changed,
             record_text: AtomicBool::new(setting.record_text),
             setting,
         }));
@@ -157,22 +162,31 @@ impl Auth {
             return self.0.legacy.check(token).map(Identity::Legacy);
         }
         let token = self.0.tokens.check(token)?;
-        let Some(user) = self.0.users.find(&token.username)? else {
-            self.forget_orphan(token.token_id);
-            return Err(AuthError::Orphan);
-        };
+        let bearer = self.bearer(&token);
+        if matches!(bearer, Err(AuthError::Orphan)) {
+            self.forget_orphan(token.token_id.clone());
+        }
+        let bearer = bearer?;
         self.note_use(&token.token_id);
-        Ok(bearer(user, token))
+        Ok(Identity::User(Arc::new(bearer)))
+    }
+
+    /// The user behind a token, as they are now.
+    fn bearer(&self, token: &Token) -> Result<Bearer, AuthError> {
+        let user = self.0.users.find(&token.username)?.ok_or(AuthError::Orphan)?;
+        Ok(Bearer {
+            username: user.username,
+            name: user.name,
+            admin: user.admin,
+            token_id: token.token_id.clone(),
+            scopes: token.scopes(),
+        })
     }
 
     /// Whether the bearer of the token of this id may do something on a session, were they to ask now.
     pub(crate) fn bearer_may(&self, token_id: &str, action: Action, session: &str) -> bool {
-        let bearer = || {
-            let token = self.0.tokens.good(token_id).ok()??;
-            let user = self.0.users.find(&token.username).ok()??;
-            Some(bearer(user, token))
-        };
-        bearer().is_some_and(|bearer| bearer.may(action, Some(session)))
+        let bearer = self.0.tokens.find(token_id).and_then(|token| self.bearer(&token));
+        bearer.is_ok_and(|bearer| Identity::User(Arc::new(bearer)).may(action, Some(session)))
     }
 
     /// Who asked for this ticket; it is spent.
@@ -248,15 +262,4 @@ impl Auth {
                 source: error.into(),
             })?
     }
-}
-
-fn bearer(user: User, token: Token) -> Identity {
-    let scopes = token.scopes();
-    Identity::User(Arc::new(Bearer {
-        username: user.username,
-        name: user.name,
-        admin: user.admin,
-        token_id: token.token_id,
-        scopes,
-    }))
 }

@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::sync::watch;
+
 use super::AuthError;
 use crate::store::{FileError, file, make_private};
 
@@ -38,13 +40,16 @@ type Seen<D> = Option<(Option<Stamp>, Result<Arc<D>, String>)>;
 pub(super) struct Shelf<D> {
     path: PathBuf,
     seen: Mutex<Seen<D>>,
+    /// Told when the content is another one than before.
+    changed: watch::Sender<()>,
 }
 
 impl<D: Document> Shelf<D> {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, changed: watch::Sender<()>) -> Self {
         Self {
             path,
             seen: Mutex::new(None),
+            changed,
         }
     }
 
@@ -67,7 +72,9 @@ impl<D: Document> Shelf<D> {
         if let Err(why) = &content {
             tracing::error!(path = %self.path.display(), why, "this file can't be understood; it is left as it is");
         }
-        *seen = Some((stamp, content.clone()));
+        if seen.replace((stamp, content.clone())).is_some() {
+            self.changed.send_replace(());
+        }
         content.map_err(|why| self.corrupt(why))
     }
 
@@ -91,6 +98,8 @@ impl<D: Document> Shelf<D> {
             Change::Keep(value) => Ok(value),
             Change::Write(value) => {
                 file::replace(&self.path, &document.render())?;
+                // Who relies on what was there is told at once, not by the next who looks.
+                let _ = self.get();
                 Ok(value)
             }
         }

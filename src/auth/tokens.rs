@@ -13,6 +13,7 @@ use std::{
 use llmux_protocol::api::{Secret, TokenScope, TokenView};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use super::{
     AuthError,
@@ -70,7 +71,7 @@ impl Token {
     }
 
     /// The end of its life; one that can't be read is none, as in the Node program.
-    fn expires(&self) -> Option<SystemTime> {
+    pub(super) fn expires(&self) -> Option<SystemTime> {
         time::parse(self.expires_at.as_deref()?)
     }
 
@@ -119,9 +120,9 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, changed: watch::Sender<()>) -> Self {
         Self {
-            shelf: Shelf::new(path),
+            shelf: Shelf::new(path, changed),
             used: Mutex::default(),
         }
     }
@@ -141,10 +142,13 @@ impl Tokens {
         }
     }
 
-    /// The token of an id, if it is still good. Proves nothing of who asks.
-    pub(super) fn good(&self, id: &str) -> Result<Option<Token>, AuthError> {
-        let tokens = self.shelf.get()?;
-        Ok(tokens.get(id).filter(|token| !token.is_expired()).cloned())
+    /// The token of this id, if it is still good.
+    pub(super) fn find(&self, id: &str) -> Result<Token, AuthError> {
+        match self.shelf.get()?.get(id) {
+            Some(token) if token.is_expired() => Err(AuthError::Expired),
+            Some(token) => Ok(token.clone()),
+            None => Err(AuthError::BadToken),
+        }
     }
 
     /// Notes that a token is in use; `true` for the first since the last [`Tokens::flush`].

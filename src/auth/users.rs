@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use llmux_protocol::api::{Secret, UserView};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use super::{
     AuthError,
@@ -61,8 +62,8 @@ impl User {
 pub(super) struct Users(Shelf<Rows<User>>);
 
 impl Users {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self(Shelf::new(path))
+    pub(super) fn new(path: PathBuf, changed: watch::Sender<()>) -> Self {
+        Self(Shelf::new(path, changed))
     }
 
     pub(super) fn find(&self, username: &str) -> Result<Option<User>, AuthError> {

@@ -52,9 +52,10 @@ impl Face {
     }
 
     fn tmux_status(&self) -> TmuxStatus {
+        // Asked before the status is borrowed: who borrows it twice waits for the writer who waits in between.
+        let mut warnings = self.tmux.version().known_faults();
         let status = self.tmux.status();
         let status = status.borrow();
-        let mut warnings = self.tmux.version().known_faults();
         if status.exits_unattached {
             warnings.push(
                 "`exit-unattached on` in your tmux configuration ends tmux, and every agent, when llmux leaves; \

@@ -76,6 +76,9 @@ pub struct DemoArgs {
     /// Ignore the first N Enters
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) swallow_enter: u32,
+    /// Empty the composer at the first Enter, but put the prompt back into it after so long, instead of taking it
+    #[arg(long, value_name = "MS")]
+    pub(crate) give_back: Option<u64>,
     /// Put the prompt back into the composer when it is interrupted before the first chunk
     #[arg(long)]
     pub(crate) restore_draft: bool,

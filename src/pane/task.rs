@@ -118,6 +118,10 @@ impl Task {
                         }
                     }
                     self.changes += 1;
+                    if !self.observers.is_empty() {
+                        // Viewers go first: a key's echo does not wait until it is known what it means.
+                        tokio::task::yield_now().await;
+                    }
                     for asked in std::mem::take(&mut self.observers) {
                         self.observe(asked);
                     }

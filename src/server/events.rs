@@ -1,20 +1,26 @@
 //! `/api/events`, `/api/logs` and `/api/logs/stream`.
 
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
-use llmux_protocol::api::{LogEntry, LogsView};
+use llmux_protocol::api::{Action, Event, LogEntry, LogsView};
 use serde::Deserialize;
 
 use super::{
     Shared,
     extract::Query,
+    gate::Caller,
     sse::{self, From},
 };
 
-/// Sends what happens to sessions, agents and turns.
-pub(super) async fn events(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+/// Sends what happens to those sessions, their agents and turns that the caller may watch.
+pub(super) async fn events(State(shared): State<Shared>, caller: Caller, headers: HeaderMap) -> Response {
     let bus = shared.events.clone();
     let from = From::header(&headers, &bus);
-    sse::events(|to| sse::follow(bus, from, to, |event, _| (Some(event.name()), event.clone())))
+    let say = move |event: &Event, _: &str| {
+        caller
+            .may(Action::Watch, event.session())
+            .then(|| (Some(event.name()), event.clone()))
+    };
+    sse::events(|to| sse::follow(bus, from, to, say))
 }
 
 pub(super) async fn logs(State(shared): State<Shared>) -> Json<LogsView> {
@@ -50,7 +56,7 @@ pub(super) async fn log_stream(
         }
         from => from,
     };
-    sse::events(|to| sse::follow(logs, from, to, |entry, id| (None, with_id(entry, id))))
+    sse::events(|to| sse::follow(logs, from, to, |entry, id| Some((None, with_id(entry, id)))))
 }
 
 fn with_id(entry: &LogEntry, id: &str) -> LogEntry {

@@ -1,4 +1,5 @@
-//! Requests that may last for ever end when the daemon leaves: the others are waited for.
+//! Requests that may last for ever end when the daemon leaves, for the others are waited for; and when their credential is
+//! no good any more.
 
 use std::{
     pin::Pin,
@@ -13,31 +14,43 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::body::{Frame, SizeHint};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
-use super::error::Failure;
-use crate::session::SessionError;
+use super::{error::Failure, gate::Caller};
+use crate::{auth::AuthError, session::SessionError};
 
-/// Ends a request when the daemon leaves, by an error: in place of the answer, or by breaking off its body.
-pub(super) async fn end(State(leaving): State<CancellationToken>, request: Request, next: Next) -> Response {
+/// Ends a request, if it is to end, by an error: in place of the answer, or by breaking off its body.
+pub(super) async fn end(
+    State(leaving): State<CancellationToken>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    let revoked = caller.revoked();
+    let mut end: End = Box::pin(async move {
+        tokio::select! {
+            () = leaving.cancelled() => SessionError::ShuttingDown.into(),
+            () = revoked => Failure::from(&AuthError::BadToken),
+        }
+    });
     let response = tokio::select! {
         biased;
         response = next.run(request) => response,
-        () = leaving.cancelled() => return Failure::from(SessionError::ShuttingDown).into_response(),
+        failure = &mut end => return failure.into_response(),
     };
     response.map(|body| match body.size_hint().exact() {
         Some(_) => body,
-        None => Body::new(Ending {
-            body,
-            leaving: Box::pin(leaving.cancelled_owned()),
-        }),
+        None => Body::new(Ending { body, end }),
     })
 }
 
-/// An endless body that breaks off when the daemon leaves.
+/// Why a request ends, once it does.
+type End = Pin<Box<dyn Future<Output = Failure> + Send>>;
+
+/// An endless body that can be broken off.
 struct Ending {
     body: Body,
-    leaving: Pin<Box<WaitForCancellationFutureOwned>>,
+    end: End,
 }
 
 impl HttpBody for Ending {
@@ -49,8 +62,8 @@ impl HttpBody for Ending {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         // First: a pane that prints without end has always another piece.
-        if self.leaving.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(SessionError::ShuttingDown.into())));
+        if let Poll::Ready(Failure(error)) = self.end.as_mut().poll(cx) {
+            return Poll::Ready(Some(Err(error.error.into())));
         }
         Pin::new(&mut self.body).poll_frame(cx).map_err(BoxError::from)
     }

@@ -132,7 +132,7 @@ fn daemons() -> Routes<Shared> {
             "/api/logs/stream",
             get(every(Admin), events::log_stream).endless(),
         )
-        .route("/api/events", get(every(Watch), events::events).endless())
+        .route("/api/events", get(some(Watch), events::events).endless())
         .route("/api/daemon", get(every(Admin), daemon::status))
         .route("/api/daemon/stop", post(Need::Owner, daemon::stop))
         .route("/api/daemon/handover", post(Need::Owner, daemon::hand_over))

@@ -1,6 +1,6 @@
 //! Bodies that have no end: server-sent events, and whatever else comes bit by bit.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum::{
     body::Body,
@@ -16,7 +16,7 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use serde::Serialize;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::bus::{Bus, Next, Reader};
@@ -119,14 +119,14 @@ impl From {
     }
 }
 
-/// Sends what a bus gets, each thing as `say` has it, until nobody reads.
+/// Sends what a bus gets, each thing as `say` has it if it says anything, until nobody reads.
 ///
 /// The event `reset` says that something was missed: what the reader knows may be out of date.
 pub(super) async fn follow<T, D: Serialize>(
     bus: Bus<T>,
     from: From,
     mut to: Sse,
-    say: impl Fn(&T, &str) -> (Option<&'static str>, D),
+    say: impl Fn(&T, &str) -> Option<(Option<&'static str>, D)>,
 ) {
     let mut reader = from.read(&bus);
     let here = bus.id(bus.latest());
@@ -135,18 +135,20 @@ pub(super) async fn follow<T, D: Serialize>(
         From::Lost => reads = reads && to.send(Some(&here), Some("reset"), &Empty {}).await,
         From::Now | From::After(_) => {}
     }
+    let mut silence = pin!(sleep(HEARTBEAT));
     while reads {
         reads = tokio::select! {
             next = reader.next() => match next {
                 Next::Item(number, item) => {
                     let id = bus.id(number);
-                    let (name, data) = say(&item, &id);
+                    let Some((name, data)) = say(&item, &id) else { continue };
                     to.send(Some(&id), name, &data).await
                 }
                 Next::Missed(before) => to.send(Some(&bus.id(before)), Some("reset"), &Empty {}).await,
             },
-            () = sleep(HEARTBEAT) => to.comment("heartbeat").await,
+            () = &mut silence => to.comment("heartbeat").await,
         };
+        silence.as_mut().reset(Instant::now() + HEARTBEAT);
     }
 }
 

@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use llmux_protocol::{
     PaneId, SessionId, WindowId,
     control::{Command, CommandLine, Demux, Item, Layout, Notice, PaneGeometry, Reply},
 };
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::{mpsc, watch},
     task::JoinHandle,
     time::{Instant, timeout},
@@ -76,7 +76,8 @@ pub(super) struct Link<'a> {
     /// When to look at all panes next; a look that is under way sets it again when it ends.
     look_at: Option<Instant>,
     demux: Demux,
-    outgoing: VecDeque<(Bytes, Pending)>,
+    /// Lines, or the rest of one, that tmux has not taken yet.
+    unwritten: BytesMut,
     pending: VecDeque<Pending>,
     touched: Vec<PaneId>,
     /// Windows with a pane of ours, at the last look.
@@ -113,7 +114,7 @@ impl<'a> Link<'a> {
             model,
             look_at: Some(Instant::now()),
             demux,
-            outgoing: VecDeque::new(),
+            unwritten: BytesMut::new(),
             pending: VecDeque::new(),
             touched: Vec::new(),
             agents: BTreeSet::new(),
@@ -126,17 +127,17 @@ impl<'a> Link<'a> {
 
     /// Serves until the connection ends, and says why. Callers still waiting are told that it ended.
     pub(super) async fn run(mut self, pipes: Pipes, requests: &mut mpsc::Receiver<Request>) -> Ended {
-        let Pipes { stdin, mut stdout } = pipes;
-        // Writing has a task of its own: a tmux that is slow to read must not keep us from reading it.
-        let (writer, lines) = mpsc::channel::<Bytes>(MAX_IN_FLIGHT);
-        let writing = tokio::spawn(process::write_lines(stdin, lines, MAX_IN_FLIGHT));
+        let Pipes {
+            mut stdin,
+            mut stdout,
+        } = pipes;
         let mut chunk = vec![0; READ_BYTES];
         let mut probe = None;
         let ended = loop {
             if let Some(ended) = self.ended.take() {
                 break ended;
             }
-            let room = self.pending.len() + self.outgoing.len() < MAX_IN_FLIGHT;
+            let room = self.pending.len() < MAX_IN_FLIGHT;
             tokio::select! {
                 read = stdout.read(&mut chunk) => match read {
                     Ok(0) => break self.last_words.take().unwrap_or(Ended::Closed),
@@ -150,12 +151,11 @@ impl<'a> Link<'a> {
                     }
                     Err(error) => break error.into(),
                 },
-                permit = writer.reserve(), if !self.outgoing.is_empty() => match permit {
-                    Ok(permit) => if let Some((line, pending)) = self.outgoing.pop_front() {
-                        self.pending.push_back(pending);
-                        permit.send(line);
-                    },
-                    Err(_) => break Ended::Closed,
+                // A tmux that is slow to read does not keep us from reading it.
+                written = process::write_some(&stdin, &self.unwritten), if !self.unwritten.is_empty() => match written {
+                    Ok(count) => self.unwritten.advance(count),
+                    // It shows at the reader too, as the end of the client's output.
+                    Err(_) => self.unwritten.clear(),
                 },
                 request = requests.recv(), if room => match request {
                     Some(request) => self.request(request),
@@ -176,13 +176,8 @@ impl<'a> Link<'a> {
                 }
             }
         };
-        // Dropping the sender lets the writer close tmux's stdin, which detaches the client. A writer that is stuck
-        // (a client that does not read) is ended, and the client with it.
-        drop(writer);
-        let abort = writing.abort_handle();
-        if timeout(LAST_WORDS, writing).await.is_err() {
-            abort.abort();
-        }
+        // Then stdin is closed, which detaches the client.
+        let _ = timeout(LAST_WORDS, stdin.write_all(&self.unwritten)).await;
         ended
     }
 
@@ -230,7 +225,8 @@ impl<'a> Link<'a> {
             interrupted: false,
             deadline: Instant::now() + REPLY_DEADLINE,
         };
-        self.outgoing.push_back((line.encode(), pending));
+        self.unwritten.extend_from_slice(&line.encode());
+        self.pending.push_back(pending);
     }
 
     // === Reading ===

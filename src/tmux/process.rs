@@ -6,10 +6,9 @@
 
 use std::{ffi::OsString, fs::File, io, path::PathBuf, process::Stdio, sync::mpsc, thread, time::Duration};
 
-use bytes::Bytes;
 use tokio::{
-    io::AsyncWriteExt,
-    process::{Child, ChildStdin, ChildStdout, Command},
+    net::unix::pipe::Sender,
+    process::{Child, ChildStdout, Command},
     runtime::Handle,
     sync::oneshot,
 };
@@ -115,26 +114,28 @@ fn tmux(setting: &Setting, arguments: &[&str]) -> Command {
 
 /// The client's pipes.
 pub(super) struct Pipes {
-    pub(super) stdin: ChildStdin,
+    pub(super) stdin: Sender,
     pub(super) stdout: ChildStdout,
 }
 
-/// Writes lines as they come, up to `at_once` of them together. Dropping the sender closes the pipe.
-pub(super) async fn write_lines(
-    mut stdin: ChildStdin,
-    mut lines: tokio::sync::mpsc::Receiver<Bytes>,
-    at_once: usize,
-) {
-    let mut batch = Vec::new();
-    while lines.recv_many(&mut batch, at_once).await > 0 {
-        let joined = match &batch[..] {
-            [one] => one.clone(),
-            many => many.concat().into(),
+impl Pipes {
+    /// Takes them from a client.
+    pub(super) fn take(client: &mut Child) -> io::Result<Self> {
+        let (Some(stdin), Some(stdout)) = (client.stdin.take(), client.stdout.take()) else {
+            return Err(io::Error::other("the tmux client has no pipes"));
         };
-        batch.clear();
-        // An error shows at the reader too, as the end of the client's output.
-        if stdin.write_all(&joined).await.is_err() {
-            return;
+        let stdin = Sender::from_owned_fd(stdin.into_owned_fd()?)?;
+        Ok(Self { stdin, stdout })
+    }
+}
+
+/// Waits until a pipe takes something; returns how much it took. Cancel safe.
+pub(super) async fn write_some(pipe: &Sender, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        pipe.writable().await?;
+        match pipe.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            written => return written,
         }
     }
 }

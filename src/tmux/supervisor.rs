@@ -128,11 +128,10 @@ impl Supervisor {
         let mut client = process::start_client(&self.spawner, &self.setting)
             .await
             .map_err(|error| format!("cannot start tmux: {error}"))?;
-        let (Some(stdin), Some(stdout)) = (client.child.stdin.take(), client.child.stdout.take()) else {
-            return Err("the tmux client has no pipes".into());
-        };
+        let pipes = Pipes::take(&mut client.child)
+            .map_err(|error| format!("cannot talk to the tmux client: {error}"))?;
         let mut talk = Handshake {
-            pipes: Pipes { stdin, stdout },
+            pipes,
             demux: Demux::new(),
             replies: Vec::new(),
         };

@@ -5,7 +5,7 @@ mod reply;
 
 use std::{ops::Range, sync::Arc};
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::{composer::Wanted, marker::Marker};
 use crate::screen::Page;
@@ -81,9 +81,13 @@ fn is_edge(row: &str) -> bool {
 /// A text without blanks, line ends and what has no width, to compare what renderers wrap and indent. Letters are
 /// composed of their marks, as some agents do.
 pub(super) fn squeeze(text: &str) -> String {
-    text.nfc()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{a0}'))
-        .collect()
+    let is_kept =
+        |c: &char| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{a0}');
+    // To see that nothing is to be composed is cheap, and nearly always so.
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.chars().filter(is_kept).collect(),
+        _ => text.nfc().filter(is_kept).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     account::Account,
-    composer::Wanted,
+    composer::{Holds, Wanted},
     conversation::{Anchor, Conversation},
     marker::Marker,
     picture::Picture,
@@ -64,6 +64,8 @@ pub(super) enum How {
     Done,
     Failed(String),
     Interrupted,
+    /// The composer emptied, but then it held the prompt again: the agent never took it.
+    GivenBack,
 }
 
 /// Follows one turn from its acceptance to its end.
@@ -133,10 +135,14 @@ impl<'a> Ending<'a> {
 
     /// Looks at one picture.
     pub(super) fn look(&mut self, picture: &Picture) -> Look<Progress> {
-        let anchor = self.anchor(picture);
         if picture.is(ActivityState::Busy) {
             self.worked = true;
+            // Once the reply has begun, where it stands matters at its end only; a working agent paints without cease.
+            if self.echoed && self.first_shown.is_some() && self.told(picture).is_none() {
+                return Look::Wait;
+            }
         }
+        let anchor = self.anchor(picture);
         if self.first_shown.is_none()
             && anchor.is_some_and(|anchor| picture.conversation.has_reply(self.rules, anchor))
         {
@@ -209,7 +215,9 @@ impl<'a> Ending<'a> {
             && self.rules.knows_busy()
             && (anchor.is_some_and(Anchor::is_visible) || *picture.conversation == *self.before)
             && self.how(picture, anchor) == How::Done;
+        let is_given_back = !worked && self.is_given_back(picture);
         let hold = match (picture.reports.tells_ends(), worked) {
+            _ if is_given_back => HOLD_IDLE,
             _ if is_unanswered => HOLD_UNANSWERED,
             (true, _) => HOLD_TELLING,
             (false, true) => HOLD,
@@ -240,9 +248,19 @@ impl<'a> Ending<'a> {
             } else {
                 "ready; it was not seen to work".to_owned()
             },
-            how: self.how(picture, anchor),
+            how: if is_given_back {
+                How::GivenBack
+            } else {
+                self.how(picture, anchor)
+            },
             told: self.reply_told(picture),
         }))
+    }
+
+    /// Whether the composer holds the prompt again: a program that comes up may paint itself anew and lose its Enter.
+    fn is_given_back(&self, picture: &Picture) -> bool {
+        let composer = picture.composer.as_ref();
+        composer.is_some_and(|composer| self.wanted.in_composer(composer) == Holds::Prompt)
     }
 
     /// What the agent says itself.

@@ -32,6 +32,9 @@ use crate::{
 const PACE: Duration = Duration::from_millis(50);
 /// How long an agent without rules must have been silent to count as ready.
 pub(super) const QUIET: Duration = Duration::from_secs(1);
+/// How long a program must have been silent for a title that says busy to count as left behind, where its screen looks
+/// ready: some do not take it back when a model fails.
+const STILL: Duration = Duration::from_secs(5);
 /// Questions and hooks that wait for an oracle.
 const QUEUE: usize = 64;
 
@@ -82,6 +85,7 @@ impl Oracle {
             reports: Arc::default(),
             page: Arc::default(),
             openings: Openings::new(),
+            left_title: None,
             said_at: None,
         };
         tokio::spawn(task.run());
@@ -141,6 +145,8 @@ struct Task {
     /// The page of the last picture.
     page: Arc<Page>,
     openings: Openings,
+    /// A title that was left behind: it says nothing for as long as it stays.
+    left_title: Option<String>,
     /// When the last picture was made.
     said_at: Option<Instant>,
 }
@@ -208,6 +214,9 @@ impl Task {
     /// When silence will have lasted long enough to say something, for agents that say nothing better.
     fn quiet_due(&self) -> Option<Instant> {
         let picture = self.pictures.borrow();
+        if picture.is_busy_by_title_only() {
+            return Some(picture.printed_at + STILL);
+        }
         let waits = !self.rules.knows_ready()
             && picture.seq > 0
             && matches!(
@@ -232,6 +241,9 @@ impl Task {
     /// Judges a picture and shows it to all.
     fn publish(&mut self, before: &Picture, mut picture: Picture) -> Arc<Picture> {
         picture.reports = self.reports.clone();
+        if picture.is_busy_by_title_only() && picture.printed_at.elapsed() >= STILL {
+            self.left_title = picture.title.take().map(|seen| seen.detail);
+        }
         picture.belief = self.belief(&picture, before);
         let is_ours = *self.workers.borrow() > 0;
         if before.is(ActivityState::Busy) && picture.is(ActivityState::Ready) && !is_ours {
@@ -273,7 +285,8 @@ impl Task {
             ..before.clone()
         };
         // A spinner in the title is no reason to read all rows again.
-        let title = self.rules.title(&title);
+        let is_left = self.left_title.as_ref() == Some(&title);
+        let title = self.rules.title(&title).filter(|_| !is_left);
         if *self.page == page && size == before.size {
             return Picture { title, ..seen };
         }

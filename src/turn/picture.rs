@@ -80,6 +80,12 @@ impl Picture {
         is_busy(&self.screen) || is_busy(&self.title)
     }
 
+    /// Whether the title says that the agent works, and the screen that it waits.
+    pub(super) fn is_busy_by_title_only(&self) -> bool {
+        let says = |seen: &Option<Seen>, state| seen.as_ref().is_some_and(|seen| seen.state == state);
+        says(&self.title, ActivityState::Busy) && says(&self.screen, ActivityState::Ready)
+    }
+
     /// Whether the options of a dialog stand side by side.
     pub(super) fn shows_in_one_row(&self, dialog: &Dialog) -> bool {
         self.conversation

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::{
     http::{Answer, Api},
     lab::Lab,
+    users::Network,
 };
 
 /// What Node's `fetch` sends, and the old command line's own headers.
 const CLI: [&str; 5] = [
-    "authorization: Bearer sas_AAAAAAAA",
+    "authorization: Bearer TOKEN",
     "accept: */*",
     "accept-language: *",
     "sec-fetch-mode: cors",
@@ -18,7 +19,7 @@ const CLI: [&str; 5] = [
 
 /// What a page of the old program sends.
 const PAGE: [&str; 5] = [
-    "cookie: llmuxd_token=sas_AAAAAAAA",
+    "cookie: llmux_session=TOKEN",
     "accept: */*",
     "sec-fetch-site: same-origin",
     "sec-fetch-mode: cors",
@@ -27,17 +28,26 @@ const PAGE: [&str; 5] = [
 
 struct Client {
     api: Api,
-    headers: [&'static str; 5],
+    headers: Vec<String>,
 }
 
 impl Client {
+    fn call(&self, method: &str, path: &str, more: &[&str], body: &[u8]) -> Answer {
+        self.api
+            .call(method, path, &[&self.headers(), more].concat(), body)
+    }
+
+    fn headers(&self) -> Vec<&str> {
+        self.headers.iter().map(String::as_str).collect()
+    }
+
     fn get(&self, path: &str) -> Answer {
-        self.api.call("GET", path, &self.headers, b"")
+        self.call("GET", path, &[], b"")
     }
 
     fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
-        let headers = [&self.headers[..], &["content-type: application/json"]].concat();
-        self.api.call(method, path, &headers, body.to_string().as_bytes())
+        let body = body.to_string();
+        self.call(method, path, &["content-type: application/json"], body.as_bytes())
     }
 
     fn post(&self, path: &str, body: &Value) -> Answer {
@@ -46,17 +56,31 @@ impl Client {
 
     /// Without a body, as `fetch(url, {method: 'POST'})` does.
     fn poke(&self, path: &str) -> Answer {
-        let headers = [&self.headers[..], &["content-length: 0"]].concat();
-        self.api.call("POST", path, &headers, b"")
+        self.call("POST", path, &["content-length: 0"], b"")
     }
 }
 
-fn clients(lab: &Lab) -> [Client; 2] {
-    let api = Api::of(lab);
-    [CLI, PAGE].map(|headers| Client {
-        api: api.clone(),
-        headers,
-    })
+/// A daemon with an administrator.
+fn lab() -> Lab {
+    let mut lab = Lab::new();
+    lab.set("LLMUX_PASSPHRASE", "correct horse");
+    lab.llmux(["user", "create", "root", "--admin"]).ok();
+    lab
+}
+
+/// Each kind of client, over the Unix socket and over the network.
+fn clients<'a>(lab: &'a Lab, network: &Network<'a>) -> Vec<Client> {
+    let made = ["token", "create", "--username", "root", "--json"];
+    let made = lab.llmux(made).json();
+    let token = made["value"].as_str().unwrap();
+    [Api::of(lab), network.api()]
+        .iter()
+        .flat_map(|api| [CLI, PAGE].map(|headers| (api.clone(), headers)))
+        .map(|(api, headers)| Client {
+            api,
+            headers: headers.map(|line| line.replace("TOKEN", token)).to_vec(),
+        })
+        .collect()
 }
 
 /// Whether a value has these fields, each of its kind: `s`tring, `n`umber, `b`oolean, `a`rray, `o`bject; `?` if `null` will do.
@@ -96,9 +120,9 @@ const SESSION: [(&str, &str); 13] = [
 
 #[test]
 fn a_session_from_its_start_to_its_end() {
-    let lab = Lab::new();
-    lab.llmux(["session", "list"]).ok();
-    for client in clients(&lab) {
+    let lab = lab();
+    let network = Network::serve(&lab);
+    for client in clients(&lab, &network) {
         assert_eq!(client.get("/api/sessions").is(200), json!([]));
         let start = json!({"agent": "shell", "name": "s1", "cwd": "~/work", "flags": "", "env": "A=1\nB=2"});
         let started = client.post("/api/sessions", &start).is(200);
@@ -158,9 +182,10 @@ fn a_session_from_its_start_to_its_end() {
 
 #[test]
 fn refusals_have_both_of_the_old_shapes() {
-    let lab = Lab::new();
+    let lab = lab();
+    let network = Network::serve(&lab);
     lab.start("shell", "x", "");
-    for client in clients(&lab) {
+    for client in clients(&lab, &network) {
         for (body, words) in [
             (json!({}), "agent"),
             (json!({"agent": "nope"}), "unknown agent \"nope\""),
@@ -187,9 +212,9 @@ fn refusals_have_both_of_the_old_shapes() {
 
 #[test]
 fn what_the_pages_and_the_command_line_ask_once() {
-    let lab = Lab::new();
-    lab.llmux(["session", "list"]).ok();
-    for client in clients(&lab) {
+    let lab = lab();
+    let network = Network::serve(&lab);
+    for client in clients(&lab, &network) {
         has(
             &client.get("/health").is(200),
             &[
@@ -256,7 +281,7 @@ fn what_the_pages_and_the_command_line_ask_once() {
             settings["turnq"],
             json!({"enabled": false, "url": null, "mode": "disabled", "maxHoldMs": null})
         );
-        let mut stream = client.api.events("/api/logs/stream", &client.headers);
+        let mut stream = client.api.events("/api/logs/stream", &client.headers());
         assert_eq!(stream.line(), ": stream open");
     }
 }

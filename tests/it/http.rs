@@ -229,13 +229,19 @@ impl Events {
 
     /// The next event for which this holds.
     #[track_caller]
-    pub fn until(&mut self, holds: impl Fn(&Sent) -> bool) -> Sent {
+    pub fn until(&mut self, mut holds: impl FnMut(&Sent) -> bool) -> Sent {
         loop {
             let sent = self.next();
             if holds(&sent) {
                 return sent;
             }
         }
+    }
+
+    /// Reads to its end, which comes in time.
+    #[track_caller]
+    pub fn ends(mut self) {
+        std::io::copy(&mut self.0, &mut std::io::sink()).expect("it ends");
     }
 
     /// The next line of a chunked body, without what says how long the chunks are.

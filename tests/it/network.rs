@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Starts a foreground daemon with these arguments and waits until it serves.
-fn foreground(lab: &Lab, args: &[&str]) -> Child {
+pub(crate) fn foreground(lab: &Lab, args: &[&str]) -> Child {
     let mut daemon = lab.spawn([&["server", "start"], args].concat());
     until("the foreground daemon serves", || {
         assert!(daemon.try_wait().unwrap().is_none(), "it ended");
@@ -25,7 +25,7 @@ fn foreground(lab: &Lab, args: &[&str]) -> Child {
 }
 
 #[track_caller]
-fn ends(mut daemon: Child) {
+pub(crate) fn ends(mut daemon: Child) {
     signal(daemon.id(), "TERM");
     let status = eventually("it ends", || daemon.try_wait().unwrap());
     assert!(status.success(), "{status}");

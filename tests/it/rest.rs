@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     http::{Answer, Api},
     lab::{Lab, until},
+    users::{Network, with_users},
 };
 
 fn lab_with_shell() -> (Lab, Api) {
@@ -112,6 +113,14 @@ fn wrong_methods_paths_types_and_sizes_are_told_apart() {
         );
         assert_eq!(answer.fails(400), "bad_request", "{body}");
     }
+    // Nor is a list the fields in their order.
+    let list = api.call(
+        "POST",
+        "/api/sessions/x/stop",
+        &["content-type: application/json"],
+        b"[null]",
+    );
+    assert_eq!(list.fails(400), "bad_request");
     let big = json!({"choice": "x".repeat(70_000)});
     assert_eq!(
         api.post("/api/sessions/x/answer", &big).fails(413),
@@ -267,6 +276,48 @@ fn events_tell_of_sessions_agents_and_turns_and_go_on_where_they_were() {
     assert_eq!((reset.name.as_str(), reset.data), ("reset", json!({})));
     lab.start("shell", "x", "");
     stranger.until(|sent| sent.name == "session" && sent.data["session"]["name"] == "x");
+}
+
+#[test]
+fn a_token_limited_to_sessions_hears_of_these_only() {
+    let lab = with_users();
+    let made = lab
+        .llmux([
+            "token",
+            "create",
+            "--username",
+            "root",
+            "--scope",
+            "dev-*:watch",
+            "--json",
+        ])
+        .json();
+    let header = format!("authorization: Bearer {}", made["value"].as_str().unwrap());
+    let network = Network::serve(&lab);
+    let mut events = network.api().events("/api/events", &[&header]);
+    lab.start("shell", "main", "");
+    lab.start("shell", "dev-1", "");
+    lab.llmux(["session", "edit", "main", "--name", "other"]).ok();
+    lab.llmux(["session", "stop", "other"]).ok();
+    lab.llmux(["session", "edit", "dev-1", "--name", "private"]).ok();
+    let mut told = Vec::new();
+    let gone = events.until(|sent| {
+        let name = [
+            &sent.data["session"]["name"],
+            &sent.data["session"],
+            &sent.data["name"],
+        ];
+        told.extend(name.iter().filter_map(|name| name.as_str()).map(str::to_owned));
+        sent.name == "session_gone"
+    });
+    assert_eq!(gone.data["name"], "dev-1");
+    assert!(
+        told.len() >= 2 && told.iter().all(|name| name == "dev-1"),
+        "{told:?}"
+    );
+    // The log is everybody's: it is an administrator's to read.
+    let logs = network.api().call("GET", "/api/logs", &[&header], b"");
+    assert_eq!(logs.fails(403), "forbidden");
 }
 
 #[test]

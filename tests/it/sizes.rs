@@ -99,6 +99,7 @@ fn a_persons_act_claims_the_size_and_nothing_else_does() {
     b.until("nobody holds it", |v| v.holder.is_null());
     let mut a = Viewer::of(&lab, "one?viewer=a");
     a.until("it is the holder again", Viewer::holds);
+    b.until("the other is told", |v| !v.holder.is_null());
     assert_eq!(size_of(&lab), (92, 32));
     // It leaves for good, and another opens.
     drop(a);

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Prints so many KiB, then a word.
-fn flood(kibibytes: usize) -> String {
+pub(crate) fn flood(kibibytes: usize) -> String {
     format!(
         "head -c {kibibytes}K /dev/zero | tr '\\0' x | fold -w 79; printf '\\r\\nthe end\\r\\n'; exec cat"
     )

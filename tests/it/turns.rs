@@ -329,6 +329,23 @@ fn an_enter_that_became_a_newline_is_noticed_at_once() {
     assert!(seen * 2 < unseen, "{seen} ns, {unseen} ns");
 }
 
+#[test]
+fn a_prompt_that_comes_back_into_the_composer_was_not_submitted() {
+    let lab = Lab::new();
+    for (name, later) in [("soon", "100"), ("late", "600")] {
+        demo(&lab, name, &format!("--give-back {later}"));
+        let run = ask(&lab, name, "the first");
+        if later == "600" {
+            assert!(run.stderr.contains("showed the prompt there again"), "{run}");
+            run.fails(11);
+        } else {
+            assert_eq!(run.ok(), "Echo: the first\n", "Enter was typed again");
+        }
+        // What it holds is nobody's draft.
+        assert_eq!(ask(&lab, name, "the second").ok(), "Echo: the second\n");
+    }
+}
+
 /// Whoever approved the first has not seen the second.
 #[test]
 fn the_id_of_a_dialog_answers_no_equal_one() {
@@ -436,6 +453,40 @@ fn a_dialog_in_the_place_of_another_is_told_and_answered_by_its_own_id() {
     until("the turn has the id that is good now", || {
         dialog()["id"] != second.as_str()
     });
+}
+
+/// An agent that fails and leaves its title as it was while it worked; it says that it cleared its conversation, and leaves that.
+const FORGETFUL: &str = r#"
+stty -icanon
+composer() { printf '────────\n> '; }
+composer
+while read -r prompt; do
+  case $prompt in
+    /clear) printf 'All is cleared.\n' ;;
+    *) printf '\033]0;working\a\nfailed: no model\n' ;;
+  esac
+  composer
+done
+"#;
+
+#[test]
+fn a_title_that_is_left_behind_and_an_old_conversation_that_stays_hold_nothing_up() {
+    let lab = Lab::new();
+    let (dir, script) = (lab.path("config/llmux/agents.d"), lab.path("forgetful.sh"));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(&script, FORGETFUL).unwrap();
+    let agent = format!(
+        "[[agent]]\nkey = 'forgetful'\ncmd = 'sh {}'\nnew-chat = '/clear'\n[agent.rules]\ntitle-busy = '^working'\n\
+         composer = {{ pattern = '^────────\\n(>[^\\n]*)\\z' }}\necho = '^> (.+)'\nerror = '^failed: (.*)'\ncleared = '^All is cleared'\n",
+        script.display()
+    );
+    fs::write(dir.join("forgetful.toml"), agent).unwrap();
+    lab.start("forgetful", "d", "");
+    assert!(ask(&lab, "d", "go").fails(16).contains("no model"));
+    let explained = lab.llmux(["session", "explain", "d"]).ok();
+    assert!(explained.contains("ready (screen"), "{explained}");
+    lab.llmux(["session", "new-chat", "d"]).ok();
+    assert!(lab.screen("d").contains("> go"), "the old one is still there");
 }
 
 #[test]

@@ -10,11 +10,14 @@ use std::{
 
 use serde_json::json;
 
-use crate::lab::{Lab, eventually, signal};
+use crate::{
+    http::Api,
+    lab::{Lab, eventually, signal},
+};
 
 const PASSPHRASE: &str = "correct horse";
 
-fn with_users() -> Lab {
+pub(crate) fn with_users() -> Lab {
     let mut lab = Lab::new();
     lab.set("LLMUX_PASSPHRASE", PASSPHRASE);
     assert_eq!(
@@ -269,18 +272,22 @@ fn a_sign_in_is_saved_named_and_forgotten_and_its_token_never_printed() {
 }
 
 /// A daemon that serves the network, until this is dropped.
-struct Network<'a> {
+pub(crate) struct Network<'a> {
     lab: &'a Lab,
     daemon: Child,
 }
 
 impl<'a> Network<'a> {
-    fn serve(lab: &'a Lab) -> Self {
+    pub(crate) fn serve(lab: &'a Lab) -> Self {
         let daemon = lab.spawn(["server", "start"]);
         eventually("the network is served", || {
             TcpStream::connect((lab.host(), 3001)).ok()
         });
         Self { lab, daemon }
+    }
+
+    pub(crate) fn api(&self) -> Api {
+        Api::network(self.lab)
     }
 
     fn url(&self) -> String {

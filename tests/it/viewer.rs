@@ -20,6 +20,8 @@ use crate::lab::{Lab, eventually};
 
 /// How long something may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How much of what came last is looked at.
+const TAIL: usize = 8 << 10;
 /// How long one read waits.
 const READ: Duration = Duration::from_millis(50);
 
@@ -86,7 +88,7 @@ pub(crate) struct Viewer {
     pub(crate) snapshots: usize,
     /// The number of the next byte.
     pub(crate) seq: u64,
-    /// Everything since the last snapshot, and before it.
+    /// Everything since the last snapshot, and before it; of a light viewer the end.
     pub(crate) bytes: Vec<u8>,
     pub(crate) closed: Option<(u16, String)>,
 }
@@ -127,7 +129,7 @@ impl Viewer {
 
     /// Whether a text is among what it got last.
     pub(crate) fn printed(&self, text: &str) -> bool {
-        let tail = &self.bytes[self.bytes.len().saturating_sub(8 << 10)..];
+        let tail = &self.bytes[self.bytes.len().saturating_sub(TAIL)..];
         String::from_utf8_lossy(tail).contains(text)
     }
 
@@ -154,6 +156,18 @@ impl Viewer {
         self.until(&format!("it shows {text}"), |viewer| {
             viewer.rows().iter().any(|row| row.contains(text))
         });
+    }
+
+    /// Reads until a text was printed, for as long as something comes.
+    #[track_caller]
+    pub(crate) fn reads_to(&mut self, text: &str) {
+        let mut came_at = Instant::now();
+        while !self.printed(text) {
+            if self.read() {
+                came_at = Instant::now();
+            }
+            assert!(came_at.elapsed() < PATIENCE, "{text} never came");
+        }
     }
 
     /// Reads what comes until nothing does for a while.
@@ -248,7 +262,9 @@ impl Viewer {
             kind => panic!("kind {kind}"),
         }
         self.bytes.extend_from_slice(bytes);
-        if !self.is_light {
+        if self.is_light {
+            self.bytes.drain(..self.bytes.len().saturating_sub(TAIL));
+        } else {
             self.screen.feed(bytes);
         }
     }

@@ -35,6 +35,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// The session that it tells of.
+    #[must_use]
+    pub fn session(&self) -> &str {
+        match self {
+            Self::Session { session } => &session.name,
+            Self::SessionGone { name } => name,
+            Self::Activity { session, .. } => session,
+            Self::Turn { turn } => &turn.session,
+        }
+    }
+
     /// The word it is called by on the wire.
     #[must_use]
     pub fn name(&self) -> &'static str {

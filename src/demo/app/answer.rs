@@ -69,6 +69,9 @@ impl App {
             self.spin += 1;
             self.spin_due = now + SPIN;
         }
+        if let Some((_, prompt)) = self.given_back.take_if(|(due, _)| *due <= now) {
+            self.composer.type_text(&prompt);
+        }
         let State::Busy(turn) = &mut self.state else {
             return;
         };

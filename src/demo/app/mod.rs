@@ -55,6 +55,8 @@ pub(super) struct App {
     spin_due: Instant,
     opened: Instant,
     enters_to_swallow: u32,
+    /// A prompt that it does not take, and when it goes back into the composer.
+    given_back: Option<(Instant, String)>,
     typed_at: Option<Instant>,
     pasted_at: Option<Instant>,
     normal_mode: bool,
@@ -97,6 +99,7 @@ impl App {
             spin_due: Instant::now(),
             opened: Instant::now(),
             enters_to_swallow: args.swallow_enter,
+            given_back: None,
             typed_at: None,
             pasted_at: None,
             normal_mode: args.vim,
@@ -184,7 +187,7 @@ impl App {
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Busy(turn) => Some(turn.due().map_or(self.spin_due, |due| due.min(self.spin_due))),
-            _ => None,
+            _ => self.given_back.as_ref().map(|(due, _)| *due),
         }
     }
 

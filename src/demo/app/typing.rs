@@ -91,6 +91,10 @@ impl App {
         } else if within(self.typed_at, self.args.burst) || within(self.pasted_at, self.args.paste_guard) {
             self.composer.type_text("\n");
         } else if let Some(prompt) = self.composer.take() {
+            if let Some(ms) = self.args.give_back.take() {
+                self.given_back = Some((Instant::now() + Duration::from_millis(ms), prompt));
+                return;
+            }
             match self.state {
                 State::Busy(_) => self.queue.push_back(prompt),
                 _ => self.submit(prompt),

@@ -39,6 +39,18 @@ impl Caller {
         self.identity.as_ref().map_err(|error| Failure::from(&**error))
     }
 
+    /// Waits until they may no longer do what they could when they came; see [`Auth::revoked`]. Of those who are nobody
+    /// there is nothing to take.
+    pub(crate) fn revoked(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (auth, who) = (self.auth.clone(), self.identity.as_ref().ok().cloned());
+        async move {
+            match who {
+                Some(who) => auth.revoked(&who).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Where they come from; none through the Unix socket.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         match self.connection {

@@ -3,7 +3,7 @@
 use axum::{
     body::HttpBody,
     extract::{RawPathParams, Request, State},
-    http::{Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -12,11 +12,7 @@ use llmux_protocol::api::{Action, ApiError, ErrorCode};
 use super::{Caller, Gate, Need, Reach};
 use crate::{
     auth::{AuthError, Entry, Identity, Where},
-    server::{
-        body::{is_json, not_json},
-        error::Failure,
-        listen::Connection,
-    },
+    server::error::Failure,
 };
 
 /// A route's door.
@@ -48,7 +44,7 @@ pub(super) async fn enter(
     };
     let mut named = Named::of(&params);
     let method = request.method().clone();
-    let admitted = match Door::check_body(&caller, &request) {
+    let admitted = match Door::check_body(&request) {
         Ok(()) => door.admit(&caller, &mut named).await,
         Err(refusal) => Err(refusal),
     };
@@ -102,18 +98,20 @@ impl Door {
         }
     }
 
-    /// Refuses a body that is no JSON where another site may have made a browser send it: a form needs no permission to be sent
-    /// anywhere, and not every handler reads it. How large it may be is the handlers' to say.
-    fn check_body(caller: &Caller, request: &Request) -> Result<(), Failure> {
-        let headers = request.headers();
+    /// Refuses a body that is no JSON, whether the handler reads it or not: a browser sends a form anywhere without asking. How
+    /// large it may be is the handlers' to say.
+    fn check_body(request: &Request) -> Result<(), Failure> {
         let is_empty = request.body().size_hint().exact() == Some(0);
-        let trusted =
-            matches!(caller.connection, Connection::Unix) || headers.contains_key(header::AUTHORIZATION);
-        if trusted || is_empty || is_safe(request.method()) || is_json(headers) {
-            Ok(())
-        } else {
-            Err(not_json())
+        if is_empty || is_safe(request.method()) || is_json(request.headers()) {
+            return Ok(());
         }
+        let error = ApiError::new(
+            ErrorCode::UnsupportedMediaType,
+            "the body's content type is not JSON",
+        );
+        Err(Failure(
+            error.hint("send the header `content-type: application/json`"),
+        ))
     }
 
     fn record(&self, caller: &Caller, named: Named, method: &Method, status: StatusCode) {
@@ -179,6 +177,16 @@ impl From<Refused> for Failure {
             ),
         ))
     }
+}
+
+/// Whether a body is JSON by its content type.
+fn is_json(headers: &HeaderMap) -> bool {
+    let said = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|said| said.to_str().ok());
+    let kind = said.and_then(|said| said.split(';').next()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
 }
 
 /// Whether a method changes nothing.

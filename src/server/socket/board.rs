@@ -36,6 +36,16 @@ pub(super) struct Facts {
     pub(super) turns: VecDeque<(u64, Bytes)>,
 }
 
+impl Facts {
+    fn of(audience: &AudienceState) -> Self {
+        Self {
+            holder: audience.holder(),
+            viewers: (0, audience.count()),
+            ..Self::default()
+        }
+    }
+}
+
 /// Follows one program for all its viewers, until the last has gone.
 pub(super) struct Board {
     facts: watch::Receiver<Facts>,
@@ -44,11 +54,7 @@ pub(super) struct Board {
 
 impl Board {
     fn start(follow: Option<Follow>, audience: watch::Receiver<AudienceState>) -> Self {
-        let facts = Facts {
-            holder: audience.borrow().holder(),
-            viewers: (0, audience.borrow().count()),
-            ..Facts::default()
-        };
+        let facts = Facts::of(&audience.borrow());
         let (sender, facts) = watch::channel(facts);
         let task = Task {
             facts: sender,
@@ -173,5 +179,40 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// Who borrows a `watch` twice in one statement waits for the writer who came in between, who waits for him.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn boards_begin_while_viewers_come_and_go() {
+        let audience = watch::Sender::new(AudienceState::default());
+        let (follower, runtime) = (audience.subscribe(), tokio::runtime::Handle::current());
+        let is_done = Arc::new(AtomicBool::new(false));
+        let done = is_done.clone();
+        thread::spawn(move || {
+            while !is_done.load(Ordering::Relaxed) {
+                audience.send_modify(|_| {});
+            }
+        });
+        let (begun, all_begun) = tokio::sync::oneshot::channel();
+        thread::spawn(move || {
+            let _context = runtime.enter();
+            for _ in 0..2000 {
+                Board::start(None, follower.clone());
+            }
+            let _ = begun.send(());
+        });
+        let all = tokio::time::timeout(Duration::from_secs(30), all_begun).await;
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(all, Ok(Ok(())));
     }
 }

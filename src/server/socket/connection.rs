@@ -11,7 +11,8 @@ use tokio::{io::AsyncRead, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Caller, End, Form,
+    super::gate::Caller,
+    End, Form,
     board::Board,
     hands::Hands,
     incoming::{Incoming, Message},
@@ -31,12 +32,16 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// A viewer's connection that is about to be made.
 pub(super) struct Connection {
     pub(super) form: Form,
-    pub(super) caller: Caller,
+    /// The person, for other people.
+    pub(super) who: Arc<str>,
+    /// What its person may do with the session.
+    pub(super) may: Vec<Action>,
     pub(super) name: String,
     pub(super) view: View,
     pub(super) board: Arc<Board>,
     pub(super) gaze: Gaze,
     pub(super) leaving: CancellationToken,
+    pub(super) caller: Caller,
 }
 
 impl Connection {
@@ -57,11 +62,11 @@ impl Connection {
         } = self.view;
         let mut ear = Ear {
             form: self.form,
-            may_type: self.caller.may(Action::Type),
+            may_type: self.may.contains(&Action::Type),
             hands: Hands::new(input, sizing, talk.clone()),
             talk: talk.clone(),
             gaze: self.gaze,
-            who: self.caller.who.clone(),
+            who: self.who,
             session: self.name.clone(),
             look: None,
         };
@@ -82,7 +87,7 @@ impl Connection {
         );
         let mut is_heard = false;
         let end = {
-            let mut telling = pin!(teller.tell(&self.name, &self.caller.may));
+            let mut telling = pin!(teller.tell(&self.name, &self.may));
             let asked = tokio::select! {
                 end = &mut telling => Err(end),
                 end = &mut hearing => {
@@ -91,7 +96,7 @@ impl Connection {
                 }
                 end = talk.watch() => Ok(end),
                 () = self.leaving.cancelled() => Ok(End::Leaving),
-                () = self.caller.revoked.cancelled() => Ok(End::Revoked),
+                () = self.caller.revoked() => Ok(End::Revoked),
             };
             match asked {
                 Err(end) => end,

@@ -32,7 +32,7 @@ use llmux_protocol::api::{
 };
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use self::{board::Boards, connection::Connection};
 use super::{Shared, error::Failure, extract::Path, gate};
@@ -64,32 +64,6 @@ impl Viewers {
     pub(crate) async fn closed(&self) {
         self.connections.close();
         self.connections.wait().await;
-    }
-}
-
-/// Who looks, and what he may do with the session.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    /// The person, for other people.
-    pub(crate) who: Arc<str>,
-    pub(crate) may: Vec<Action>,
-    /// Cancelled when his credential is no good any more.
-    pub(crate) revoked: CancellationToken,
-}
-
-impl Caller {
-    /// What the gate lets one do with a session.
-    fn of(caller: &gate::Caller, session: &str) -> Result<Self, Failure> {
-        let may = |action: &Action| *action != Action::Admin && caller.may(*action, session);
-        Ok(Self {
-            who: caller.identity()?.label().into(),
-            may: Action::ALL.into_iter().filter(may).collect(),
-            revoked: CancellationToken::new(),
-        })
-    }
-
-    fn may(&self, what: Action) -> bool {
-        self.may.contains(&what)
     }
 }
 
@@ -193,11 +167,13 @@ pub(super) async fn view(
     if !is_upgrade_request(&request) {
         return Err(bad("this is a WebSocket: ask for an upgrade"));
     }
-    let caller = Caller::of(&caller, &name)?;
+    let may = |action: &Action| *action != Action::Admin && caller.may(*action, &name);
+    let may = Action::ALL.into_iter().filter(may).collect();
     let form = Form::asked_for(request.headers());
+    let who: Arc<str> = caller.identity()?.label().into();
     let viewer = Viewer {
         id: viewer_id.into(),
-        who: caller.who.clone(),
+        who: who.clone(),
     };
     let at = asked.epoch.as_deref().zip(asked.from);
     let view = shared.sessions.view_by(&name, viewer, at).await?;
@@ -207,12 +183,14 @@ pub(super) async fn view(
     let board = shared.viewers.boards.of(view.program, &shared.turns, audience);
     let connection = Connection {
         form,
-        caller,
+        who,
+        may,
         name,
         view,
         board,
         gaze: shared.push.gaze().clone(),
         leaving: shared.leaving.clone(),
+        caller,
     };
     shared.viewers.connections.spawn(async move {
         let _place = place;

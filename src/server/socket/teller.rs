@@ -41,6 +41,24 @@ struct Told {
     drawn: Option<u64>,
 }
 
+impl Told {
+    /// At the beginning.
+    fn of(facts: &Facts, viewers: usize, pane: &Pane, seq: Option<u64>) -> Self {
+        let size = pane.size();
+        Self {
+            cols: size.cols,
+            rows: size.rows,
+            holder: facts.holder.clone(),
+            viewers,
+            count: facts.viewers.0,
+            activity: 0,
+            turn: facts.turns.back().map_or(0, |(number, _)| *number),
+            seq: seq.unwrap_or(0),
+            drawn: None,
+        }
+    }
+}
+
 /// The writing half.
 pub(super) struct Teller<W> {
     write: WebSocketWrite<W>,
@@ -67,18 +85,8 @@ impl<W: AsyncWrite + Unpin> Teller<W> {
         // A server's frames have no mask: they are written from where they lie.
         write.set_auto_apply_mask(false);
         let facts = board.follow();
-        let size = pane.size();
-        let told = Told {
-            cols: size.cols,
-            rows: size.rows,
-            holder: facts.borrow().holder.clone(),
-            viewers: presence.follow().borrow().count(),
-            count: facts.borrow().viewers.0,
-            activity: 0,
-            turn: facts.borrow().turns.back().map_or(0, |(number, _)| *number),
-            seq: subscription.seq().unwrap_or(0),
-            drawn: None,
-        };
+        let viewers = presence.follow().borrow().count();
+        let told = Told::of(&facts.borrow(), viewers, &pane, subscription.seq());
         Self {
             write,
             form,

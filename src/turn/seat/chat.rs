@@ -83,6 +83,9 @@ impl Seat {
                     "its screen no longer shows what was said".to_owned(),
                 ));
             }
+            if is_at_rest(&picture) && self.says_cleared(live, &picture) {
+                return Ok((Source::Screen, "it says that a new conversation began".to_owned()));
+            }
             let wake = since.map_or(deadline, |since| since + STANDS);
             tokio::select! {
                 stop = live.stopped() => return Err(Over::stopped(stop)),
@@ -98,6 +101,17 @@ impl Seat {
                 },
             }
         }
+    }
+
+    /// Whether the agent says so behind the echo of its command.
+    fn says_cleared(&self, live: &Live, picture: &Picture) -> bool {
+        let rows = picture.conversation.rows();
+        let is_command = |row: &String| {
+            let echo = self.rules().echo(row);
+            echo.is_some_and(|echo| echo.trim().as_bytes() == live.text)
+        };
+        let command = rows.iter().rposition(is_command);
+        command.is_some_and(|at| rows[at..].iter().any(|row| self.rules().cleared(row)))
     }
 
     async fn shows_any(&self, before: &[String]) -> bool {

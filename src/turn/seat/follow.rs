@@ -122,6 +122,10 @@ impl Seat {
         match end.how {
             How::Done => self.program.binding.answered(ending.is_in_transcript()),
             How::Failed(_) | How::Interrupted => self.program.binding.unanswered(),
+            How::GivenBack => {
+                self.program.binding.unanswered();
+                self.note_interrupted(&live.text);
+            }
         }
         let anchor = ending.anchor(&picture);
         let reply = self.reply(&picture, anchor, told, &end, ending.is_resized(&picture));
@@ -137,6 +141,17 @@ impl Seat {
                 How::Interrupted => (
                     TurnState::Cancelled,
                     Some(error("interrupted", "the agent was interrupted".to_owned())),
+                ),
+                How::GivenBack => (
+                    TurnState::Unsubmitted,
+                    Some(TurnError {
+                        hint: Some("it stands in the composer; the next prompt takes its place".to_owned()),
+                        ..error(
+                            "given_back",
+                            "the agent emptied its composer, but then showed the prompt there again"
+                                .to_owned(),
+                        )
+                    }),
                 ),
             };
         })

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use llmux_protocol::api::{ActivityState, Source, Step, TurnState};
 use tokio::time::{Instant, timeout};
 
-use super::{Accepted, DIALOG_STANDS, Submission};
+use super::{Accepted, Submission};
 use crate::{
     pane::Condition,
     session::Typist,
@@ -26,6 +26,10 @@ const ACCEPT: Duration = Duration::from_secs(1);
 const ENTERS: usize = 4;
 /// How long the pane must be silent before an Enter that follows a lost one; twice as long before each further one.
 const GAP: Duration = Duration::from_millis(150);
+
+/// How long an emptied composer must stand where nothing else has changed: some repaint it in steps, and one that comes up
+/// may paint itself anew and show the prompt again.
+const EMPTY_STANDS: Duration = Duration::from_millis(250);
 
 /// What shows that the agent took the prompt.
 struct Proof {
@@ -160,9 +164,8 @@ impl Submission<'_> {
             match holds(wanted, picture) {
                 Some(Holds::Nothing) if *picture.conversation != *before => accepted("the composer emptied"),
                 Some(Holds::Nothing) => {
-                    // Some repaint the composer in two steps.
                     let since = *emptied_at.get_or_insert_with(Instant::now);
-                    let stands = since + DIALOG_STANDS;
+                    let stands = since + EMPTY_STANDS;
                     if Instant::now() < stands {
                         return Look::Until(stands);
                     }

@@ -27,9 +27,6 @@ use crate::{
 
 /// How long something strange in the composer may stand there before it counts as somebody's.
 const STRANGE: Duration = Duration::from_millis(700);
-/// How long a dialog must stand before it counts: screens are painted in pieces.
-const DIALOG_STANDS: Duration = Duration::from_millis(50);
-
 const DRAFT: &str = "somebody's half-typed text is in the composer";
 
 /// How handing in ended.

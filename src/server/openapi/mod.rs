@@ -1,28 +1,20 @@
-//! `/api/openapi.json`: the API as a document. Each route has a line here; a test compares them with the router.
+//! `/api/openapi.json`: the API as a document. Each route has a line here; a test compares them with the table of routes.
 
-use std::collections::BTreeMap;
+mod accounts;
+mod write;
 
 use axum::{Json, http::header::CONTENT_TYPE, response::IntoResponse};
 use llmux_protocol::api::{
-    AgentView, AnswerRequest, Answered, ApiError, BroadcastReply, BroadcastRequest, ConversationView,
-    DaemonStatus, Directories, Done, EditRequest, Event, Explanation, FoundView, Handover, HookRequest,
-    InitPromptsReply, InitPromptsRequest, KeyRequest, LogEntry, LogsView, ModelsView, NewChatReply,
-    PushRequest, PushView, RestartRequest, ResumeRequest, ScreenView, SendRequest, Sent, SessionReply,
-    SessionView, SettingsView, StartRequest, StopRequest, Stopped, TranscriptTurn, TranscriptView, Turn,
-    TurnCancel, TurnEvent, TurnRequest, TurnWait, TurnqReply, TurnqRequest, UploadRequest, Uploaded,
-    WaitOutcome, WaitRequest,
+    AgentView, AnswerRequest, Answered, BroadcastReply, BroadcastRequest, ConversationView, DaemonStatus,
+    Directories, Done, EditRequest, Event, Explanation, FoundView, Handover, HookRequest, InitPromptsReply,
+    InitPromptsRequest, KeyRequest, LogEntry, LogsView, ModelsView, NewChatReply, PushRequest, PushView,
+    RestartRequest, ResumeRequest, ScreenView, SendRequest, Sent, SessionReply, SessionView, SettingsView,
+    StartRequest, StopRequest, Stopped, TranscriptTurn, TranscriptView, Turn, TurnCancel, TurnEvent,
+    TurnRequest, TurnWait, TurnqReply, TurnqRequest, UploadRequest, Uploaded, WaitOutcome, WaitRequest,
 };
-use utoipa::{
-    ToSchema,
-    openapi::{
-        ComponentsBuilder, Content, HttpMethod, Info, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required,
-        ResponseBuilder,
-        path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn},
-        request_body::RequestBodyBuilder,
-        schema::{Array, ObjectBuilder, Schema, Type},
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
-    },
-};
+use utoipa::openapi::{HttpMethod, OpenApi, schema::Type};
+
+use self::write::Api;
 
 pub(super) async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], Json(document()))
@@ -35,11 +27,13 @@ pub(crate) fn document() -> OpenApi {
         .open()
         .answers_something();
     api.get("/ready", "Whether requests can be carried out")
+        .open()
         .answers_something();
     api.get("/metrics", "Counters and times, for Prometheus")
         .answers_bytes("application/openmetrics-text; version=1.0.0; charset=utf-8");
     api.get("/api/openapi.json", "This document").answers_something();
     api.get("/api/version", "The program's version")
+        .open()
         .answers_something();
     api.get("/api/daemon", "What the daemon is doing")
         .answers::<DaemonStatus>();
@@ -95,7 +89,7 @@ pub(crate) fn document() -> OpenApi {
         .streams::<LogEntry>();
     api.get(
         "/api/events",
-        "What happens to sessions, agents and turns; `reset` says that something was missed",
+        "What happens to the sessions one may watch, their agents and turns; `reset` says that something was missed",
     )
     .streams::<Event>();
     api.get("/api/agents", "The agents installed on the daemon's host")
@@ -105,6 +99,7 @@ pub(crate) fn document() -> OpenApi {
     sessions(&mut api);
     conversations(&mut api);
     turns(&mut api);
+    accounts::write(&mut api);
     api.finish()
 }
 
@@ -294,210 +289,48 @@ fn turns(api: &mut Api) {
     .streams_in::<TurnEvent>(&["application/x-ndjson"]);
 }
 
-/// The document as it grows.
-#[derive(Default)]
-struct Api {
-    paths: Paths,
-    schemas: BTreeMap<String, RefOr<Schema>>,
-}
-
-/// A route that is being written down.
-struct Route<'a> {
-    api: &'a mut Api,
-    method: HttpMethod,
-    path: &'static str,
-    operation: OperationBuilder,
-}
-
-impl Api {
-    fn get(&mut self, path: &'static str, summary: &str) -> Route<'_> {
-        self.on(HttpMethod::Get, path, summary)
-    }
-
-    fn post(&mut self, path: &'static str, summary: &str) -> Route<'_> {
-        self.on(HttpMethod::Post, path, summary)
-    }
-
-    fn on(&mut self, method: HttpMethod, path: &'static str, summary: &str) -> Route<'_> {
-        let mut operation = OperationBuilder::new().summary(Some(summary));
-        for name in path.split(['{', '}']).skip(1).step_by(2) {
-            operation = operation.parameter(
-                ParameterBuilder::new()
-                    .name(name)
-                    .parameter_in(ParameterIn::Path)
-                    .required(Required::True)
-                    .schema(Some(
-                        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)),
-                    )),
-            );
-        }
-        Route {
-            api: self,
-            method,
-            path,
-            operation,
-        }
-    }
-
-    /// A reference to a type's schema, which is kept with all that it refers to.
-    fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
-        let mut found = vec![(T::name().into_owned(), T::schema())];
-        T::schemas(&mut found);
-        self.schemas.extend(found);
-        Ref::from_schema_name(T::name()).into()
-    }
-
-    fn finish(self) -> OpenApi {
-        let mut info = Info::new("llmux", env!("CARGO_PKG_VERSION"));
-        info.description =
-            Some("AI agent CLIs in named tmux sessions. A failed request answers an `ApiError`.".to_owned());
-        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        let components = ComponentsBuilder::new()
-            .schemas_from_iter(self.schemas)
-            .security_scheme("token", bearer)
-            .build();
-        OpenApiBuilder::new()
-            .info(info)
-            .paths(self.paths)
-            .components(Some(components))
-            .security(Some([SecurityRequirement::new::<_, [&str; 0], &str>(
-                "token",
-                [],
-            )]))
-            .build()
-    }
-}
-
-impl Route<'_> {
-    /// Needs no token.
-    fn open(mut self) -> Self {
-        self.operation = self.operation.securities(Some([]));
-        self
-    }
-
-    fn query(self, name: &str, kind: &Type, description: &str) -> Self {
-        let mut schema = ObjectBuilder::new().schema_type(kind.clone());
-        if *kind == Type::Integer {
-            schema = schema.minimum(Some(0)).maximum(Some(u32::MAX));
-        }
-        self.parameter(name, Required::False, schema.build().into(), description)
-    }
-
-    fn required_query(self, name: &str, kind: Type, description: &str) -> Self {
-        let schema = ObjectBuilder::new().schema_type(kind).build();
-        self.parameter(name, Required::True, schema.into(), description)
-    }
-
-    fn query_of(self, name: &str, values: &[&str], description: &str) -> Self {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some(values.iter().copied()))
-            .build();
-        self.parameter(name, Required::False, schema.into(), description)
-    }
-
-    fn parameter(mut self, name: &str, required: Required, schema: Schema, description: &str) -> Self {
-        let parameter = ParameterBuilder::new()
-            .name(name)
-            .parameter_in(ParameterIn::Query)
-            .required(required)
-            .schema(Some(schema))
-            .description(Some(description));
-        self.operation = self.operation.parameter(parameter);
-        self
-    }
-
-    fn takes<T: ToSchema>(mut self) -> Self {
-        let schema = self.api.schema::<T>();
-        // Where nothing must be said, no body is as good as an empty one.
-        let may_lack = matches!(T::schema(), RefOr::T(Schema::Object(object)) if object.required.is_empty());
-        let required = if may_lack { Required::False } else { Required::True };
-        let body = RequestBodyBuilder::new()
-            .content("application/json", Content::new(Some(schema)))
-            .required(Some(required))
-            .build();
-        self.operation = self.operation.request_body(Some(body));
-        self
-    }
-
-    fn answers<T: ToSchema>(self) {
-        self.answers_in::<T>(&[]);
-    }
-
-    /// As JSON, or in these other forms.
-    fn answers_in<T: ToSchema>(self, others: &[&str]) {
-        let schema = self.api.schema::<T>();
-        self.end("application/json", Some(schema), others);
-    }
-
-    fn lists<T: ToSchema>(self) {
-        let item = self.api.schema::<T>();
-        let schema = Schema::Array(Array::new(item));
-        self.end("application/json", Some(schema.into()), &[]);
-    }
-
-    /// As events, whose data is this in JSON.
-    fn streams<T: ToSchema>(self) {
-        self.streams_in::<T>(&[]);
-    }
-
-    fn streams_in<T: ToSchema>(self, others: &[&str]) {
-        self.api.schema::<T>();
-        self.end("text/event-stream", None, others);
-    }
-
-    fn answers_bytes(self, content_type: &str) {
-        self.end(content_type, None, &[]);
-    }
-
-    fn answers_something(self) {
-        let schema = ObjectBuilder::new().schema_type(Type::Object).build();
-        self.end("application/json", Some(Schema::Object(schema).into()), &[]);
-    }
-
-    fn end(self, content_type: &str, schema: Option<RefOr<Schema>>, others: &[&str]) {
-        let failure = self.api.schema::<ApiError>();
-        let any = || Content::new(None::<RefOr<Schema>>);
-        let mut good = ResponseBuilder::new().description("Done");
-        good = good.content(
-            content_type,
-            schema.map_or_else(any, |schema| Content::new(Some(schema))),
-        );
-        for other in others {
-            good = good.content(*other, any());
-        }
-        let bad = ResponseBuilder::new()
-            .description("Why it was not done")
-            .content("application/json", Content::new(Some(failure)));
-        let operation: Operation = self
-            .operation
-            .response("200", good.build())
-            .response("default", bad.build())
-            .build();
-        self.api
-            .paths
-            .add_path_operation(self.path, vec![self.method], operation);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::server::{Need, pages, routes};
 
     #[test]
-    fn every_route_has_its_line() {
-        let document = document();
-        // The router can't be asked; its text can.
-        let router = include_str!("mod.rs");
-        let routed = router
-            .split(".route(")
-            .skip(1)
-            .filter_map(|line| line.split('"').nth(1));
-        for path in routed {
-            assert!(
-                document.paths.paths.contains_key(path),
-                "{path} is not in the document"
-            );
+    fn every_method_of_every_route_has_its_line_and_nothing_else_has() {
+        let pages = pages::routes();
+        let pages: BTreeSet<&str> = pages.entries().map(|(_, path, _)| path).collect();
+        let routed: BTreeSet<String> = routes()
+            .entries()
+            .filter(|(_, path, _)| !pages.contains(path))
+            .map(|(method, path, _)| format!("{method} {path}"))
+            .collect();
+        let document = serde_json::to_value(document()).unwrap();
+        let written: BTreeSet<String> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, methods)| {
+                let methods = methods.as_object().unwrap().keys();
+                methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        assert_eq!(routed, written);
+    }
+
+    #[test]
+    fn what_needs_no_token_says_so() {
+        let document = serde_json::to_value(document()).unwrap();
+        for (method, path, need) in routes().entries() {
+            let operation = &document["paths"][path][method.as_str().to_lowercase()];
+            let is_open = matches!(need, Need::Open | Need::SignIn);
+            if operation.is_object() {
+                assert_eq!(
+                    operation["security"] == serde_json::json!([]),
+                    is_open,
+                    "{method} {path}"
+                );
+            }
         }
     }
 
