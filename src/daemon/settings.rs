@@ -44,7 +44,7 @@ impl Face {
 
 fn turnq(config: &Config) -> TurnqView {
     let turnq = &config.turnq;
-    let is_set = *turnq != crate::config::Turnq::default();
+    let is_set = config.overlay.turnq.is_some() || *turnq != crate::config::Turnq::default();
     let mode = match &turnq.url {
         _ if !is_set => "disabled",
         Some(_) => "distributed",

@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::lab::{Lab, Run, eventually, lives, signal, until};
+use crate::lab::{LLMUX, Lab, Run, eventually, lives, signal, until};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -198,7 +198,7 @@ fn a_foreground_daemon_takes_over_while_clients_go_on() {
 
 #[test]
 fn each_ending_signal_ends_it_well() {
-    for name in ["TERM", "INT", "HUP"] {
+    for name in ["TERM", "INT"] {
         let lab = Lab::new();
         let mut daemon = foreground(&lab);
         lab.start("shell", "x", "");
@@ -209,6 +209,26 @@ fn each_ending_signal_ends_it_well() {
         until("the hub is gone", || lab.tmux_sessions() == ["x"]);
         assert_eq!(lab.daemon(), None);
     }
+}
+
+#[test]
+fn a_daemon_in_a_terminal_ends_when_that_goes() {
+    let lab = Lab::new();
+    let start = format!("exec env -u TMUX -u TMUX_PANE {LLMUX} server start");
+    lab.tmux(["-L", "outer", "-f", "/dev/null", "new-session", "-d", &start])
+        .ok();
+    let pid = eventually("it serves", || lab.daemon());
+    lab.start("shell", "x", "");
+    // Its own terminal is there: SIGHUP is a person's word.
+    signal(pid, "HUP");
+    until("it has read its configuration", || {
+        lab.llmux(["logs", "list"])
+            .ok()
+            .contains("nothing in the configuration")
+    });
+    lab.tmux(["-L", "outer", "kill-server"]).ok();
+    until("it ends", || !lives(pid));
+    until("the hub is gone", || lab.tmux_sessions() == ["x"]);
 }
 
 #[test]
@@ -239,7 +259,7 @@ fn agents_of_the_working_directorys_configuration_are_known() {
     fs::write(lab.path("work/.llmux.yaml"), "agents: {mine: {cmd: cat}}").unwrap();
     lab.start("mine", "x", "");
     let said = lab.llmux(["session", "start", "yours"]).fails(1);
-    assert!(said.contains("llmux server stop"), "{said}");
+    assert!(said.contains("llmux server status"), "{said}");
 }
 
 #[test]

@@ -146,6 +146,12 @@ fn the_settings_page_writes_an_overlay_and_never_the_operators_file() {
         done["turnq"],
         json!({ "enabled": true, "url": null, "mode": "local", "maxHoldMs": 30_000 })
     );
+    let off = api.send("PUT", "/api/settings/turnq", &json!({ "enabled": false }));
+    assert_eq!(
+        off.is(200)["turnq"],
+        json!({ "enabled": false, "url": null, "mode": "local", "maxHoldMs": 300_000 })
+    );
+    api.send("PUT", "/api/settings/turnq", &wish).is(200);
     // Both are there, the operator's file is as it was, and still the one that is read.
     let now = settings(&lab);
     assert_eq!(now["daemonInitPrompts"], kept);
