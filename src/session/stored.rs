@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Sessions, lock};
 use crate::{
-    agent::history::Conversation,
+    agent::history::{Conversation, Place, Store},
     bus::{Next, Reader},
     store::SessionRecord,
 };
@@ -53,9 +53,7 @@ pub(super) async fn run(sessions: Sessions, mut events: Reader<Event>) {
         let event = tokio::select! {
             event = events.next() => event,
             () = sleep_until(next), if !due.is_empty() => {
-                for name in std::mem::take(&mut due) {
-                    sessions.look_up(&name).await;
-                }
+                sessions.look_up(std::mem::take(&mut due)).await;
                 next = Instant::now() + PAUSE;
                 continue;
             }
@@ -112,14 +110,28 @@ impl Sessions {
         }
     }
 
-    async fn look_up(&self, name: &str) {
-        let Ok(record) = self.record(name).await else {
-            return;
-        };
-        let Ok((store, place)) = self.shelf(&record) else {
-            return;
-        };
-        let found = self.read(move |history| history.list(store, &place)).await;
-        self.keep_stored(name, &Stored::of(&record, &found));
+    /// Looks what some sessions have stored, once for all who have it in the same place.
+    async fn look_up(&self, names: BTreeSet<String>) {
+        let mut shelves: Vec<((Store, Place), Vec<SessionRecord>)> = Vec::new();
+        for name in names {
+            let Ok(record) = self.record(&name).await else {
+                continue;
+            };
+            let Ok((store, place)) = self.shelf(&record) else {
+                continue;
+            };
+            let is_here =
+                |(known, at): &(Store, Place)| *known == store && at.cwd == place.cwd && at.env == place.env;
+            match shelves.iter_mut().find(|(shelf, _)| is_here(shelf)) {
+                Some((_, records)) => records.push(record),
+                None => shelves.push(((store, place), vec![record])),
+            }
+        }
+        for ((store, place), records) in shelves {
+            let found = self.read(move |history| history.list(store, &place)).await;
+            for record in records {
+                self.keep_stored(&record.name, &Stored::of(&record, &found));
+            }
+        }
     }
 }

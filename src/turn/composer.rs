@@ -48,6 +48,11 @@ impl Wanted {
         &self.key
     }
 
+    /// Whether it is a command of the agent's own: those may do their work without a word.
+    pub(super) fn is_command(&self) -> bool {
+        self.key.starts_with('/')
+    }
+
     /// A text in the form in which it can be compared with this prompt.
     pub(super) fn squeeze(&self, text: &str) -> String {
         let text = squeeze(text);

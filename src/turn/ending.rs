@@ -213,7 +213,8 @@ impl<'a> Ending<'a> {
         // It has the prompt, and will show that it works.
         let is_unanswered = !worked
             && self.rules.knows_busy()
-            && (anchor.is_some_and(Anchor::is_visible) || *picture.conversation == *self.before)
+            && (anchor.map_or(!self.wanted.is_command(), Anchor::is_visible)
+                || *picture.conversation == *self.before)
             && self.how(picture, anchor) == How::Done;
         let is_given_back = !worked && self.is_given_back(picture);
         let hold = match (picture.reports.tells_ends(), worked) {
