@@ -5,13 +5,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use llmux_protocol::api::{LoginRequest, PairRequest, Secret, SetupRequest, TokenScope};
+use llmux_protocol::api::{LoginRequest, PairRequest, PairingRequest, Secret, SetupRequest, TokenScope};
 
 use super::{
     Auth, AuthError, Identity, Issued, Minted,
     grants::check_scopes,
     passphrase,
-    tokens::Wish,
+    tokens::{Wish, check_expiry},
     users::{User, check_name, check_username, unknown},
 };
 use crate::store::time;
@@ -27,6 +27,8 @@ pub(super) struct Pairing {
     /// As it was when the code was made: with another passphrase the code is worth nothing.
     passphrase_hash: Secret,
     scopes: Option<Vec<TokenScope>>,
+    name: Option<String>,
+    expires_at: Option<String>,
 }
 
 impl Auth {
@@ -59,7 +61,7 @@ impl Auth {
         self.blocking(move |auth| {
             let user = auth.0.users.add(user, true)?;
             auth.0.setup.close();
-            auth.0.tokens.mint(login(&user.username, name, None))
+            auth.0.tokens.mint(login(&user.username, name))
         })
         .await
     }
@@ -94,7 +96,7 @@ impl Auth {
     ) -> Result<Minted, AuthError> {
         let name = device(&user.username, device_name);
         self.blocking(move |auth| {
-            auth.mint_while(login(&user.username, name, None), |auth| {
+            auth.mint_while(login(&user.username, name), |auth| {
                 auth.still_has(&user.username, &user.passphrase_hash, AuthError::BadCredentials)
             })
         })
@@ -102,22 +104,20 @@ impl Auth {
     }
 
     /// Makes a code that signs another device in, once. Only an admin can do that for another user.
-    pub(crate) fn offer_pairing(
-        &self,
-        who: &Identity,
-        username: Option<&str>,
-        scopes: Option<Vec<TokenScope>>,
-    ) -> Result<Issued, AuthError> {
-        let username = self.beneficiary(who, username)?;
-        if let Some(scopes) = &scopes {
+    pub(crate) fn offer_pairing(&self, who: &Identity, request: PairingRequest) -> Result<Issued, AuthError> {
+        let username = self.beneficiary(who, request.username.as_deref())?;
+        if let Some(scopes) = &request.scopes {
             check_scopes(scopes)?;
         }
+        let expires_at = request.expires_at.as_deref().map(check_expiry).transpose()?;
         let user = self.0.users.find(&username)?.ok_or_else(|| unknown(&username))?;
         self.0.pairings.issue(Pairing {
             issuer: who.clone(),
             username,
             passphrase_hash: user.passphrase_hash,
-            scopes,
+            scopes: request.scopes,
+            name: request.name,
+            expires_at,
         })
     }
 
@@ -130,9 +130,14 @@ impl Auth {
         self.0.throttle.attempt(address, None)?;
         let pairing = self.0.pairings.take(request.code.expose());
         let pairing = pairing.ok_or(AuthError::BadCode)?;
-        let name = device(&pairing.username, request.device_name);
+        let name = device(&pairing.username, pairing.name.or(request.device_name));
         self.blocking(move |auth| {
-            let wish = login(&pairing.username, name, pairing.scopes);
+            let wish = Wish {
+                username: &pairing.username,
+                name,
+                expires_at: Some(pairing.expires_at.unwrap_or_else(login_ends)),
+                scopes: pairing.scopes,
+            };
             auth.mint_while(wish, |auth| {
                 let issuer = auth.good_until(&pairing.issuer);
                 issuer.map_err(|error| {
@@ -215,13 +220,18 @@ impl Auth {
 }
 
 /// The token of a sign-in.
-fn login(username: &str, name: String, scopes: Option<Vec<TokenScope>>) -> Wish<'_> {
+fn login(username: &str, name: String) -> Wish<'_> {
     Wish {
         username,
         name,
-        expires_at: Some(time::rfc3339(SystemTime::now() + LOGIN)),
-        scopes,
+        expires_at: Some(login_ends()),
+        scopes: None,
     }
+}
+
+/// When a sign-in of now ends.
+fn login_ends() -> String {
+    time::rfc3339(SystemTime::now() + LOGIN)
 }
 
 /// What a new device's token is called.

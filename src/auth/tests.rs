@@ -7,7 +7,9 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use llmux_protocol::api::{Action, LoginRequest, PairRequest, Secret, TokenRequest, TokenScope, UserRequest};
+use llmux_protocol::api::{
+    Action, LoginRequest, PairRequest, PairingRequest, Secret, TokenRequest, TokenScope, UserRequest,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -446,7 +448,13 @@ async fn a_pairing_code_ends_with_what_it_was_made_by_and_for() {
         admin: false,
     };
     auth.create_user(&Identity::Owner, bob).await.unwrap();
-    let offer = |who: &Identity| auth.offer_pairing(who, Some("bob"), None).unwrap().code;
+    let offer = |who: &Identity| {
+        let request = PairingRequest {
+            username: Some("bob".to_owned()),
+            ..PairingRequest::default()
+        };
+        auth.offer_pairing(who, request).unwrap().code
+    };
     let pair = |code: Secret| {
         let request = PairRequest {
             code,

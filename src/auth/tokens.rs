@@ -308,7 +308,7 @@ fn check_name(name: &str) -> Result<&str, AuthError> {
 }
 
 /// An end in the future, in the one form that is written.
-fn check_expiry(text: &str) -> Result<String, AuthError> {
+pub(super) fn check_expiry(text: &str) -> Result<String, AuthError> {
     let text = text.trim();
     let end = time::parse(text).ok_or_else(|| AuthError::invalid("expiresAt must be ISO-8601"))?;
     if end <= SystemTime::now() {

@@ -7,7 +7,8 @@ use listenfd::ListenFd;
 
 use super::{
     args::Global,
-    failure::{Failure, one_line, tell},
+    banner,
+    failure::{Failure, one_line},
     hook::{self, Hook},
     server,
 };
@@ -25,6 +26,9 @@ pub(super) enum Hidden {
         /// The configuration file of whoever starts it
         #[arg(long)]
         config: Option<PathBuf>,
+        /// Take the place of a daemon that runs in the background
+        #[arg(long)]
+        replace: bool,
     },
     /// What agents call when something happens in them
     #[command(hide = true)]
@@ -42,7 +46,13 @@ impl Hidden {
 
 pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
     match command {
-        Hidden::Daemon { config } => background(config, env, global),
+        Hidden::Daemon { config, replace } => {
+            let options = Options {
+                succeed: replace,
+                ..options(config, &env, global, true)
+            };
+            background(options, env)
+        }
         Hidden::Hook(hook) => {
             hook::run(&hook, env, global.clone());
             ExitCode::SUCCESS
@@ -57,37 +67,9 @@ pub(super) fn foreground(start: server::Start, env: Environment, global: &Global
     let options = Options {
         network: Some(start.network()),
         replace: start.replace,
-        ..options(start.config, &env, global, false)
+        ..options(start.config.clone(), &env, global, false)
     };
-    let ready = |ready: Ready| {
-        let how = if ready.took_over {
-            "took over from the daemon in the background"
-        } else {
-            "ready"
-        };
-        tell(&format!(
-            "llmux {} {how}, listening on {}",
-            env!("CARGO_PKG_VERSION"),
-            ready.socket.display()
-        ));
-        if let Some(network) = &ready.network {
-            tell(&format!("  {}", network.url));
-            if let Some(fingerprint) = &network.fingerprint {
-                tell(&format!("  certificate {fingerprint}"));
-            }
-            if let Some(setup) = &ready.setup {
-                tell(&format!(
-                    "  first user: {}/setup?token={}",
-                    network.url,
-                    setup.expose()
-                ));
-                tell("  or on this host: llmux user create NAME --admin");
-            }
-        }
-        for warning in &ready.warnings {
-            tell(&format!("warning: {warning}"));
-        }
-    };
+    let ready = |ready: Ready| banner::show(&ready, start.pairing);
     serve(env, options, inherited, ready).map(|_| ())
 }
 
@@ -107,10 +89,9 @@ fn inherited() -> Inherited {
 
 /// The daemon that a first command starts: it says on its standard output whether it is ready, in the words that
 /// [`crate::client::Launcher`] reads, and closes it.
-fn background(config: Option<PathBuf>, env: Environment, global: &Global) -> ExitCode {
+fn background(options: Options, env: Environment) -> ExitCode {
     // A terminal that closes is not for it. It fails only for a process that leads a session already.
     let _ = rustix::process::setsid();
-    let options = options(config, &env, global, true);
     match serve(env, options, Inherited::default(), |_| say_to_launcher("ready\n")) {
         Ok(daemon::Outcome::AlreadyRunning) => {
             say_to_launcher("ready\n");

@@ -36,6 +36,8 @@ pub(super) struct Around<'a> {
     /// The file of `--config`.
     pub(super) explicit: Option<&'a Path>,
     pub(super) runtime_dir: PathBuf,
+    /// The hosts of the addresses under which the network reaches the daemon.
+    pub(super) reached: Vec<String>,
 }
 
 /// The rooms, which follow tmux and the configuration from here on.
@@ -56,6 +58,7 @@ impl Rooms {
             state,
             explicit,
             runtime_dir,
+            reached,
         } = around;
         let warnings = read.warnings();
         let Read {
@@ -80,7 +83,8 @@ impl Rooms {
         let parts = Parts {
             sessions: Sessions::start(tmux.clone(), of_sessions, state.sessions(), setting, follower),
             seats: seats.clone(),
-            hosts: Hosts::new(policy::host_names(&config)),
+            hosts: Hosts::new(policy::host_names(&config, &reached)),
+            reached,
             auth,
             push,
         };

@@ -90,7 +90,15 @@ fn what_is_open_on_a_session_ends_when_its_name_becomes_one_that_may_not_be_watc
     let network = Network::serve(&lab);
     lab.start("shell", "one", "-c 'exec cat'");
     let limited = |scope: &str| {
-        let args = ["token", "create", "--username", "alice", "--scope", scope, "--json"];
+        let args = [
+            "token",
+            "create",
+            "--username",
+            "alice",
+            "--scope",
+            scope,
+            "--json",
+        ];
         let made = lab.llmux(args).json();
         made["value"].as_str().unwrap().to_owned()
     };
