@@ -10,8 +10,13 @@ impl Auth {
     /// Changes the own display name.
     pub(crate) async fn rename_self(&self, who: &Identity, name: &str) -> Result<UserView, AuthError> {
         let (username, name) = (who.bearer()?.username.clone(), check_name(name)?.to_owned());
-        self.blocking(move |auth| auth.0.users.change(&username, |user| user.name = name))
-            .await
+        self.blocking(move |auth| {
+            auth.0.users.change(&username, |user| {
+                user.name = name;
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Changes the own passphrase and revokes all own tokens; says how many.
@@ -31,7 +36,8 @@ impl Auth {
         if !self.0.checker.matches(Some(stored), old.expose()).await? {
             return Err(AuthError::BadPassphrase);
         }
-        self.set_passphrase(username, new).await
+        self.set_passphrase(username, new, Some(user.passphrase_hash))
+            .await
     }
 
     /// All users, for an admin.
@@ -96,15 +102,25 @@ impl Auth {
         if self.0.users.find(&username)?.is_none() {
             return Err(super::users::unknown(&username));
         }
-        self.set_passphrase(username, new).await
+        self.set_passphrase(username, new, None).await
     }
 
-    async fn set_passphrase(&self, username: String, new: &Secret) -> Result<usize, AuthError> {
+    /// Sets it, if it is still the one that was `checked`.
+    async fn set_passphrase(
+        &self,
+        username: String,
+        new: &Secret,
+        checked: Option<Secret>,
+    ) -> Result<usize, AuthError> {
         let hash = Secret::new(self.0.checker.hash(new.expose()).await?);
         self.blocking(move |auth| {
-            auth.0
-                .users
-                .change(&username, |user| user.passphrase_hash = hash)?;
+            auth.0.users.change(&username, |user| {
+                if checked.is_some_and(|checked| checked.expose() != user.passphrase_hash.expose()) {
+                    return Err(AuthError::BadPassphrase);
+                }
+                user.passphrase_hash = hash;
+                Ok(())
+            })?;
             Ok(auth.0.tokens.revoke_all(Some(&username))?.0)
         })
         .await

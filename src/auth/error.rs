@@ -67,6 +67,11 @@ impl AuthError {
         Self::Invalid(message.into())
     }
 
+    /// Whether it says nothing of who asks, but that a file can't be read.
+    pub(super) fn is_of_files(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::File(_))
+    }
+
     /// When to come back, in seconds.
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {

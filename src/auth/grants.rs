@@ -44,13 +44,15 @@ impl Auth {
             .name
             .filter(|name| !name.trim().is_empty())
             .unwrap_or_else(|| format!("{username}-{}", time::now().get(..10).unwrap_or_default()));
+        let who = who.clone();
         self.blocking(move |auth| {
-            auth.0.tokens.mint(Wish {
+            let wish = Wish {
                 username: &username,
                 name,
                 expires_at: request.expires_at,
                 scopes: request.scopes,
-            })
+            };
+            auth.mint_while(wish, |auth| auth.good_until(&who).map(drop))
         })
         .await
     }

@@ -18,7 +18,7 @@ impl Auth {
             let end = match self.good_until(who) {
                 Ok(end) => end,
                 // A file that can't be read takes nothing from those who are in.
-                Err(AuthError::Corrupt { .. } | AuthError::File(_)) => None,
+                Err(error) if error.is_of_files() => None,
                 Err(_) => return,
             };
             tokio::select! {
@@ -32,7 +32,7 @@ impl Auth {
     ///
     /// # Errors
     /// It is no good any more, or a file can't be read.
-    fn good_until(&self, who: &Identity) -> Result<Option<SystemTime>, AuthError> {
+    pub(super) fn good_until(&self, who: &Identity) -> Result<Option<SystemTime>, AuthError> {
         match who {
             Identity::Owner => Ok(None),
             Identity::Legacy(id) => self.0.legacy.end_of(id),

@@ -26,15 +26,15 @@ struct File {
 
 struct Known {
     digest: Option<Digest>,
-    expires_at: Option<String>,
+    /// What can't be read is over.
+    end: Option<SystemTime>,
 }
 
 impl Known {
     /// When it ends, if that is still to come.
     fn end(&self) -> Result<Option<SystemTime>, AuthError> {
-        let end = self.expires_at.as_deref().and_then(time::parse);
-        match end {
-            Some(end) if end < SystemTime::now() => Err(AuthError::Expired),
+        match self.end {
+            Some(end) if end <= SystemTime::now() => Err(AuthError::Expired),
             end => Ok(end),
         }
     }
@@ -62,7 +62,10 @@ impl Document for File {
             // The first of its id counts.
             tokens.entry(id.to_owned()).or_insert_with(|| Known {
                 digest: row["hash"].as_str().and_then(from_hex),
-                expires_at: row["expiresAt"].as_str().map(str::to_owned),
+                end: match &row["expiresAt"] {
+                    Value::Null => None,
+                    end => Some(time::end(end.as_str().unwrap_or_default())),
+                },
             });
         }
         Ok(Self {

@@ -189,9 +189,17 @@ impl Auth {
         bearer.is_ok_and(|bearer| Identity::User(Arc::new(bearer)).may(action, Some(session)))
     }
 
-    /// Who asked for this ticket; it is spent.
+    /// Whether the token of this id is over. Where a file can't be read, nobody knows.
+    pub(crate) fn is_over(&self, token_id: &str) -> bool {
+        let bearer = self.0.tokens.find(token_id).and_then(|token| self.bearer(&token));
+        bearer.is_err_and(|error| !error.is_of_files())
+    }
+
+    /// Who asked for this ticket, if their own credential is still good; it is spent.
     pub(crate) fn redeem_ticket(&self, ticket: &str) -> Result<Identity, AuthError> {
-        self.0.tickets.take(ticket).ok_or(AuthError::BadToken)
+        let who = self.0.tickets.take(ticket).ok_or(AuthError::BadToken)?;
+        self.good_until(&who)?;
+        Ok(who)
     }
 
     /// Makes a ticket for one upgrade to a session's WebSocket.

@@ -21,7 +21,11 @@ pub(crate) const LOGIN: Duration = Duration::from_hours(90 * 24);
 
 /// Who will be signed in by a pairing code.
 pub(super) struct Pairing {
+    /// Who made the code: it is worth nothing once they may do nothing.
+    issuer: Identity,
     username: String,
+    /// As it was when the code was made: with another passphrase the code is worth nothing.
+    passphrase_hash: Secret,
     scopes: Option<Vec<TokenScope>>,
     name: Option<String>,
     expires_at: Option<String>,
@@ -57,7 +61,7 @@ impl Auth {
         self.blocking(move |auth| {
             let user = auth.0.users.add(user, true)?;
             auth.0.setup.close();
-            auth.mint_login(&user.username, name)
+            auth.0.tokens.mint(login(&user.username, name))
         })
         .await
     }
@@ -80,11 +84,23 @@ impl Auth {
         let user = self.0.users.find(&username)?;
         let stored = user.as_ref().map(|user| user.passphrase_hash.expose());
         let good = self.0.checker.matches(stored, passphrase.expose()).await?;
-        if !good || user.is_none() {
-            return Err(AuthError::BadCredentials);
-        }
-        let name = device(&username, device_name);
-        self.blocking(move |auth| auth.mint_login(&username, name)).await
+        let user = user.filter(|_| good).ok_or(AuthError::BadCredentials)?;
+        self.sign_in_checked(user, device_name).await
+    }
+
+    /// Signs in a user whose passphrase was found right, unless they have another by now.
+    pub(super) async fn sign_in_checked(
+        &self,
+        user: User,
+        device_name: Option<String>,
+    ) -> Result<Minted, AuthError> {
+        let name = device(&user.username, device_name);
+        self.blocking(move |auth| {
+            auth.mint_while(login(&user.username, name), |auth| {
+                auth.still_has(&user.username, &user.passphrase_hash, AuthError::BadCredentials)
+            })
+        })
+        .await
     }
 
     /// Makes a code that signs another device in, once. Only an admin can do that for another user.
@@ -94,8 +110,11 @@ impl Auth {
             check_scopes(scopes)?;
         }
         let expires_at = request.expires_at.as_deref().map(check_expiry).transpose()?;
+        let user = self.0.users.find(&username)?.ok_or_else(|| unknown(&username))?;
         self.0.pairings.issue(Pairing {
+            issuer: who.clone(),
             username,
+            passphrase_hash: user.passphrase_hash,
             scopes: request.scopes,
             name: request.name,
             expires_at,
@@ -110,24 +129,53 @@ impl Auth {
     ) -> Result<Minted, AuthError> {
         self.0.throttle.attempt(address, None)?;
         let pairing = self.0.pairings.take(request.code.expose());
-        let Pairing {
-            username,
-            scopes,
-            name,
-            expires_at,
-        } = pairing.ok_or(AuthError::BadCode)?;
-        let name = device(&username, name.or(request.device_name));
+        let pairing = pairing.ok_or(AuthError::BadCode)?;
+        let name = device(&pairing.username, pairing.name.or(request.device_name));
         self.blocking(move |auth| {
-            // They may be gone since the code was made.
-            auth.0.users.find(&username)?.ok_or(AuthError::BadCode)?;
-            auth.0.tokens.mint(Wish {
-                username: &username,
+            let wish = Wish {
+                username: &pairing.username,
                 name,
-                expires_at: Some(expires_at.unwrap_or_else(login_ends)),
-                scopes,
+                expires_at: Some(pairing.expires_at.unwrap_or_else(login_ends)),
+                scopes: pairing.scopes,
+            };
+            auth.mint_while(wish, |auth| {
+                let issuer = auth.good_until(&pairing.issuer);
+                issuer.map_err(|error| {
+                    if error.is_of_files() {
+                        error
+                    } else {
+                        AuthError::BadCode
+                    }
+                })?;
+                auth.still_has(&pairing.username, &pairing.passphrase_hash, AuthError::BadCode)
             })
         })
         .await
+    }
+
+    /// Makes a token that rests on something, and takes it back if that is not `good` any more. Who ends what it rests on
+    /// revokes the tokens that are there, and this one may come just behind them.
+    pub(super) fn mint_while(
+        &self,
+        wish: Wish<'_>,
+        good: impl FnOnce(&Self) -> Result<(), AuthError>,
+    ) -> Result<Minted, AuthError> {
+        let minted = self.0.tokens.mint(wish)?;
+        let Err(why) = good(self) else {
+            return Ok(minted);
+        };
+        match self.0.tokens.revoke(&minted.token.id, |_| Ok(())) {
+            Ok(_) | Err(AuthError::TokenNotFound(_)) => Err(why),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a user still has the passphrase of this hash; else `or`.
+    pub(super) fn still_has(&self, username: &str, hash: &Secret, or: AuthError) -> Result<(), AuthError> {
+        match self.0.users.find(username)? {
+            Some(user) if user.passphrase_hash.expose() == hash.expose() => Ok(()),
+            _ => Err(or),
+        }
     }
 
     /// Who comes with a token that is to become a cookie.
@@ -169,14 +217,15 @@ impl Auth {
         let hash = self.0.checker.hash(passphrase.expose()).await?;
         Ok(User::new(username, name, hash, admin))
     }
+}
 
-    fn mint_login(&self, username: &str, name: String) -> Result<Minted, AuthError> {
-        self.0.tokens.mint(Wish {
-            username,
-            name,
-            expires_at: Some(login_ends()),
-            scopes: None,
-        })
+/// The token of a sign-in.
+fn login(username: &str, name: String) -> Wish<'_> {
+    Wish {
+        username,
+        name,
+        expires_at: Some(login_ends()),
+        scopes: None,
     }
 }
 

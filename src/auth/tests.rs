@@ -7,7 +7,9 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use llmux_protocol::api::{Action, LoginRequest, Secret, TokenRequest, TokenScope, UserRequest};
+use llmux_protocol::api::{
+    Action, LoginRequest, PairRequest, PairingRequest, Secret, TokenRequest, TokenScope, UserRequest,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -396,5 +398,104 @@ async fn no_debug_output_shows_a_secret() {
     let secret = minted.value.expose().split_once('.').unwrap().1;
     for hidden in [secret, "correct horse", "scrypt$", user.passphrase_hash.expose()] {
         assert!(!shown.contains(hidden), "{shown}");
+    }
+}
+
+async fn with_alice(auth: &Auth, admin: bool) -> Identity {
+    let user = UserRequest {
+        username: "alice".to_owned(),
+        name: "Alice".to_owned(),
+        passphrase: Secret::new("correct horse"),
+        admin,
+    };
+    auth.create_user(&Identity::Owner, user).await.unwrap();
+    let minted = auth.mint(&Identity::Owner, wish("alice")).await.unwrap();
+    auth.identify(minted.value.expose()).unwrap()
+}
+
+async fn reset(auth: &Auth, username: &str) {
+    let new = Secret::new("another horse");
+    auth.reset_passphrase(&Identity::Owner, username.to_owned(), &new)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_passphrase_was_checked_before_a_reset_does_not_outlast_it() {
+    let home = Home::new();
+    let auth = home.auth(4);
+    let alice = with_alice(&auth, false).await;
+    let checked = auth.0.users.find("alice").unwrap().unwrap();
+    assert!(auth.sign_in_checked(checked.clone(), None).await.is_ok());
+    reset(&auth, "alice").await;
+    let refused = auth.sign_in_checked(checked, None).await.unwrap_err();
+    assert!(matches!(refused, AuthError::BadCredentials), "{refused}");
+    // Nor does a token that is made with one that is just being revoked.
+    let refused = auth.mint(&alice, wish("alice")).await.unwrap_err();
+    assert!(matches!(refused, AuthError::BadToken), "{refused}");
+    assert_eq!(home.json("tokens.json"), json!([]));
+}
+
+#[tokio::test]
+async fn a_pairing_code_ends_with_what_it_was_made_by_and_for() {
+    let home = Home::new();
+    let auth = home.auth(4);
+    let admin = with_alice(&auth, true).await;
+    let bob = UserRequest {
+        username: "bob".to_owned(),
+        name: "Bob".to_owned(),
+        passphrase: Secret::new("correct horse"),
+        admin: false,
+    };
+    auth.create_user(&Identity::Owner, bob).await.unwrap();
+    let offer = |who: &Identity| {
+        let request = PairingRequest {
+            username: Some("bob".to_owned()),
+            ..PairingRequest::default()
+        };
+        auth.offer_pairing(who, request).unwrap().code
+    };
+    let pair = |code: Secret| {
+        let request = PairRequest {
+            code,
+            device_name: None,
+        };
+        auth.pair(None, request)
+    };
+    assert_eq!(pair(offer(&admin)).await.unwrap().token.username, "bob");
+    let (by_admin, by_owner) = (offer(&admin), offer(&Identity::Owner));
+    let id = admin.token_id().unwrap().to_owned();
+    auth.revoke(&Identity::Owner, id).await.unwrap();
+    assert!(matches!(pair(by_admin).await, Err(AuthError::BadCode)));
+    assert!(pair(by_owner).await.is_ok());
+    let before = offer(&Identity::Owner);
+    reset(&auth, "bob").await;
+    assert!(matches!(pair(before).await, Err(AuthError::BadCode)));
+    assert_eq!(home.json("tokens.json"), json!([]));
+}
+
+#[test]
+fn an_end_that_is_a_date_or_cannot_be_read_is_an_end() {
+    for (end, is_good) in [
+        (json!("2020-01-01"), false),
+        (json!("2099-01-01"), true),
+        (json!("2099-01-01T00:00:00+01:00"), true),
+        (json!("when pigs fly"), false),
+        (json!(null), true),
+    ] {
+        let home = Home::used();
+        let mut tokens: Value = serde_json::from_str(TOKENS).unwrap();
+        tokens[0]["expiresAt"] = end.clone();
+        fs::write(home.data("tokens.json"), tokens.to_string()).unwrap();
+        let mut old: Value = serde_json::from_str(V1).unwrap();
+        old["tokens"][0]["expiresAt"] = end.clone();
+        fs::write(home.state("auth.json"), old.to_string()).unwrap();
+        let auth = home.auth(4);
+        for token in [ALICE, OLD] {
+            match auth.identify(token) {
+                Ok(_) => assert!(is_good, "{end}"),
+                Err(error) => assert!(!is_good && matches!(error, AuthError::Expired), "{end}: {error}"),
+            }
+        }
     }
 }

@@ -70,9 +70,9 @@ impl Token {
         }
     }
 
-    /// The end of its life; one that can't be read is none, as in the Node program.
+    /// The end of its life, if it has one; one that can't be read is over.
     pub(super) fn expires(&self) -> Option<SystemTime> {
-        time::parse(self.expires_at.as_deref()?)
+        self.expires_at.as_deref().map(time::end)
     }
 
     pub(super) fn is_expired(&self) -> bool {
@@ -81,8 +81,9 @@ impl Token {
 
     fn is_past_keeping(&self) -> bool {
         let now = SystemTime::now();
-        self.expires()
-            .and_then(|end| end.checked_add(EXPIRED_KEPT))
+        // One whose end can't be read stays: a person may have mistyped it.
+        let end = self.expires_at.as_deref().and_then(time::parse);
+        end.and_then(|end| end.checked_add(EXPIRED_KEPT))
             .is_some_and(|end| end <= now)
     }
 
@@ -307,13 +308,9 @@ fn check_name(name: &str) -> Result<&str, AuthError> {
 }
 
 /// An end in the future, in the one form that is written.
-/// A time as it is kept, if it is one and in the future.
 pub(super) fn check_expiry(text: &str) -> Result<String, AuthError> {
     let text = text.trim();
-    let end = time::parse(text)
-        // A date is its first moment, as in JavaScript.
-        .or_else(|| time::parse(&format!("{text}T00:00:00Z")))
-        .ok_or_else(|| AuthError::invalid("expiresAt must be ISO-8601"))?;
+    let end = time::parse(text).ok_or_else(|| AuthError::invalid("expiresAt must be ISO-8601"))?;
     if end <= SystemTime::now() {
         return Err(AuthError::invalid("expiresAt must be in the future"));
     }

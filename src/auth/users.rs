@@ -97,11 +97,11 @@ impl Users {
     pub(super) fn change(
         &self,
         username: &str,
-        change: impl FnOnce(&mut User),
+        change: impl FnOnce(&mut User) -> Result<(), AuthError>,
     ) -> Result<UserView, AuthError> {
         self.0.update(|users| {
             let user = users.find(username).ok_or_else(|| unknown(username))?;
-            change(user);
+            change(user)?;
             Ok(Change::Write(user.view()))
         })
     }

@@ -17,7 +17,7 @@ pub struct Overlay {
     /// Instead of the configuration's `initPrompts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_prompts: Option<Vec<String>>,
-    /// Instead of the configuration's `turnq`. Its key for the server is kept where this has none.
+    /// Instead of the configuration's `turnq`. Its key is kept where this has none and names the same server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turnq: Option<Turnq>,
 }
@@ -51,7 +51,7 @@ impl Overlay {
             to.init_prompts.clone_from(prompts);
         }
         if let Some(turnq) = &self.turnq {
-            let api_key = turnq.api_key.clone().or(to.turnq.api_key.take());
+            let api_key = turnq.api_key.clone().or(to.turnq.key_for(turnq.url.as_deref()));
             to.turnq = Turnq {
                 api_key,
                 ..turnq.clone()
@@ -106,6 +106,35 @@ mod tests {
             (settings.turnq.enabled, settings.turnq.api_key.as_deref()),
             (true, Some("k"))
         );
+    }
+
+    #[test]
+    fn the_key_goes_to_no_other_server_than_its_own() {
+        let of = |url: &str| Some(url.to_owned());
+        let own = of("https://turnq.example/a");
+        for (url, stays) in [
+            (own.clone(), true),
+            (of("https://TURNQ.example:443/b"), true),
+            (of("http://turnq.example/a"), false),
+            (of("https://turnq.example:444/a"), false),
+            (of("https://turnq.example.evil/a"), false),
+            (of("https://evil/?https://turnq.example/a"), false),
+            (of("nonsense"), false),
+            (None, false),
+        ] {
+            let mut settings = Settings::default();
+            (settings.turnq.url, settings.turnq.api_key) = (own.clone(), Some("k".into()));
+            let turnq = Some(Turnq {
+                url: url.clone(),
+                ..Turnq::default()
+            });
+            Overlay {
+                init_prompts: None,
+                turnq,
+            }
+            .apply(&mut settings);
+            assert_eq!(settings.turnq.api_key.is_some(), stays, "{url:?}");
+        }
     }
 
     proptest::proptest! {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
+use hyper::Uri;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -198,6 +199,27 @@ pub struct Turnq {
     /// What the turnq server knows us by; a secret.
     #[serde(skip_serializing)]
     pub api_key: Option<String>,
+}
+
+impl Turnq {
+    /// The key, if that address is of the server it was configured for: nobody else may learn it.
+    pub(crate) fn key_for(&self, url: Option<&str>) -> Option<String> {
+        let is_same = url == self.url.as_deref()
+            || origin(url).is_some_and(|it| Some(it) == origin(self.url.as_deref()));
+        self.api_key.clone().filter(|_| is_same)
+    }
+}
+
+/// Scheme, host and port of an address.
+fn origin(url: Option<&str>) -> Option<(bool, String, u16)> {
+    let uri: Uri = url?.trim().parse().ok()?;
+    let is_tls = match uri.scheme_str()? {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
+    let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+    Some((is_tls, uri.host()?.to_ascii_lowercase(), port))
 }
 
 /// The tmux server.

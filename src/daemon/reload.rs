@@ -283,11 +283,12 @@ fn edited(mut overlay: Overlay, setting: Setting) -> Overlay {
     match setting {
         Setting::InitPrompts(prompts) => overlay.init_prompts = Some(prompts),
         Setting::Turnq(wish) => {
+            let before = overlay.turnq;
             overlay.turnq = Some(Turnq {
                 enabled: wish.enabled,
+                api_key: before.and_then(|before| before.key_for(wish.url.as_deref())),
                 url: wish.url,
                 max_hold_ms: wish.max_hold_ms,
-                api_key: overlay.turnq.and_then(|before| before.api_key),
             });
         }
         Setting::Revert => overlay = Overlay::default(),

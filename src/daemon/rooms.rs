@@ -134,12 +134,13 @@ fn session_setting(
 
 /// What tells devices, and only those whose user may watch the session.
 fn push(state: &StateDir, config: &Config, auth: &Auth, events: &Bus<Event>) -> io::Result<Push> {
-    let auth = auth.clone();
-    let may_watch = move |token: &str, session: &str| auth.bearer_may(token, Action::Watch, session);
+    let (asked, auth) = (auth.clone(), auth.clone());
+    let may_watch = move |token: &str, session: &str| asked.bearer_may(token, Action::Watch, session);
+    let is_over = move |token: &str| auth.is_over(token);
     Push::start(
         state.path(),
         config.notifications.clone(),
-        Arc::new(may_watch),
+        (Arc::new(may_watch), Arc::new(is_over)),
         events,
     )
 }

@@ -1,6 +1,9 @@
 //! What the daemon says of itself.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use llmux_protocol::api::{DaemonStatus, NetworkStatus, TmuxStatus};
 
@@ -48,7 +51,9 @@ impl Face {
     fn warnings(&self) -> Vec<String> {
         let aside = self.state.set_aside();
         let aside = aside.iter().map(|path| store::corrupt_registry_notice(path));
-        aside.chain(self.now.borrow().notices()).collect()
+        let keys = self.state.push_keys_set_aside();
+        let keys = keys.iter().map(|path| corrupt_key_notice(path));
+        aside.chain(keys).chain(self.now.borrow().notices()).collect()
     }
 
     fn tmux_status(&self) -> TmuxStatus {
@@ -74,4 +79,12 @@ impl Face {
             warnings,
         }
     }
+}
+
+fn corrupt_key_notice(aside: &Path) -> String {
+    format!(
+        "the key for notifications was corrupt; it is kept as {} and a new one was made: devices must subscribe again \
+         (delete it when you have seen this)",
+        aside.display()
+    )
 }

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::encrypt::Recipient;
 use crate::store::{FileError, file};
 
-/// The most devices.
-const MOST: usize = 1000;
+/// The most devices of one user.
+const MOST: usize = 50;
 
 /// A device: a browser that has signed in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,13 +92,17 @@ impl Devices {
             .map(|device| device.wish)
     }
 
-    /// Keeps a device instead of what was its own before. Says whether there was room. Blocks on the disk.
-    pub(super) fn keep(&self, device: Device) -> Result<bool, FileError> {
+    /// Keeps a device instead of what was its own before, and forgets those whose token `is_over`, by its id. Says whether
+    /// its user had room. Blocks on the disk.
+    pub(super) fn keep(&self, device: Device, is_over: impl Fn(&str) -> bool) -> Result<bool, FileError> {
         self.change(|all| {
             all.retain(|other| {
-                other.token_id != device.token_id && other.endpoint.expose() != device.endpoint.expose()
+                other.token_id != device.token_id
+                    && other.endpoint.expose() != device.endpoint.expose()
+                    && !is_over(&other.token_id)
             });
-            let fits = all.len() < MOST;
+            let of_same = all.iter().filter(|other| other.username == device.username);
+            let fits = of_same.count() < MOST;
             if fits {
                 all.push(device);
             }
@@ -124,5 +128,40 @@ impl Devices {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Device>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn device(username: &str, number: usize) -> Device {
+        let request = json!({
+            "endpoint": format!("https://push.example/{username}/{number}"),
+            "keys": {"p256dh": "", "auth": ""},
+            "blocked": true,
+            "ended": true,
+        });
+        let request = serde_json::from_value(request).unwrap();
+        Device::new(username, &format!("{username}-{number}"), request)
+    }
+
+    #[test]
+    fn one_users_devices_leave_room_for_others_and_make_room_when_their_tokens_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("push.json");
+        let devices = Devices::open(path.clone()).unwrap();
+        let keep = |device| devices.keep(device, |_| false).unwrap();
+        assert!((0..MOST).all(|number| keep(device("alice", number))));
+        assert!(!keep(device("alice", MOST)), "there is no more room");
+        // A device that comes again takes its own place.
+        assert!(keep(device("alice", 0)) && keep(device("bob", 0)));
+        let is_over = |token: &str| token.starts_with("alice");
+        assert!(devices.keep(device("bob", 1), is_over).unwrap());
+        let left: Vec<String> = devices.all().into_iter().map(|device| device.token_id).collect();
+        assert_eq!(left, ["bob-0", "bob-1"]);
+        assert_eq!(Devices::open(path).unwrap().all().len(), 2);
     }
 }

@@ -33,6 +33,8 @@ const AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(
 
 /// Whether the bearer of a token, by its id, may watch a session.
 pub(crate) type MayWatch = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+/// Whether a token, by its id, will never be good again.
+pub(crate) type IsOver = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Tells devices. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +45,7 @@ struct Inner {
     devices: Devices,
     gaze: Gaze,
     may_watch: MayWatch,
+    is_over: IsOver,
     policy: watch::Sender<Arc<Notifications>>,
 }
 
@@ -55,7 +58,7 @@ pub(crate) enum PushError {
     Service,
     #[error("the keys of the subscription are none")]
     Keys,
-    #[error("too many devices have subscribed")]
+    #[error("too many of your devices have subscribed")]
     Full,
     #[error("cannot write down the device: {0}")]
     File(#[source] io::Error),
@@ -69,15 +72,21 @@ impl Push {
     pub(crate) fn start(
         state_dir: &Path,
         policy: Notifications,
-        may_watch: MayWatch,
+        (may_watch, is_over): (MayWatch, IsOver),
         events: &Bus<Event>,
     ) -> io::Result<Self> {
         let devices = Devices::open(state_dir.join("push.json")).map_err(io::Error::other)?;
+        let (signer, is_new) = Signer::open(&state_dir.join("push.key"))?;
+        if is_new && !devices.all().is_empty() {
+            // They heed the former key alone, and are to subscribe again.
+            devices.forget(|_| true).map_err(io::Error::other)?;
+        }
         let push = Self(Arc::new(Inner {
-            signer: Signer::open(&state_dir.join("push.key"))?,
+            signer,
             devices,
             gaze: Gaze::default(),
             may_watch,
+            is_over,
             policy: watch::Sender::new(Arc::new(policy)),
         }));
         tokio::spawn(news::follow(push.clone(), events.read(None)));
@@ -120,7 +129,7 @@ impl Push {
         let device = Device::new(username, token_id, request);
         device.recipient().ok_or(PushError::Keys)?;
         let push = self.clone();
-        let kept = spawn_blocking(move || push.0.devices.keep(device)).await;
+        let kept = spawn_blocking(move || push.0.devices.keep(device, |token| (push.0.is_over)(token))).await;
         match kept.map_err(|error| PushError::File(error.into()))? {
             Ok(true) => Ok(()),
             Ok(false) => Err(PushError::Full),

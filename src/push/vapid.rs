@@ -27,14 +27,20 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    /// Reads the key, or makes it: with another, devices would have to subscribe again. Blocks on the disk.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    /// Reads the key, or makes it, and says whether it is new: then devices have to subscribe again. A file that holds none is
+    /// set aside. Blocks on the disk.
+    pub(super) fn open(path: &Path) -> io::Result<(Self, bool)> {
         let random = SystemRandom::new();
         let kept = file::read(path).map_err(io::Error::other)?;
-        let text = kept.map_or_else(|| make(path, &random), Ok)?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &text, &random)
-            .map_err(|error| io::Error::other(format!("{} holds no key: {error}", path.display())))?;
-        Ok(Self { pair, random })
+        if let Some(pair) = kept.as_deref().and_then(|text| read(text, &random).ok()) {
+            return Ok((Self { pair, random }, false));
+        }
+        if kept.is_some() {
+            let aside = file::set_aside(path).map_err(io::Error::other)?;
+            tracing::error!(aside = %aside.display(), "the push key was corrupt and was set aside");
+        }
+        let pair = read(&make(path, &random)?, &random)?;
+        Ok((Self { pair, random }, true))
     }
 
     /// The public key, as browsers want it.
@@ -66,6 +72,11 @@ impl Signer {
     }
 }
 
+fn read(text: &[u8], random: &SystemRandom) -> io::Result<EcdsaKeyPair> {
+    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, text, random)
+        .map_err(|error| io::Error::other(error.to_string()))
+}
+
 fn make(path: &Path, random: &SystemRandom) -> io::Result<Vec<u8>> {
     let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, random)
         .map_err(|_| io::Error::other("no random numbers"))?;
@@ -78,12 +89,15 @@ mod tests {
     use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
     use super::*;
+    use crate::{config::Environment, store::StateDir};
 
     #[test]
     fn the_key_stays_the_same_and_its_word_can_be_proven() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("push.key");
-        let (first, again) = (Signer::open(&path).unwrap(), Signer::open(&path).unwrap());
+        let ((first, made), (again, made_again)) =
+            (Signer::open(&path).unwrap(), Signer::open(&path).unwrap());
+        assert!(made && !made_again);
         assert_eq!(first.public(), again.public());
         let word = again.word("https://push.example", None).unwrap();
         let token = word.strip_prefix("vapid t=").unwrap();
@@ -99,11 +113,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_said() {
+    fn what_is_no_key_is_set_aside_for_a_new_one() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("push.key");
+        let state = StateDir::open(&Environment::new(dir.path(), dir.path(), [])).unwrap();
+        let path = state.path().join("push.key");
         std::fs::write(&path, "none").unwrap();
-        let error = Signer::open(&path).err().unwrap();
-        assert!(error.to_string().contains("holds no key"), "{error}");
+        let (made, is_new) = Signer::open(&path).unwrap();
+        assert!(is_new);
+        let aside = state.push_keys_set_aside();
+        assert_eq!(std::fs::read(&aside[0]).unwrap(), b"none");
+        assert_eq!(Signer::open(&path).unwrap().0.public(), made.public());
     }
 }

@@ -9,16 +9,15 @@ use super::{Order, Shared, body, error::Failure};
 use crate::session::SessionError;
 
 pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
-    let status = (shared.status)();
+    let (sessions, _) = shared.sessions.count();
     let enabled = shared.auth.is_enabled();
-    Json(
-        json!({ "ok": true, "version": status.version, "sessions": status.sessions, "authEnabled": enabled }),
-    )
+    let version = env!("CARGO_PKG_VERSION");
+    Json(json!({ "ok": true, "version": version, "sessions": sessions, "authEnabled": enabled }))
 }
 
 /// Whether requests can be carried out: tmux answers.
 pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
-    let connected = (shared.status)().tmux.connected;
+    let connected = shared.sessions.is_connected();
     let status = if connected {
         StatusCode::OK
     } else {

@@ -14,10 +14,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::body::{Frame, SizeHint};
+use llmux_protocol::api::Action;
 use tokio_util::sync::CancellationToken;
 
 use super::{error::Failure, gate::Caller};
-use crate::{auth::AuthError, session::SessionError};
+use crate::{
+    auth::AuthError,
+    session::{ProgramId, SessionError, Sessions},
+};
 
 /// Ends a request, if it is to end, by an error: in place of the answer, or by breaking off its body.
 pub(super) async fn end(
@@ -42,6 +46,25 @@ pub(super) async fn end(
         Some(_) => body,
         None => Body::new(Ending { body, end }),
     })
+}
+
+/// Waits until the session of a program has another name than `name`, under which the caller may not do all of `what`: then
+/// what is open on it is to end. Cancel safe.
+pub(super) async fn hidden(
+    sessions: Sessions,
+    program: Option<ProgramId>,
+    mut name: String,
+    (caller, what): (Caller, Vec<Action>),
+) {
+    let Some(program) = program else {
+        return std::future::pending().await;
+    };
+    loop {
+        name = sessions.renamed(program, &name).await;
+        if !what.iter().all(|action| caller.may(*action, &name)) {
+            return;
+        }
+    }
 }
 
 /// Why a request ends, once it does.

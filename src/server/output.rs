@@ -3,8 +3,9 @@
 use axum::{extract::State, response::Response};
 use bytes::Bytes;
 use http_body_util::channel::Sender;
+use llmux_protocol::api::Action;
 
-use super::{Shared, error::Failure, extract::Path, metrics::Metrics, sse};
+use super::{Shared, error::Failure, extract::Path, gate::Caller, leaving, metrics::Metrics, sse};
 use crate::pane::{Subscription, Update};
 
 /// Pieces that wait for a slow reader before the subscription stands still.
@@ -18,13 +19,23 @@ const RESET: &[u8] = b"\x1bc";
 pub(super) async fn output(
     State(shared): State<Shared>,
     Path(name): Path<String>,
+    caller: Caller,
 ) -> Result<Response, Failure> {
     shared.sessions.get(&name).await?;
+    let program = shared.sessions.program_in(&name);
     let subscription = shared.sessions.subscribe(&name, None)?;
     let metrics = shared.metrics.clone();
-    Ok(sse::endless("application/octet-stream", PIECES, |to| {
-        pour(subscription, to, metrics)
-    }))
+    let hidden = leaving::hidden(shared.sessions, program, name, (caller, vec![Action::Watch]));
+    Ok(sse::endless(
+        "application/octet-stream",
+        PIECES,
+        |to| async move {
+            tokio::select! {
+                () = hidden => {}
+                () = pour(subscription, to, metrics) => {}
+            }
+        },
+    ))
 }
 
 async fn pour(mut from: Subscription, mut to: Sender<Bytes>, metrics: Metrics) {

@@ -1,7 +1,7 @@
 //! `/api/sessions/{name}/transcript`: the conversation a session is in, at once and as server-sent events.
 
 use axum::{Json as Reply, extract::State, response::Response};
-use llmux_protocol::api::TranscriptView;
+use llmux_protocol::api::{Action, TranscriptView};
 use serde::Deserialize;
 use tokio::time::interval;
 
@@ -10,6 +10,7 @@ use super::{
     error::Failure,
     extract::{Path, Query},
     gate::Caller,
+    leaving,
     sse::{self, Empty, HEARTBEAT, Sse},
 };
 use crate::{
@@ -39,12 +40,17 @@ pub(super) async fn stream(
     Query(Reader { looks }): Query<Reader>,
     caller: Caller,
 ) -> Result<Response, Failure> {
+    let program = shared.sessions.program_in(&name);
     let reading = shared.sessions.follow_transcript(&name).await?;
     let dialogs = shared.turns.dialogs(&name);
     let who = caller.identity()?.label();
     let look = looks.then(|| shared.push.gaze().look(&who, &name));
+    let hidden = leaving::hidden(shared.sessions, program, name, (caller, vec![Action::Watch]));
     Ok(sse::events(|to| async move {
-        pour(reading, dialogs, to).await;
+        tokio::select! {
+            () = hidden => {}
+            () = pour(reading, dialogs, to) => {}
+        }
         drop(look);
     }))
 }

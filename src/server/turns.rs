@@ -11,9 +11,9 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::channel::Sender;
 use llmux_protocol::api::{
-    AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Done, Explanation, HookRequest, NewChatReply,
-    Origin, SendRequest, Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest, TurnState,
-    TurnWait, Until, WaitOutcome, WaitRequest,
+    Action, AnswerRequest, Answered, BroadcastReply, BroadcastRequest, Done, Explanation, HookRequest,
+    NewChatReply, Origin, SendRequest, Sent, State as RunState, Turn, TurnCancel, TurnEvent, TurnRequest,
+    TurnState, TurnWait, Until, WaitOutcome, WaitRequest,
 };
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -80,10 +80,14 @@ pub(super) async fn get(State(shared): State<Shared>, Path(id): Path<String>) ->
 
 pub(super) async fn wait(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(how): Json<TurnWait>,
 ) -> Answer<Turn> {
-    Ok(Reply(shared.turns.wait(&id, how).await?))
+    let turn = shared.turns.wait(&id, how).await?;
+    // Its session may have been renamed meanwhile.
+    caller.must(Action::Watch, Some(&turn.session))?;
+    Ok(Reply(turn))
 }
 
 pub(super) async fn cancel(
@@ -259,16 +263,17 @@ pub(super) async fn wait_session(
 /// client asks for these.
 pub(super) async fn events(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let turn = shared.turns.follow(&id).await?;
     let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
     if accepted.is_some_and(|accepted| accepted.contains("text/event-stream")) {
-        return Ok(sse::events(|to| pour(turn, Steps::Events(to))));
+        return Ok(sse::events(|to| pour(turn, Steps::Events(to), caller)));
     }
     Ok(sse::endless("application/x-ndjson", EVENTS, |to| {
-        pour(turn, Steps::Lines(to))
+        pour(turn, Steps::Lines(to), caller)
     }))
 }
 
@@ -303,7 +308,8 @@ impl Steps {
     }
 }
 
-async fn pour(turn: Result<Arc<Live>, Turn>, mut to: Steps) {
+/// Ends also when the turn's session is renamed and the caller may not watch it any more.
+async fn pour(turn: Result<Arc<Live>, Turn>, mut to: Steps, caller: Caller) {
     let live = match turn {
         Ok(live) => live,
         Err(over) => {
@@ -315,6 +321,9 @@ async fn pour(turn: Result<Arc<Live>, Turn>, mut to: Steps) {
     let mut streamed = Streamed::default();
     loop {
         let turn = turns.borrow_and_update().clone();
+        if !caller.may(Action::Watch, &turn.session) {
+            return;
+        }
         let is_over = turn.state.is_final();
         if is_over
             && let Some(text) = streamed.rest(turn.reply.as_ref().map(|reply| reply.text.as_str()))

@@ -173,6 +173,7 @@ impl Sessions {
             }
             live
         };
+        self.0.renamed.send_modify(|count| *count += 1);
         self.0.follower.renamed(old, new.as_str());
         if let Some(live) = live.filter(Live::runs) {
             let mut line = CommandLine::new(Command::TagPane {

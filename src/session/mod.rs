@@ -130,6 +130,8 @@ struct Inner {
     begun: watch::Sender<u64>,
     /// Counts what became known of their conversations: what one is in, another is not.
     bound: watch::Sender<u64>,
+    /// Counts the new names of sessions.
+    renamed: watch::Sender<u64>,
     /// Programs that ended by themselves.
     ended: broadcast::Sender<Ended>,
 }
@@ -205,6 +207,7 @@ impl Sessions {
             synced: watch::channel(false).0,
             begun: watch::channel(0).0,
             bound: watch::channel(0).0,
+            renamed: watch::channel(0).0,
             ended: broadcast::channel(ENDED_QUEUE).0,
         }));
         tokio::spawn(keeper::run(sessions.clone()));
@@ -219,6 +222,29 @@ impl Sessions {
     pub(crate) async fn synced(&self) {
         // The sender lives in `self`.
         let _ = self.0.synced.subscribe().wait_for(|synced| *synced).await;
+    }
+
+    /// Whether tmux answers.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.0.tmux.status().borrow().connected
+    }
+
+    /// Waits until the session of a program has another name than `known`, and says it. Cancel safe.
+    pub(crate) async fn renamed(&self, program: ProgramId, known: &str) -> String {
+        let mut renamed = self.0.renamed.subscribe();
+        loop {
+            let now = self.of_pane(program.server, program.pane);
+            if let Some((now, _)) = now.filter(|(now, _)| now != known) {
+                return now;
+            }
+            // The sender lives in `self`.
+            let _ = renamed.changed().await;
+        }
+    }
+
+    /// What runs in a session, for [`Sessions::renamed`].
+    pub(crate) fn program_in(&self, name: &str) -> Option<ProgramId> {
+        self.live(name).map(|live| live.program())
     }
 
     /// All agents as the API shows them.

@@ -110,9 +110,18 @@ impl StateDir {
     /// Session registries that could not be read and were set aside, oldest first. The user decides about them.
     #[must_use]
     pub fn set_aside(&self) -> Vec<PathBuf> {
+        self.corrupt("sessions.json.corrupt-")
+    }
+
+    /// Keys for Web Push that were none and were set aside, oldest first.
+    pub(crate) fn push_keys_set_aside(&self) -> Vec<PathBuf> {
+        self.corrupt("push.key.corrupt-")
+    }
+
+    fn corrupt(&self, prefix: &str) -> Vec<PathBuf> {
         let is_aside = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with("sessions.json.corrupt-"))
+            name.is_some_and(|name| name.starts_with(prefix))
         };
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_aside).collect();

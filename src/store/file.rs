@@ -130,6 +130,25 @@ fn private() -> OpenOptions {
     options
 }
 
+/// Renames a file to `FILE.corrupt-<UTC time>`; never over another one.
+pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, FileError> {
+    let stamp: String = super::time::now()
+        .chars()
+        .filter(|c| !matches!(c, '-' | ':'))
+        .collect();
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".corrupt-{stamp}"));
+    let mut aside = PathBuf::from(aside);
+    while aside.symlink_metadata().is_ok() {
+        aside.as_mut_os_string().push("+");
+    }
+    match fs::rename(path, &aside) {
+        Ok(()) => Ok(aside),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(aside),
+        Err(e) => Err(FileError::new("set aside", path, e)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -245,7 +245,7 @@ impl Registry {
             }
             thread::sleep(LOOK_EVERY);
         }
-        let aside = set_aside(&self.path)?;
+        let aside = file::set_aside(&self.path)?;
         Ok((Document::empty(), Some(aside)))
     }
 }
@@ -258,22 +258,6 @@ pub fn corrupt_registry_notice(aside: &Path) -> String {
         "the session registry was corrupt; it is kept as {aside} and a new one was begun (delete it when you have \
          what you need)"
     )
-}
-
-/// Renames a file to `FILE.corrupt-<UTC time>`; never over another one.
-fn set_aside(path: &Path) -> Result<PathBuf, FileError> {
-    let stamp: String = time::now().chars().filter(|c| !matches!(c, '-' | ':')).collect();
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".corrupt-{stamp}"));
-    let mut aside = PathBuf::from(aside);
-    while aside.symlink_metadata().is_ok() {
-        aside.as_mut_os_string().push("+");
-    }
-    match fs::rename(path, &aside) {
-        Ok(()) => Ok(aside),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(aside),
-        Err(e) => Err(FileError::new("set aside", path, e)),
-    }
 }
 
 impl Document {

@@ -27,22 +27,29 @@ pub fn rfc3339(moment: SystemTime) -> String {
     )
 }
 
-/// Reads RFC 3339, or `SQLite`'s form of it; a time without an offset is taken for UTC.
+/// Reads RFC 3339, or `SQLite`'s form of it; a time without an offset is taken for UTC, a date for its first moment.
 #[must_use]
 pub fn parse(text: &str) -> Option<SystemTime> {
     let moment: Datetime = text.trim().parse().ok()?;
-    let (date, time) = (moment.date?, moment.time?);
+    let date = moment.date?;
+    let (hour, minute, second, nanos) = moment.time.map_or((0, 0, 0, 0), |time| {
+        let (second, nanos) = (time.second.unwrap_or(0), time.nanosecond.unwrap_or(0));
+        (time.hour, time.minute, second, nanos)
+    });
     let offset = match moment.offset {
         Some(Offset::Custom { minutes }) => i64::from(minutes) * 60,
         Some(Offset::Z) | None => 0,
     };
     let days = days(i64::from(date.year), i64::from(date.month), i64::from(date.day));
-    let clock = i64::from(time.hour) * 3600 + i64::from(time.minute) * 60;
-    let secs = days * 86_400 + clock + i64::from(time.second.unwrap_or(0)) - offset;
-    UNIX_EPOCH.checked_add(Duration::new(
-        u64::try_from(secs).ok()?,
-        time.nanosecond.unwrap_or(0),
-    ))
+    let clock = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
+    let secs = days * 86_400 + clock - offset;
+    UNIX_EPOCH.checked_add(Duration::new(u64::try_from(secs).ok()?, nanos))
+}
+
+/// When something ends that is good until then; what can't be read has ended.
+#[must_use]
+pub(crate) fn end(text: &str) -> SystemTime {
+    parse(text).unwrap_or(UNIX_EPOCH)
 }
 
 /// Days since 1970-01-01; years are counted from 1 March, so that the leap day is the last of its year.
@@ -109,6 +116,29 @@ mod tests {
             if month > 12 {
                 (month, year) = (1, year + 1);
             }
+        }
+    }
+
+    #[test]
+    fn an_end_is_a_moment_or_a_date_and_nothing_else_is_to_come() {
+        let new_year = UNIX_EPOCH + Duration::from_hours(1_130_808);
+        for text in [
+            "2099-01-01",
+            " 2099-01-01T00:00:00Z",
+            "2099-01-01 00:00:00",
+            "2099-01-01T02:00:00.0+02:00",
+        ] {
+            assert_eq!(end(text), new_year, "{text}");
+        }
+        for text in [
+            "",
+            "when pigs fly",
+            "2099",
+            "10:00:00",
+            "2099-13-01",
+            "1969-01-01",
+        ] {
+            assert_eq!(end(text), UNIX_EPOCH, "{text}");
         }
     }
 

@@ -83,3 +83,31 @@ fn viewers_and_streams_end_with_the_token_or_user_that_they_came_with_and_others
     lab.start("shell", "two", "");
     rest.until(|sent| sent.data["session"]["name"] == "two");
 }
+
+#[test]
+fn what_is_open_on_a_session_ends_when_its_name_becomes_one_that_may_not_be_watched() {
+    let lab = with_users();
+    let network = Network::serve(&lab);
+    lab.start("shell", "one", "-c 'exec cat'");
+    let limited = |scope: &str| {
+        let args = [
+            "token",
+            "create",
+            "--username",
+            "alice",
+            "--scope",
+            scope,
+            "--json",
+        ];
+        let made = lab.llmux(args).json();
+        made["value"].as_str().unwrap().to_owned()
+    };
+    let (narrow, wide) = (limited("one:watch,type"), limited("*:watch,type"));
+    let mut viewers = [&narrow, &wide].map(|token| watch(&lab, token));
+    let [narrow, wide] = &mut viewers;
+    is_there(narrow, "hello");
+    lab.llmux(["session", "edit", "one", "--name", "uno"]).ok();
+    assert_eq!(closes(narrow), 1008);
+    is_there(wide, "still here");
+    drop(network);
+}

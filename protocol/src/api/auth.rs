@@ -454,7 +454,7 @@ pub struct TicketRequest {
     pub session: String,
 }
 
-/// A one-time ticket: good for one upgrade, `/ws/{name}?ticket=..`.
+/// A one-time ticket: good for one upgrade of `/ws/{name}`, as the subprotocol `ticket.TICKET`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]

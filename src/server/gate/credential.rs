@@ -1,6 +1,6 @@
 //! Where a request carries its credential.
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use percent_encoding::percent_decode_str;
 
 use crate::auth::{Auth, AuthError, Identity};
@@ -27,7 +27,7 @@ pub(super) fn present(auth: &Auth, uri: &Uri, headers: &HeaderMap) -> Presented 
             by_cookie: false,
         };
     }
-    if let Some(ticket) = ticket(uri) {
+    if let Some(ticket) = ticket(uri, headers) {
         return Presented {
             identity: auth.redeem_ticket(ticket),
             by_cookie: false,
@@ -47,14 +47,16 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// The one-time ticket in a WebSocket's query. Nothing else that lets in is ever read from a URL.
-fn ticket(uri: &Uri) -> Option<&str> {
+/// The one-time ticket among a WebSocket's subprotocols. Nothing that lets in is ever read from a URL.
+fn ticket<'a>(uri: &Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     if !uri.path().starts_with("/ws/") {
         return None;
     }
-    uri.query()?
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("ticket="))
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    offered
+        .filter_map(|value: &HeaderValue| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|word| word.trim().strip_prefix("ticket."))
 }
 
 /// A cookie's value. One that can't be decoded counts as what it is: no good.
@@ -107,8 +109,19 @@ mod tests {
 
     #[test]
     fn a_ticket_is_read_on_a_websockets_path_only() {
-        assert_eq!(ticket(&Uri::from_static("/ws/a?x=1&ticket=t")), Some("t"));
-        assert_eq!(ticket(&Uri::from_static("/ws/a?token=t")), None);
-        assert_eq!(ticket(&Uri::from_static("/api/sessions?ticket=t")), None);
+        let socket = Uri::from_static("/ws/a?ticket=no");
+        for (offered, found) in [
+            (&["llmux.v1, ticket.t"][..], Some("t")),
+            (&["llmux.v1", "ticket.t"], Some("t")),
+            (&["llmux.v1,tickets.t"], None),
+            (&[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for offer in offered {
+                headers.append(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offer));
+            }
+            assert_eq!(ticket(&socket, &headers), found, "{offered:?}");
+            assert_eq!(ticket(&Uri::from_static("/api/sessions"), &headers), None);
+        }
     }
 }

@@ -6,10 +6,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
-const YEAR: &str = "max-age=31536000";
 
-/// Adds them. What a handler has said of caching stays.
-pub(super) fn harden(headers: &mut HeaderMap, tls: bool) {
+/// Adds them. That a name speaks TLS only is not said: `localhost`, and a host's name, are other programs' names too. What a handler has said of caching stays.
+pub(super) fn harden(headers: &mut HeaderMap) {
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -22,9 +21,6 @@ pub(super) fn harden(headers: &mut HeaderMap, tls: bool) {
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
-    }
-    if tls {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(YEAR));
     }
     headers
         .entry(header::CACHE_CONTROL)

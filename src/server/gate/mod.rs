@@ -101,7 +101,6 @@ impl Gate {
 /// Lets a request through to its route, with a [`Caller`]. A request of unknown origin is refused.
 pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<Connection>().copied();
-    let tls = matches!(connection, Some(Connection::Tcp { tls: true, .. }));
     let page = page(&request);
     let mut response = match connection.map(|connection| gate.look(&request, connection)) {
         None => Failure::from(&AuthError::Missing).into_response(),
@@ -120,7 +119,7 @@ pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
     if let (StatusCode::UNAUTHORIZED, Some(page)) = (response.status(), page) {
         response = (StatusCode::FOUND, [(header::LOCATION, page)]).into_response();
     }
-    headers::harden(response.headers_mut(), tls);
+    headers::harden(response.headers_mut());
     response
 }
 

@@ -38,7 +38,7 @@ fn sign_in(api: &mut Api) {
         .answers::<Whoami>();
     api.post(
         "/api/ws-ticket",
-        "A ticket for one upgrade to a session's WebSocket: `/ws/{name}?ticket=..`",
+        "A ticket for one upgrade to a session's WebSocket, `/ws/{name}`, as the subprotocol `ticket.TICKET`",
     )
     .takes::<TicketRequest>()
     .answers::<Ticket>();

@@ -11,7 +11,7 @@ use tokio::{io::AsyncRead, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::gate::Caller,
+    super::{gate::Caller, leaving::hidden},
     End, Form,
     board::Board,
     hands::Hands,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     push::{Gaze, Look},
-    session::{MAX_PROMPT_BYTES, View},
+    session::{MAX_PROMPT_BYTES, Sessions, View},
 };
 
 /// How long the upgrade may take once it was answered.
@@ -41,6 +41,7 @@ pub(super) struct Connection {
     pub(super) board: Arc<Board>,
     pub(super) gaze: Gaze,
     pub(super) leaving: CancellationToken,
+    pub(super) sessions: Sessions,
     pub(super) caller: Caller,
 }
 
@@ -50,6 +51,13 @@ impl Connection {
         let Ok(Ok(socket)) = timeout(UPGRADE, upgrade).await else {
             return;
         };
+        let rights = (self.caller.clone(), self.may.clone());
+        let mut hidden = pin!(hidden(
+            self.sessions,
+            Some(self.view.program),
+            self.name.clone(),
+            rights
+        ));
         let (read, write) = socket.split(tokio::io::split);
         let talk = Arc::new(Talk::new());
         let View {
@@ -97,6 +105,7 @@ impl Connection {
                 end = talk.watch() => Ok(end),
                 () = self.leaving.cancelled() => Ok(End::Leaving),
                 () = self.caller.revoked() => Ok(End::Revoked),
+                () = &mut hidden => Ok(End::Renamed),
             };
             match asked {
                 Err(end) => end,

@@ -103,6 +103,8 @@ enum End {
     TooLarge,
     Leaving,
     Revoked,
+    /// The session was renamed, and what the viewer may do does not hold for its new name.
+    Renamed,
     /// The program has ended, with this status if it is known.
     Ended(Option<i32>),
 }
@@ -117,7 +119,7 @@ impl End {
             Self::NoText => 1007,
             Self::TooLarge => 1009,
             Self::Leaving => 1001,
-            Self::Revoked => 1008,
+            Self::Revoked | Self::Renamed => 1008,
             Self::Ended(_) => CLOSE_ENDED,
         })
     }
@@ -130,6 +132,7 @@ impl End {
             Self::TooLarge => "a message over the limit".to_owned(),
             Self::Leaving => "the daemon leaves".to_owned(),
             Self::Revoked => "the credential is no good any more".to_owned(),
+            Self::Renamed => "the session has a name under which you may not do this".to_owned(),
             Self::Ended(code) => {
                 let code = code.map_or_else(|| "unknown".to_owned(), |code| code.to_string());
                 format!("pty exited code={code} signal=none")
@@ -190,6 +193,7 @@ pub(super) async fn view(
         board,
         gaze: shared.push.gaze().clone(),
         leaving: shared.leaving.clone(),
+        sessions: shared.sessions,
         caller,
     };
     shared.viewers.connections.spawn(async move {

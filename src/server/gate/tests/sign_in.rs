@@ -524,23 +524,25 @@ async fn a_ticket_opens_one_websocket_once() {
         .route("/api/x/{name}", get(on_session(Action::Watch), || async { "in" }));
     let router = house.behind(sockets.guarded(&house.gate(), &CancellationToken::new()));
     let upgrade = |path: &str| ask(&Method::GET, path).body(Body::empty()).unwrap();
-    assert_eq!(
-        super::status(&router, upgrade(&format!("/api/x/dev-1?ticket={ticket}"))).await,
-        401
-    );
-    assert_eq!(
-        super::status(&router, upgrade(&format!("/ws/dev-1?ticket={ticket}"))).await,
-        200
-    );
-    assert_eq!(
-        super::status(&router, upgrade(&format!("/ws/dev-1?ticket={ticket}"))).await,
-        401
-    );
+    let with = |path: &str, ticket: &str| {
+        let mut request = upgrade(path);
+        let offer = format!("llmux.v1, ticket.{ticket}").parse().unwrap();
+        request
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, offer);
+        request
+    };
+    // It is none on another path, or in a URL; there it is not spent either.
+    assert_eq!(super::status(&router, with("/api/x/dev-1", ticket)).await, 401);
+    let in_url = upgrade(&format!("/ws/dev-1?ticket={ticket}"));
+    assert_eq!(super::status(&router, in_url).await, 401);
+    assert_eq!(super::status(&router, with("/ws/dev-1", ticket)).await, 200);
+    assert_eq!(super::status(&router, with("/ws/dev-1", ticket)).await, 401);
     let (_, ticket) = house
         .post("/api/ws-ticket", &limited, json!({"session": "dev-1"}))
         .await;
-    let other = format!("/ws/dev-2?ticket={}", ticket["ticket"].as_str().unwrap());
-    assert_eq!(super::status(&router, upgrade(&other)).await, 403);
+    let other = with("/ws/dev-2", ticket["ticket"].as_str().unwrap());
+    assert_eq!(super::status(&router, other).await, 403);
     // A token in a URL is no credential, of whichever version.
     for token in [limited.as_str(), V1] {
         for path in [
