@@ -83,7 +83,7 @@ fn every_command_block_works() {
     }
     let mut lab = Lab::new();
     checkout(&mut lab);
-    // `make run` does that; its own block needs a minute or two.
+    // `make run` does that; its own block needs some minutes.
     lab.start("demo", "demo", "");
     let mut left_out = Vec::new();
     for block in of("sh") {
@@ -103,7 +103,7 @@ fn every_command_block_works() {
         left_out,
         [
             "Claude Code, installed and signed in; everything below works with the built-in `demo` agent, without an account",
-            "a minute or two",
+            "some minutes, the first time above all",
             "a daemon on a host called box, started with --tls",
             "Claude Code",
         ],

@@ -231,29 +231,37 @@ fn is_unread(turn: &Value, answers: &[Option<String>]) -> bool {
     turn["state"] == "ended" && turn["reply"].is_null() && answers.iter().any(fills)
 }
 
-/// How much of an answer's end is enough to know it, in characters without blanks.
-const TELLING_END: usize = 80;
-
 /// Whether the turn's reply is the agent's answer. Of a long one the screen may have kept the end only, and after a resize
 /// it may show rows twice; the reply then says that it is not complete, but holds the number of its answer.
 fn is_reply(turn: &Value, answer: &str) -> bool {
-    let answer = squeeze(without_marker(answer));
-    let Some(text) = turn["reply"]["text"].as_str().map(squeeze) else {
+    let Some(reply) = turn["reply"]["text"].as_str() else {
         return false;
     };
+    let rows = without_marker(answer);
+    let (text, answer) = (squeeze(reply), squeeze(rows));
     if turn["reply"]["complete"] == true {
         return text == answer;
     }
     let number = answer.split_inclusive(')').next().unwrap_or_default();
-    // A resize leaves rows that were half drawn; below them stands the end of the answer, and no other's number.
-    let is_end = || !text.contains('(') && common_end(&text, &answer) >= TELLING_END;
-    answer.ends_with(&text) || text.contains(number) || is_end()
+    answer.ends_with(&text) || text.contains(number) || is_drawn_of(reply, rows)
 }
 
-/// How many characters two texts have in common at their ends.
-fn common_end(one: &str, other: &str) -> usize {
-    let pairs = one.chars().rev().zip(other.chars().rev());
-    pairs.take_while(|(one, other)| one == other).count()
+/// Whether all rows of a reply are an answer's, whole or in part, in their order and down to its end: a resize leaves rows
+/// that were half drawn, or drawn twice.
+fn is_drawn_of(reply: &str, answer: &str) -> bool {
+    let rows = |text: &str| -> Vec<String> {
+        let rows = text.lines().map(squeeze);
+        rows.filter(|row| !row.is_empty()).collect()
+    };
+    let (drawn, answer) = (rows(reply), rows(answer));
+    let mut from = 0;
+    for row in &drawn {
+        let Some(at) = answer[from..].iter().position(|whole| whole.contains(row)) else {
+            return false;
+        };
+        from += at;
+    }
+    !drawn.is_empty() && from + 1 == answer.len()
 }
 
 fn without_marker(answer: &str) -> &str {
