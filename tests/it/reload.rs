@@ -241,3 +241,29 @@ fn there_are_no_more_sessions_viewers_and_turns_than_the_limits_let() {
         lab.llmux(["session", "start", "demo", "--name", "b"]).code == 0
     });
 }
+
+#[test]
+fn what_waits_is_kept_when_less_may_wait() {
+    let lab = Lab::new();
+    lab.start("demo", "a", "");
+    lab.llmux(["session", "prompt", "a", "[[ask]] do it", "--async"])
+        .ok();
+    until("it asks", || {
+        lab.session("a").unwrap()["activity"]["state"] == "blocked"
+    });
+    for text in ["one", "two"] {
+        lab.llmux(["session", "prompt", "a", "--async", text]).ok();
+    }
+    lab.llmux(["server", "stop"]).ok();
+    lab.config("limits: {queuedTurns: 0}\ninitPrompts: [first, second]\n");
+    let turns = lab.llmux(["session", "turns", "a", "--json"]).json();
+    let waiting = turns.as_array().unwrap().iter();
+    let waiting = waiting.filter(|turn| turn["state"] == "queued").count();
+    assert_eq!(waiting, 2, "{turns}");
+    // Init prompts don't count, and who is idle can be prompted.
+    lab.llmux(["session", "start", "demo", "--name", "b", "--wait-ready"])
+        .ok();
+    lab.llmux(["session", "prompt", "b", "hello"]).ok();
+    let turns = lab.llmux(["session", "turns", "b", "--json"]).json();
+    assert_eq!(turns.as_array().unwrap().len(), 3, "{turns}");
+}
