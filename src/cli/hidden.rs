@@ -25,6 +25,9 @@ pub(super) enum Hidden {
         /// The configuration file of whoever starts it
         #[arg(long)]
         config: Option<PathBuf>,
+        /// That file is the working directory's, and nobody has named it
+        #[arg(long)]
+        config_by_chance: bool,
     },
     /// What agents call when something happens in them
     #[command(hide = true)]
@@ -42,7 +45,16 @@ impl Hidden {
 
 pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
     match command {
-        Hidden::Daemon { config } => background(config, env, global),
+        Hidden::Daemon {
+            config,
+            config_by_chance,
+        } => {
+            let options = Options {
+                config_by_chance,
+                ..options(config, &env, global, true)
+            };
+            background(options, env)
+        }
         Hidden::Hook(hook) => {
             hook::run(&hook, env, global.clone());
             ExitCode::SUCCESS
@@ -107,10 +119,9 @@ fn inherited() -> Inherited {
 
 /// The daemon that a first command starts: it says on its standard output whether it is ready, in the words that
 /// [`crate::client::Launcher`] reads, and closes it.
-fn background(config: Option<PathBuf>, env: Environment, global: &Global) -> ExitCode {
+fn background(options: Options, env: Environment) -> ExitCode {
     // A terminal that closes is not for it. It fails only for a process that leads a session already.
     let _ = rustix::process::setsid();
-    let options = options(config, &env, global, true);
     match serve(env, options, Inherited::default(), |_| say_to_launcher("ready\n")) {
         Ok(daemon::Outcome::AlreadyRunning) => {
             say_to_launcher("ready\n");
