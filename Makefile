@@ -14,6 +14,8 @@ help:
 	@echo "make test-agents  real agent CLIs (npm, pip) against a model server on the loopback; ONLY=\"codex gemini\" for some"
 	@echo "make test-api   the HTTP API against its own document (schemathesis, from PyPI)"
 	@echo "make bench      all benchmarks, each beside its baseline"
+	@echo "make dist       a release: tarball and checksum, and a Debian package where cargo-deb is installed"
+	@echo "make man        the manual pages, in target/dist/share/man/man1"
 	@echo "make fuzz       each fuzz target for 30 s (needs cargo-fuzz)"
 
 # What a fresh Debian machine lacks. Elsewhere: install tmux 3.2 or newer and a C compiler.
@@ -66,6 +68,23 @@ test-api: setup
 bench: setup
 	cargo bench --workspace --locked
 
+# What a package installs beside the program. The scripts call it by name.
+SHARE := target/dist/share
+RELEASE := PATH="$(CURDIR)/target/release:$$PATH" llmux
+
+man: setup
+	cargo build --release --locked
+	$(RELEASE) man --dir $(SHARE)/man/man1
+
+dist: man
+	mkdir -p $(SHARE)/bash-completion/completions $(SHARE)/zsh/vendor-completions $(SHARE)/fish/vendor_completions.d
+	$(RELEASE) completions bash > $(SHARE)/bash-completion/completions/llmux
+	$(RELEASE) completions zsh > $(SHARE)/zsh/vendor-completions/_llmux
+	$(RELEASE) completions fish > $(SHARE)/fish/vendor_completions.d/llmux.fish
+	.ci/tarball
+	if command -v cargo-deb >/dev/null; then cargo deb --no-build --locked --output target/dist/; fi
+	@ls -l target/dist
+
 fuzz:
 	cd protocol/fuzz && for target in demux unescape layout command; do \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$target -- -max_total_time=30 || exit 1; done
@@ -73,4 +92,4 @@ fuzz:
 zoo: setup
 	LLMUX_ZOO_TURNS=$${LLMUX_ZOO_TURNS:-10000} cargo test --locked --test zoo -- --nocapture
 
-.PHONY: help setup run test test-web test-tmux zoo test-agents test-api bench fuzz
+.PHONY: help setup run test test-web test-tmux zoo test-agents test-api bench man dist fuzz

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod nearest;
 mod pane;
 mod push;
+mod reach;
 pub mod screen;
 mod server;
 mod session;

@@ -19,6 +19,10 @@ fn main() -> ExitCode {
     if let Some(exit) = helper::dispatch(args.get(1..).unwrap_or_default()) {
         return exit;
     }
+    // A shell asks what could stand next: it wants an answer, whatever it is about.
+    if let Some(exit) = cli::complete(&args) {
+        return exit;
+    }
     match cli::parse(args) {
         Ok(cli) => {
             let logs = telemetry(&cli);

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use llmux_protocol::api::{LoginRequest, PairRequest, Secret, SetupRequest, TokenScope};
+use llmux_protocol::api::{LoginRequest, PairRequest, PairingRequest, Secret, SetupRequest, TokenScope};
 
 use super::{
     Auth, AuthError, Identity, Issued, Minted,
     grants::check_scopes,
     passphrase,
-    tokens::Wish,
+    tokens::{Wish, check_expiry},
     users::{User, check_name, check_username, unknown},
 };
 use crate::store::time;
@@ -23,6 +23,8 @@ pub(crate) const LOGIN: Duration = Duration::from_hours(90 * 24);
 pub(super) struct Pairing {
     username: String,
     scopes: Option<Vec<TokenScope>>,
+    name: Option<String>,
+    expires_at: Option<String>,
 }
 
 impl Auth {
@@ -55,7 +57,7 @@ impl Auth {
         self.blocking(move |auth| {
             let user = auth.0.users.add(user, true)?;
             auth.0.setup.close();
-            auth.mint_login(&user.username, name, None)
+            auth.mint_login(&user.username, name)
         })
         .await
     }
@@ -82,22 +84,22 @@ impl Auth {
             return Err(AuthError::BadCredentials);
         }
         let name = device(&username, device_name);
-        self.blocking(move |auth| auth.mint_login(&username, name, None))
-            .await
+        self.blocking(move |auth| auth.mint_login(&username, name)).await
     }
 
     /// Makes a code that signs another device in, once. Only an admin can do that for another user.
-    pub(crate) fn offer_pairing(
-        &self,
-        who: &Identity,
-        username: Option<&str>,
-        scopes: Option<Vec<TokenScope>>,
-    ) -> Result<Issued, AuthError> {
-        let username = self.beneficiary(who, username)?;
-        if let Some(scopes) = &scopes {
+    pub(crate) fn offer_pairing(&self, who: &Identity, request: PairingRequest) -> Result<Issued, AuthError> {
+        let username = self.beneficiary(who, request.username.as_deref())?;
+        if let Some(scopes) = &request.scopes {
             check_scopes(scopes)?;
         }
-        self.0.pairings.issue(Pairing { username, scopes })
+        let expires_at = request.expires_at.as_deref().map(check_expiry).transpose()?;
+        self.0.pairings.issue(Pairing {
+            username,
+            scopes: request.scopes,
+            name: request.name,
+            expires_at,
+        })
     }
 
     /// Signs in by a pairing code, which is spent.
@@ -108,12 +110,22 @@ impl Auth {
     ) -> Result<Minted, AuthError> {
         self.0.throttle.attempt(address, None)?;
         let pairing = self.0.pairings.take(request.code.expose());
-        let Pairing { username, scopes } = pairing.ok_or(AuthError::BadCode)?;
-        let name = device(&username, request.device_name);
+        let Pairing {
+            username,
+            scopes,
+            name,
+            expires_at,
+        } = pairing.ok_or(AuthError::BadCode)?;
+        let name = device(&username, name.or(request.device_name));
         self.blocking(move |auth| {
             // They may be gone since the code was made.
             auth.0.users.find(&username)?.ok_or(AuthError::BadCode)?;
-            auth.mint_login(&username, name, scopes)
+            auth.0.tokens.mint(Wish {
+                username: &username,
+                name,
+                expires_at: Some(expires_at.unwrap_or_else(login_ends)),
+                scopes,
+            })
         })
         .await
     }
@@ -158,19 +170,19 @@ impl Auth {
         Ok(User::new(username, name, hash, admin))
     }
 
-    fn mint_login(
-        &self,
-        username: &str,
-        name: String,
-        scopes: Option<Vec<TokenScope>>,
-    ) -> Result<Minted, AuthError> {
+    fn mint_login(&self, username: &str, name: String) -> Result<Minted, AuthError> {
         self.0.tokens.mint(Wish {
             username,
             name,
-            expires_at: Some(time::rfc3339(SystemTime::now() + LOGIN)),
-            scopes,
+            expires_at: Some(login_ends()),
+            scopes: None,
         })
     }
+}
+
+/// When a sign-in of now ends.
+fn login_ends() -> String {
+    time::rfc3339(SystemTime::now() + LOGIN)
 }
 
 /// What a new device's token is called.

@@ -307,7 +307,8 @@ fn check_name(name: &str) -> Result<&str, AuthError> {
 }
 
 /// An end in the future, in the one form that is written.
-fn check_expiry(text: &str) -> Result<String, AuthError> {
+/// A time as it is kept, if it is one and in the future.
+pub(super) fn check_expiry(text: &str) -> Result<String, AuthError> {
     let text = text.trim();
     let end = time::parse(text)
         // A date is its first moment, as in JavaScript.

@@ -9,7 +9,8 @@ use clap::{
 use llmux_protocol::api::Secret;
 
 use super::{
-    agent, auth, bench, config, hidden::Hidden, history, logs, server, session, settings, token, turn, user,
+    agent, auth, bench, complete, config, doctor, hidden::Hidden, history, logs, man, mcp, server, session,
+    settings, token, turn, user,
 };
 use crate::{logs::Logs, tmux::Socket};
 
@@ -150,6 +151,14 @@ pub(super) enum Noun {
         #[command(subcommand)]
         verb: Option<config::Verb>,
     },
+    /// What is wrong here, and what to do about it
+    Doctor(doctor::Doctor),
+    /// The Model Context Protocol on standard input and output: one agent drives others
+    Mcp(mcp::Mcp),
+    /// What makes a shell complete commands, session and agent names
+    Completions(complete::Completions),
+    /// The manual pages
+    Man(man::Man),
     /// What turns and prompts cost on this machine
     Bench {
         #[command(subcommand)]
@@ -191,6 +200,10 @@ pub(super) enum Verb {
     Server(server::Verb),
     Bench(bench::Verb),
     Config(config::Verb),
+    Doctor(doctor::Doctor),
+    Mcp(mcp::Mcp),
+    Completions(complete::Completions),
+    Man(man::Man),
     Serve(server::Start),
     Hidden(Hidden),
     Help(&'static str),
@@ -215,6 +228,10 @@ impl Noun {
             Self::Server { verb: Some(verb) } => Verb::Server(verb),
             Self::Bench { verb: Some(verb) } => Verb::Bench(verb),
             Self::Config { verb: Some(verb) } => Verb::Config(verb),
+            Self::Doctor(doctor) => Verb::Doctor(doctor),
+            Self::Mcp(mcp) => Verb::Mcp(mcp),
+            Self::Completions(completions) => Verb::Completions(completions),
+            Self::Man(man) => Verb::Man(man),
             Self::Session { verb: None } => Verb::Help("session"),
             Self::Turn { verb: None } => Verb::Help("turn"),
             Self::Agent { verb: None } => Verb::Help("agent"),

@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, say, tell},
 };
 use crate::{
-    client::{self, Asked, Client, Destination, Launcher, Target, Trust, resolve},
+    client::{self, Asked, Client, ClientError, Destination, Launcher, Target, Trust, resolve},
     config::{Config, Environment},
     store::StateDir,
     tmux::Socket,
@@ -105,7 +105,25 @@ impl Context {
         }
         let state = self.state()?;
         let sockets = self.sockets(&state)?;
-        let mut args: Vec<OsString> = vec!["daemon".into(), "--socket".into(), sockets[0].clone().into()];
+        let launcher = self.launcher(&state, &sockets[0]);
+        let mut client = client::connect(&sockets, &launcher).await?;
+        self.tell_of_another_tmux(&mut client).await?;
+        Ok(client)
+    }
+
+    /// Starts a daemon in the background that takes the place of the one there.
+    pub(crate) async fn replace_daemon(&self) -> Result<(), Failure> {
+        let state = self.state()?;
+        let sockets = self.sockets(&state)?;
+        let mut launcher = self.launcher(&state, &sockets[0]);
+        launcher.args.push("--replace".into());
+        launcher.launch().await.map_err(ClientError::from)?;
+        Ok(())
+    }
+
+    /// What starts a daemon in the background.
+    fn launcher(&self, state: &StateDir, socket: &Path) -> Launcher {
+        let mut args: Vec<OsString> = vec!["daemon".into(), "--socket".into(), socket.into()];
         if let Some(text) = self.tmux_socket_text() {
             args.extend(["--tmux-socket".into(), text]);
         }
@@ -116,14 +134,11 @@ impl Context {
             }
             args.extend(["--config".into(), config.into()]);
         }
-        let launcher = Launcher {
+        Launcher {
             exe: self.env.exe().to_owned(),
             args,
             log: state.daemon_log(),
-        };
-        let mut client = client::connect(&sockets, &launcher).await?;
-        self.tell_of_another_tmux(&mut client).await?;
-        Ok(client)
+        }
     }
 
     /// Says that the tmux server asked for is not the one that a daemon, which runs already, uses.
@@ -164,6 +179,11 @@ impl Context {
     /// Where the daemon listens, then where it was last seen.
     fn sockets(&self, state: &StateDir) -> Result<Vec<PathBuf>, Failure> {
         Ok(state.sockets(&self.env, self.global.socket.as_deref())?)
+    }
+
+    /// What [`Context::sockets`] says; makes nothing.
+    pub(crate) fn places(&self, state: &StateDir) -> Vec<PathBuf> {
+        state.places(&self.env, self.global.socket.as_deref())
     }
 
     /// The tmux server asked for.

@@ -7,7 +7,8 @@ use listenfd::ListenFd;
 
 use super::{
     args::Global,
-    failure::{Failure, one_line, tell},
+    banner,
+    failure::{Failure, one_line},
     hook::{self, Hook},
     server,
 };
@@ -28,6 +29,9 @@ pub(super) enum Hidden {
         /// That file is the working directory's, and nobody has named it
         #[arg(long)]
         config_by_chance: bool,
+        /// Take the place of a daemon that runs in the background
+        #[arg(long)]
+        replace: bool,
     },
     /// What agents call when something happens in them
     #[command(hide = true)]
@@ -48,9 +52,11 @@ pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> Ex
         Hidden::Daemon {
             config,
             config_by_chance,
+            replace,
         } => {
             let options = Options {
                 config_by_chance,
+                succeed: replace,
                 ..options(config, &env, global, true)
             };
             background(options, env)
@@ -69,37 +75,9 @@ pub(super) fn foreground(start: server::Start, env: Environment, global: &Global
     let options = Options {
         network: Some(start.network()),
         replace: start.replace,
-        ..options(start.config, &env, global, false)
+        ..options(start.config.clone(), &env, global, false)
     };
-    let ready = |ready: Ready| {
-        let how = if ready.took_over {
-            "took over from the daemon in the background"
-        } else {
-            "ready"
-        };
-        tell(&format!(
-            "llmux {} {how}, listening on {}",
-            env!("CARGO_PKG_VERSION"),
-            ready.socket.display()
-        ));
-        if let Some(network) = &ready.network {
-            tell(&format!("  {}", network.url));
-            if let Some(fingerprint) = &network.fingerprint {
-                tell(&format!("  certificate {fingerprint}"));
-            }
-            if let Some(setup) = &ready.setup {
-                tell(&format!(
-                    "  first user: {}/setup?token={}",
-                    network.url,
-                    setup.expose()
-                ));
-                tell("  or on this host: llmux user create NAME --admin");
-            }
-        }
-        for warning in &ready.warnings {
-            tell(&format!("warning: {warning}"));
-        }
-    };
+    let ready = |ready: Ready| banner::show(&ready, start.pairing);
     serve(env, options, inherited, ready).map(|_| ())
 }
 

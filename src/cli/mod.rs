@@ -5,17 +5,23 @@
 mod agent;
 mod args;
 mod auth;
+mod banner;
 mod bench;
+mod complete;
 mod config;
 mod context;
 mod dialog;
+mod doctor;
 mod duration;
 mod failure;
 mod hidden;
 mod history;
 mod hook;
 mod logs;
+mod man;
+mod mcp;
 mod out;
+mod pairing;
 mod passphrase;
 mod server;
 mod session;
@@ -33,6 +39,7 @@ use clap::{CommandFactory, Parser};
 
 pub use args::Cli;
 use args::Verb;
+pub use complete::complete;
 use context::Context;
 pub use failure::Exit;
 use failure::Failure;
@@ -64,40 +71,57 @@ pub fn run(mut cli: Cli, logs: Logs) -> ExitCode {
         }
         verb => verb,
     };
-    if let Err(error) = env.load_dotenv() {
-        return end(Err(error.into()));
-    }
+    let dotenv = env.load_dotenv();
+    let verb = match (verb, dotenv) {
+        (Verb::Doctor(args), dotenv) => {
+            let context = Context::new(env, cli.global);
+            return end(block_on(async { doctor::run(&args, &context, dotenv).await }));
+        }
+        (_, Err(error)) => return end(Err(error.into())),
+        (verb, Ok(())) => verb,
+    };
     match verb {
         Verb::Help(noun) => end(print_help(&[noun])),
         Verb::Config(verb) => end(config::run(verb, &Context::new(env, cli.global))),
+        Verb::Completions(args) => end(complete::print(&args)),
+        Verb::Man(args) => end(man::run(&args)),
         Verb::Hidden(command) => hidden::dispatch(command, env, &cli.global),
         Verb::Serve(start) => end(hidden::foreground(start, env, &cli.global)),
-        verb => end(block_on(verb, Context::new(env, cli.global))),
+        verb => end(block_on(carry_out(verb, Context::new(env, cli.global)))),
     }
 }
 
-fn block_on(verb: Verb, context: Context) -> Result<(), Failure> {
+fn block_on(verb: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::internal)?;
-    runtime.block_on(async {
-        match verb {
-            Verb::Session(verb) => session::run(verb, context).await,
-            Verb::Turn(verb) => turn::run(verb, context).await,
-            Verb::Agent(verb) => agent::run(verb, context).await,
-            Verb::History(verb) => history::run(verb, context).await,
-            Verb::User(verb) => user::run(verb, context).await,
-            Verb::Token(verb) => token::run(verb, context).await,
-            Verb::Auth(verb) => auth::run(verb, context).await,
-            Verb::Logs(verb) => logs::run(verb, context).await,
-            Verb::Settings(verb) => settings::run(verb, context).await,
-            Verb::Server(verb) => server::run(verb, context).await,
-            Verb::Bench(verb) => bench::run(verb, context).await,
-            // Carried out before there was a runtime.
-            Verb::Hidden(_) | Verb::Help(_) | Verb::Serve(_) | Verb::Config(_) => Ok(()),
-        }
-    })
+    runtime.block_on(verb)
+}
+
+async fn carry_out(verb: Verb, context: Context) -> Result<(), Failure> {
+    match verb {
+        Verb::Session(verb) => session::run(verb, context).await,
+        Verb::Turn(verb) => turn::run(verb, context).await,
+        Verb::Agent(verb) => agent::run(verb, context).await,
+        Verb::History(verb) => history::run(verb, context).await,
+        Verb::User(verb) => user::run(verb, context).await,
+        Verb::Token(verb) => token::run(verb, context).await,
+        Verb::Auth(verb) => auth::run(verb, context).await,
+        Verb::Logs(verb) => logs::run(verb, context).await,
+        Verb::Settings(verb) => settings::run(verb, context).await,
+        Verb::Server(verb) => server::run(verb, context).await,
+        Verb::Bench(verb) => bench::run(verb, context).await,
+        Verb::Mcp(_) => mcp::run(context).await,
+        // Carried out before.
+        Verb::Hidden(_)
+        | Verb::Help(_)
+        | Verb::Serve(_)
+        | Verb::Config(_)
+        | Verb::Doctor(_)
+        | Verb::Completions(_)
+        | Verb::Man(_) => Ok(()),
+    }
 }
 
 fn print_help(path: &[&str]) -> Result<(), Failure> {

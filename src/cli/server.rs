@@ -1,5 +1,9 @@
 //! `llmux server`: the daemon itself.
 
+mod change;
+mod install;
+mod units;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -11,12 +15,14 @@ use serde::de::IgnoredAny;
 use tokio::time::{sleep, timeout};
 
 use super::{
+    banner,
     context::Context,
     failure::{Exit, Failure},
     out::Out,
     table::plain,
 };
 use crate::{
+    client::Client,
     daemon::{Network, Tls},
     store::{StateDir, file},
 };
@@ -31,13 +37,29 @@ pub(super) enum Verb {
     /// Run the daemon in the foreground, in place of one in the background
     Start(Start),
     /// End the daemon; agents keep running
+    #[command(after_help = "Example:\n  llmux server stop")]
     Stop,
     /// Show what the daemon is doing
     Status(Status),
+    /// Have the daemon read its configuration again
+    #[command(after_help = "Example:\n  llmux server reload")]
+    Reload,
+    /// Put this version in the place of the daemon that runs
+    #[command(
+        after_help = "Example:\n  cargo install --path . && llmux server upgrade\n\nSessions, turns and queued prompts are kept; clients wait for the moment it takes."
+    )]
+    Upgrade,
+    /// Have the system run the daemon, by systemd or launchd
+    Install(install::Install),
+    /// End that, and remove its files
+    #[command(after_help = "Example:\n  llmux server uninstall")]
+    Uninstall,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  llmux server start --port 8080")]
+#[command(
+    after_help = "Examples:\n  llmux server start --port 8080\n  llmux server start --tls --qr-owner alice --qr-endpoint lan"
+)]
 pub(super) struct Start {
     /// The configuration file (default: ./.llmux.yaml, then ~/.config/llmux/config.yaml, then $LLMUX_CONFIG)
     #[arg(long, value_name = "PATH")]
@@ -57,6 +79,8 @@ pub(super) struct Start {
     /// Take the place of a daemon in the foreground too
     #[arg(long)]
     pub(super) replace: bool,
+    #[command(flatten)]
+    pub(super) pairing: banner::Pairing,
 }
 
 impl Start {
@@ -86,6 +110,10 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
     match verb {
         Verb::Status(status) => show(&status, &context).await,
         Verb::Stop => stop(&context).await,
+        Verb::Reload => change::reload(&context).await,
+        Verb::Upgrade => change::upgrade(&context).await,
+        Verb::Install(args) => install::install(&args, &context).await,
+        Verb::Uninstall => install::uninstall(&context),
         // Runs in this process, before there is a client.
         Verb::Start(_) => Ok(()),
     }
@@ -159,11 +187,29 @@ fn uptime(secs: u64) -> String {
 async fn stop(context: &Context) -> Result<(), Failure> {
     context.only_here("server stop")?;
     let mut out = Out::new();
-    let mut client = match context.running().await {
+    let client = match context.running().await {
         Ok(client) => client,
         Err(failure) if failure.kind() == Exit::Unavailable => return out.line("no daemon runs"),
         Err(failure) => return Err(failure),
     };
+    end_daemon(client, context).await?;
+    out.line("stopped")
+}
+
+/// Ends a daemon that the first command has started, if one runs.
+async fn end_background(context: &Context) -> Result<(), Failure> {
+    let Ok(mut client) = context.here().await else {
+        return Ok(());
+    };
+    let status: DaemonStatus = client.get("/api/daemon").await?;
+    if status.background {
+        end_daemon(client, context).await?;
+    }
+    Ok(())
+}
+
+/// Tells the daemon to leave and waits until it has.
+async fn end_daemon(mut client: Client, context: &Context) -> Result<(), Failure> {
     let status: DaemonStatus = client.get("/api/daemon").await?;
     let _: IgnoredAny = client.post("/api/daemon/stop", &serde_json::json!({})).await?;
     let gone = async {
@@ -181,7 +227,7 @@ async fn stop(context: &Context) -> Result<(), Failure> {
         ))
         .hint("see what it does with: llmux server status"));
     }
-    out.line("stopped")
+    Ok(())
 }
 
 #[cfg(test)]

@@ -19,6 +19,10 @@ fn verb(line: &[&str]) -> String {
         Some(Verb::Token(verb)) => format!("{verb:?}"),
         Some(Verb::Auth(verb)) => format!("{verb:?}"),
         Some(Verb::Config(verb)) => format!("{verb:?}"),
+        Some(Verb::Doctor(doctor)) => format!("{doctor:?}"),
+        Some(Verb::Mcp(mcp)) => format!("{mcp:?}"),
+        Some(Verb::Completions(completions)) => format!("{completions:?}"),
+        Some(Verb::Man(man)) => format!("{man:?}"),
         Some(Verb::Serve(start)) => format!("{start:?}"),
         Some(Verb::Hidden(hidden)) => format!("{hidden:?}"),
         Some(Verb::Help(noun)) => format!("help {noun}"),
@@ -38,17 +42,79 @@ fn the_grammar_holds_together() {
 
 #[test]
 fn every_verb_has_an_example_in_its_help() {
-    for noun in Cli::command()
+    let shown = |command: &&clap::Command| !command.is_hide_set() && command.get_name() != "help";
+    let example = |command: &clap::Command, whole: &str| {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert!(help.starts_with("Example") && help.contains(whole), "{whole}");
+    };
+    for noun in Cli::command().get_subcommands().filter(shown) {
+        let name = format!("llmux {}", noun.get_name());
+        if !noun.has_subcommands() {
+            example(noun, &name);
+        }
+        for verb in noun.get_subcommands().filter(shown) {
+            example(verb, &format!("{name} {}", verb.get_name()));
+        }
+    }
+}
+
+/// All help texts, in the order of the help itself.
+fn reference() -> String {
+    let mut text =
+        "# The command line\n\n<!-- Made of the help texts; a test keeps it true. -->\n".to_owned();
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    describe(&command, "llmux", &mut text);
+    text
+}
+
+fn describe(command: &clap::Command, name: &str, text: &mut String) {
+    // What every verb takes is said once.
+    let is_root = name == "llmux";
+    let mut shown = command.clone().mut_args(|arg| {
+        let hidden = arg.is_global_set() && !is_root;
+        if hidden { arg.hide(true) } else { arg }
+    });
+    let help = shown.render_help().to_string();
+    let help: Vec<_> = help.lines().map(str::trim_end).collect();
+    let help = help.join("\n");
+    text.extend(["\n## ", name, "\n\n```text\n", help.trim_end(), "\n```\n"]);
+    for below in command
         .get_subcommands()
-        .filter(|noun| !noun.is_hide_set())
+        .filter(|below| !below.is_hide_set() && below.get_name() != "help")
     {
-        for verb in noun
-            .get_subcommands()
-            .filter(|verb| !matches!(verb.get_name(), "help" | "stop"))
-        {
-            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let whole = format!("llmux {} {}", noun.get_name(), verb.get_name());
-            assert!(help.starts_with("Example") && help.contains(&whole), "{whole}");
+        describe(below, &format!("{name} {}", below.get_name()), text);
+    }
+}
+
+#[test]
+fn the_reference_in_docs_is_what_the_help_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md");
+    let (now, kept) = (reference(), std::fs::read_to_string(path).unwrap_or_default());
+    if now == kept {
+        return;
+    }
+    if std::env::var_os("LLMUX_UPDATE_CLI_REFERENCE").is_some() {
+        std::fs::write(path, now).unwrap();
+        return;
+    }
+    panic!("docs/cli.md is not what the help says; LLMUX_UPDATE_CLI_REFERENCE=1 writes it anew");
+}
+
+#[test]
+fn whatever_prints_a_list_can_print_it_as_json() {
+    let command = Cli::command();
+    for noun in command.get_subcommands().filter(|noun| !noun.is_hide_set()) {
+        for verb in noun.get_subcommands() {
+            let lists = matches!(
+                verb.get_name(),
+                "list" | "turns" | "history" | "search" | "tail" | "transcript" | "status"
+            );
+            let has_json = verb.get_arguments().any(|arg| arg.get_id() == "json");
+            assert!(!lists || has_json, "{} {}", noun.get_name(), verb.get_name());
         }
     }
 }

@@ -2,11 +2,17 @@
 
 use clap::{Args, Subcommand};
 use llmux_protocol::api::{
-    Action, NameRequest, Revoked, TokenList, TokenMade, TokenReply, TokenRequest, TokenScope, TokenView,
+    Action, DaemonStatus, Endpoint, NameRequest, Revoked, TokenList, TokenMade, TokenReply, TokenRequest,
+    TokenScope, TokenView,
 };
 
-use super::{context::Context, failure::Failure, out::Out, table::table, user::confirm};
-use crate::client::api_path;
+use super::{context::Context, failure::Failure, out::Out, pairing, table::table, user::confirm};
+use crate::{
+    client::{Client, api_path},
+    config::Config,
+    daemon,
+    reach::{self, Tailscale},
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -23,7 +29,7 @@ pub(super) enum Verb {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  llmux token create --username alice --name phone\n  llmux token create --username ci --scope 'build-*:watch,prompt' --expiry 2030-01-01"
+    after_help = "Example:\n  llmux token create --username alice --name phone\n  llmux token create --username alice --qr\n  llmux token create --username ci --scope 'build-*:watch,prompt' --expiry 2030-01-01"
 )]
 pub(super) struct Create {
     /// Whose it will be
@@ -39,9 +45,15 @@ pub(super) struct Create {
     /// more than once for more
     #[arg(long = "scope", value_name = "SESSIONS:ACTIONS", value_parser = scope)]
     scopes: Vec<TokenScope>,
-    /// Also print a link that signs a browser in at this address
-    #[arg(long, value_name = "URL")]
+    /// Also print a QR code that signs a phone in; without --qr-endpoint it is asked which address it uses
+    #[arg(long, conflicts_with = "json")]
+    qr: bool,
+    /// Also print a link that signs a browser in at this address: tailscale-https, tailscale-http, lan, local, or a URL
+    #[arg(long, value_name = "ENDPOINT")]
     qr_endpoint: Option<String>,
+    /// The port of these addresses, if the daemon does not serve the network yet
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
     /// Print JSON, with the token
     #[arg(long)]
     json: bool,
@@ -121,24 +133,56 @@ fn scope(text: &str) -> Result<TokenScope, String> {
 }
 
 async fn create(args: Create, context: &Context) -> Result<(), Failure> {
+    let mut client = context.client().await?;
+    let origin = origin(&args, context, &mut client).await?;
     let request = TokenRequest {
         name: args.name,
         expires_at: args.expiry,
-        pairing_origin: args.qr_endpoint,
+        pairing_origin: origin,
         username: args.username,
         scopes: (!args.scopes.is_empty()).then_some(args.scopes),
     };
-    let made: TokenMade = context.client().await?.post("/api/tokens", &request).await?;
+    let made: TokenMade = client.post("/api/tokens", &request).await?;
     let mut out = Out::new();
     if args.json {
         out.json(&made)?;
     } else {
-        out.text(&announced(&made))?;
+        out.text(&announced(&made, args.qr))?;
     }
     out.finish()
 }
 
-fn announced(made: &TokenMade) -> String {
+/// The address that the new token's device uses, if a link is wanted.
+async fn origin(args: &Create, context: &Context, client: &mut Client) -> Result<Option<String>, Failure> {
+    let chosen = match &args.qr_endpoint {
+        Some(selector) if selector.contains("://") => pairing::choose(selector, &[])?,
+        Some(selector) => pairing::choose(selector, &endpoints(args.port, context, client).await?)?,
+        None if args.qr => pairing::ask(&endpoints(args.port, context, client).await?)?,
+        None => return Ok(None),
+    };
+    Ok(Some(chosen.url))
+}
+
+/// Where the daemon is reached, or would be if it served the network.
+async fn endpoints(
+    port: Option<u16>,
+    context: &Context,
+    client: &mut Client,
+) -> Result<Vec<Endpoint>, Failure> {
+    let status: DaemonStatus = client.get("/api/daemon").await?;
+    match status.network {
+        Some(network) if port.is_none() => Ok(network.endpoints),
+        _ if context.far()?.is_some() => Ok(Vec::new()),
+        _ => {
+            let config = Config::load(None, &context.env)?;
+            let address = daemon::address(port, &context.env, &config)?;
+            let mappings = Tailscale::ask().await.mappings(address);
+            Ok(reach::endpoints(address, false, &mappings))
+        }
+    }
+}
+
+fn announced(made: &TokenMade, qr: bool) -> String {
     let TokenView {
         id, name, username, ..
     } = &made.token;
@@ -152,6 +196,11 @@ fn announced(made: &TokenMade) -> String {
         text += "\nThis link signs a browser in:\n\n  ";
         text += link.expose();
         text += "\n";
+        if let Some(picture) = qr.then(|| pairing::picture(link)).flatten() {
+            text += "\n";
+            text += &picture;
+            text += "\n";
+        }
     }
     text
 }

@@ -84,7 +84,10 @@ async fn first_answering(sockets: &[PathBuf]) -> Result<Option<Client>, ClientEr
 
 impl Launcher {
     /// Starts the daemon and waits until it says that it is ready.
-    async fn launch(&self) -> Result<(), LaunchError> {
+    ///
+    /// # Errors
+    /// It could not be started, said why it can't run, or took too long.
+    pub(crate) async fn launch(&self) -> Result<(), LaunchError> {
         let mut child = self.spawn()?;
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let said = pipe::Receiver::from_owned_fd(OwnedFd::from(stdout))?;

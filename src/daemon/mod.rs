@@ -6,6 +6,7 @@ mod network;
 mod policy;
 mod reload;
 mod rooms;
+mod service;
 mod settings;
 mod signals;
 mod status;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     error::DaemonError,
-    network::{Network, Tls},
+    network::{Network, Tls, address},
 };
 use self::{
     network::Plan,
@@ -87,6 +88,8 @@ pub struct Options {
     pub network: Option<Network>,
     /// Take over from a daemon in the foreground too.
     pub replace: bool,
+    /// In the background: take over from another one there, instead of leaving the place to it.
+    pub succeed: bool,
     /// The end of the log, for clients.
     pub logs: Option<Logs>,
 }
@@ -111,6 +114,8 @@ pub struct Ready {
     pub took_over: bool,
     /// What makes the first user, over a network that has none.
     pub setup: Option<Secret>,
+    /// Whether the configuration wants no pairing code to be printed.
+    pub no_qr: bool,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -146,7 +151,9 @@ pub async fn run(
     let network = network.as_ref().map(|network| network.url.as_str());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %socket.display(), network, "serving");
     ready(serving.ready.clone());
+    let watched = service::ready();
     serving.until_told(signals).await;
+    watched.abort();
     Ok(Outcome::Left)
 }
 
@@ -178,10 +185,10 @@ impl Built {
         if let (Socket::Default, Some(socket)) = (&options.tmux_socket, &config.tmux.socket) {
             options.tmux_socket = named_socket(socket, &environment);
         }
-        let network = options.network.as_ref();
-        let network = network
-            .map(|network| Plan::new(network, &environment, config, &state))
-            .transpose()?;
+        let network = match &options.network {
+            Some(network) => Some(Plan::new(network, &environment, config, &state).await?),
+            None => None,
+        };
         Ok(Self {
             environment,
             options,
@@ -203,13 +210,18 @@ impl Built {
             (Some(_), Some(given)) => Ok(Some(given)),
             (Some(plan), None) => plan.bind().map(Some),
         };
-        let (place, sockets, lock, took_over) = match settle(&self.state, &self.sockets).await? {
+        // At a socket that was opened for us nobody listens but we.
+        let mut others = self.sockets.clone();
+        if let Some(own) = inherited.unix.as_ref().and_then(listen::path_of) {
+            others.retain(|path| *path != own);
+        }
+        let (place, sockets, lock, took_over) = match settle(&self.state, &others).await? {
             Other::Gone(lock) => {
                 let tcp = tcp?;
                 let (place, unix) = self.listen(inherited.unix)?;
                 (place, Sockets { unix, tcp }, lock, false)
             }
-            Other::Serves { .. } if self.options.background => return Ok(None),
+            Other::Serves { .. } if self.options.background && !self.options.succeed => return Ok(None),
             Other::Serves { mut client, socket } => {
                 let theirs = may_take_over(&mut client, self.options.replace).await?.network;
                 let is_theirs = |plan: &Plan| theirs.is_some_and(|it| it.address == plan.address.to_string());
@@ -244,10 +256,9 @@ impl Built {
 
     fn listen(&self, given: Option<UnixListener>) -> Result<(listen::Place, UnixListener), DaemonError> {
         if let Some(given) = given {
-            let address = given.local_addr()?;
-            let path = address.as_pathname().unwrap_or(&self.sockets[0]);
+            let path = listen::path_of(&given).unwrap_or_else(|| self.sockets[0].clone());
             // Its file is the service manager's.
-            return Ok((listen::Place::kept(path.to_owned()), given));
+            return Ok((listen::Place::kept(path), given));
         }
         let path = &self.sockets[0];
         let listener = listen::bind(path).map_err(|source| DaemonError::Bind {
@@ -290,13 +301,14 @@ impl Bound {
         let logs = options.logs.clone().unwrap_or_else(|| Logs::new(1));
         let (leave, detach) = (CancellationToken::new(), CancellationToken::new());
         let runtime_dir = place.path().parent().unwrap_or(Path::new("/")).to_owned();
-        let warnings = read.warnings();
+        let (warnings, no_qr) = (read.warnings(), read.config.server.no_qr);
         let setting = tmux_setting(&options, environment.exe(), &runtime_dir);
         let (tmux, tmux_task) = Tmux::start(setting, tmux_version, detach.clone())?;
         let around = Around {
             environment: &environment,
             state: &state,
             files: &files,
+            reached: policy::reached(status.as_ref()),
             runtime_dir,
         };
         let rooms = Rooms::open(read, around, &tmux).await?;
@@ -316,6 +328,7 @@ impl Bound {
             network: status.clone(),
             took_over,
             setup,
+            no_qr,
             warnings,
         };
         let face = Arc::new(Face {
@@ -416,6 +429,7 @@ impl Serving {
             }
         };
         tracing::info!(gave_away, "leaving; agents keep running");
+        service::stopping();
         if !gave_away {
             self.place.remove();
         }

@@ -12,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use super::DaemonError;
 use crate::{
     config::{Config, Environment},
+    reach::{self, Tailscale},
     server::listen::{self, Certificate},
     store::{StateDir, file},
 };
@@ -51,32 +52,21 @@ pub enum Tls {
 pub(super) struct Plan {
     pub(super) address: SocketAddr,
     pub(super) certificate: Option<Certificate>,
+    tailscale: Tailscale,
 }
 
 impl Plan {
-    pub(super) fn new(
+    pub(super) async fn new(
         network: &Network,
         environment: &Environment,
         config: &Config,
         state: &StateDir,
     ) -> Result<Self, DaemonError> {
-        let port = match (network.port, environment.text("LLMUXD_PORT")) {
-            (Some(port), _) => port,
-            (None, Some(text)) => text
-                .parse()
-                .ok()
-                .filter(|port| *port > 0)
-                .ok_or_else(|| DaemonError::BadPort(text.to_owned()))?,
-            (None, None) => config.server.port.unwrap_or(PORT),
-        };
-        let host = environment.text("LLMUXD_HOST").unwrap_or(HOST);
-        let address = listen::address(host, port).map_err(|source| DaemonError::BadHost {
-            host: host.to_owned(),
-            source,
-        })?;
+        let address = address(network.port, environment, config)?;
         Ok(Self {
             address,
             certificate: certificate(&network.tls, environment, state)?,
+            tailscale: Tailscale::ask().await,
         })
     }
 
@@ -104,8 +94,39 @@ impl Plan {
             address: address.to_string(),
             url: format!("{scheme}://{address}"),
             fingerprint: self.certificate.as_ref().map(|made| made.fingerprint.clone()),
+            endpoints: reach::endpoints(
+                address,
+                self.certificate.is_some(),
+                &self.tailscale.mappings(address),
+            ),
         })
     }
+}
+
+/// Where a daemon listens for the network: at `port`, else what `LLMUXD_PORT` and the configuration say, on the host of
+/// `LLMUXD_HOST`.
+///
+/// # Errors
+/// A variable holds no port or no address.
+pub fn address(
+    port: Option<u16>,
+    environment: &Environment,
+    config: &Config,
+) -> Result<SocketAddr, DaemonError> {
+    let port = match (port, environment.text("LLMUXD_PORT")) {
+        (Some(port), _) => port,
+        (None, Some(text)) => text
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| DaemonError::BadPort(text.to_owned()))?,
+        (None, None) => config.server.port.unwrap_or(PORT),
+    };
+    let host = environment.text("LLMUXD_HOST").unwrap_or(HOST);
+    listen::address(host, port).map_err(|source| DaemonError::BadHost {
+        host: host.to_owned(),
+        source,
+    })
 }
 
 fn certificate(

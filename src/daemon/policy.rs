@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use hyper::Uri;
+use llmux_protocol::api::NetworkStatus;
+
 use super::DaemonError;
 use crate::{
     agent::Catalog,
@@ -32,13 +35,21 @@ pub(super) fn of_turns(config: &Config, turnq: Option<Coordinator>) -> turn::Pol
     }
 }
 
-/// The names under which the daemon is reached: this host's, and what the configuration allows.
-pub(super) fn host_names(config: &Config) -> Vec<String> {
+/// The names under which the daemon is reached: this host's, those of its endpoints, and what the configuration allows.
+pub(super) fn host_names(config: &Config, reached: &[String]) -> Vec<String> {
     let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let local = format!("{}.local", own.split('.').next().unwrap_or_default());
     let mut names = vec![own, local];
+    names.extend(reached.iter().cloned());
     names.extend(config.server.allowed_hosts.iter().cloned());
     names
+}
+
+/// The hosts of the daemon's endpoints, the tailnet's among them.
+pub(super) fn reached(network: Option<&NetworkStatus>) -> Vec<String> {
+    let endpoints = network.into_iter().flat_map(|network| &network.endpoints);
+    let urls = endpoints.filter_map(|endpoint| endpoint.url.parse::<Uri>().ok());
+    urls.filter_map(|url| url.host().map(str::to_owned)).collect()
 }
 
 fn max_hold(config: &Config) -> Duration {

@@ -120,6 +120,8 @@ pub(super) struct Parts {
     pub(super) sessions: Sessions,
     pub(super) seats: Arc<Seats>,
     pub(super) hosts: Hosts,
+    /// The hosts of the addresses under which the network reaches the daemon, as they were when it started.
+    pub(super) reached: Vec<String>,
     pub(super) auth: Auth,
     pub(super) push: Push,
 }
@@ -271,6 +273,7 @@ impl Reloader {
             sessions,
             seats,
             hosts,
+            reached,
             auth,
             push,
         } = &self.parts;
@@ -279,7 +282,7 @@ impl Reloader {
         if before.config.retention != config.retention {
             seats.retain(Retention::from(&config.retention)).await;
         }
-        hosts.adopt(policy::host_names(&config));
+        hosts.adopt(policy::host_names(&config, reached));
         auth.record_text(config.server.audit_text);
         push.adopt(config.notifications.clone());
         let later = self.later(&config);

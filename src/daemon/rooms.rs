@@ -32,6 +32,8 @@ pub(super) struct Around<'a> {
     /// Where the configuration is read from.
     pub(super) files: &'a Files,
     pub(super) runtime_dir: PathBuf,
+    /// The hosts of the addresses under which the network reaches the daemon.
+    pub(super) reached: Vec<String>,
 }
 
 /// The rooms, which follow tmux and the configuration from here on.
@@ -52,6 +54,7 @@ impl Rooms {
             state,
             files,
             runtime_dir,
+            reached,
         } = around;
         let warnings = read.warnings();
         let Read {
@@ -77,7 +80,8 @@ impl Rooms {
         let parts = Parts {
             sessions: Sessions::start(tmux.clone(), of_sessions, state.sessions(), setting, follower),
             seats: seats.clone(),
-            hosts: Hosts::new(policy::host_names(&config)),
+            hosts: Hosts::new(policy::host_names(&config, &reached)),
+            reached,
             auth,
             push,
         };

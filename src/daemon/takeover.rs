@@ -50,7 +50,8 @@ pub(super) async fn settle(state: &StateDir, sockets: &[PathBuf]) -> Result<Othe
             }
         }
         if Instant::now() >= deadline {
-            return Err(DaemonError::Deaf(sockets[0].clone()));
+            let place = sockets.first().cloned();
+            return Err(DaemonError::Deaf(place.unwrap_or_else(|| state.door())));
         }
         sleep(LOOK_AGAIN).await;
     }

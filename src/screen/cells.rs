@@ -7,6 +7,11 @@ use alacritty_terminal::{
     vte::ansi::Color,
 };
 
+/// The parts of wide characters.
+const WIDE: Flags = Flags::WIDE_CHAR
+    .union(Flags::WIDE_CHAR_SPACER)
+    .union(Flags::LEADING_WIDE_CHAR_SPACER);
+
 /// A cell as it is seen: one per character, so a wide one takes two columns.
 pub(super) struct Seen<'a> {
     pub(super) cell: &'a Cell,
@@ -46,9 +51,7 @@ fn seen_to(row: &Row<Cell>, end: usize) -> impl Iterator<Item = Seen<'_>> {
         let cell = (col < end).then(|| &row[Column(col)])?;
         let spacer_follows =
             col + 1 < row.len() && row[Column(col + 1)].flags.contains(Flags::WIDE_CHAR_SPACER);
-        let half = cell
-            .flags
-            .intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER);
+        let half = cell.flags.intersects(WIDE);
         let wide = cell.flags.contains(Flags::WIDE_CHAR) && spacer_follows;
         col += if wide { 2 } else { 1 };
         Some(Seen {
@@ -61,11 +64,22 @@ fn seen_to(row: &Row<Cell>, end: usize) -> impl Iterator<Item = Seen<'_>> {
 
 /// A row as text, without trailing blanks.
 pub(super) fn text(row: &Row<Cell>) -> String {
-    let mut text = String::with_capacity(row.line_length().0);
-    for seen in seen_text(row) {
-        push(&mut text, &seen);
+    let end = row.line_length();
+    let mut text = String::with_capacity(end.0);
+    // Most rows hold nothing wide and no marks, and every row is read at each look.
+    if row[..end].iter().all(is_plain) {
+        text.extend(row[..end].iter().map(|cell| cell.c));
+    } else {
+        for seen in seen_text(row) {
+            push(&mut text, &seen);
+        }
     }
     without_trailing_blanks(text)
+}
+
+/// Whether a cell is one column and one character.
+fn is_plain(cell: &Cell) -> bool {
+    !cell.flags.intersects(WIDE) && cell.zerowidth().is_none()
 }
 
 /// Whether anything in a row is dim.

@@ -186,7 +186,12 @@ impl Screen {
         let growth = self.terminal.growth();
         self.history.read(self.terminal.primary(), growth);
         let grid = self.terminal.grid();
-        let mut page = Page::default();
+        let most = SCROLLBACK_LINES + usize::from(self.size().rows);
+        let mut page = Page {
+            rows: Vec::with_capacity(most),
+            continued: Vec::with_capacity(most),
+            ..Page::default()
+        };
         if !self.terminal.alternate() {
             for row in self.history.rows() {
                 page.rows.push(row.text.clone());

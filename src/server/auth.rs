@@ -335,14 +335,10 @@ async fn revoke(State(auth): State<Auth>, caller: Caller, Path(id): Path<String>
 async fn offer_pairing(
     State(auth): State<Auth>,
     caller: Caller,
-    Json(request): Json<PairingRequest>,
+    Json(mut request): Json<PairingRequest>,
 ) -> Answer<PairingCode> {
-    let PairingRequest {
-        origin,
-        username,
-        scopes,
-    } = request;
-    let issued = auth.offer_pairing(caller.identity()?, username.as_deref(), scopes)?;
+    let origin = request.origin.take();
+    let issued = auth.offer_pairing(caller.identity()?, request)?;
     let url = origin
         .map(|origin| link(&origin, "pair", &issued.code))
         .transpose()?;

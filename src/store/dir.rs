@@ -58,7 +58,7 @@ impl DirError {
 impl StateDir {
     /// Opens `$XDG_STATE_HOME/llmuxd`, else `~/.local/state/llmuxd`, making it if need be.
     pub fn open(env: &Environment) -> Result<Self, DirError> {
-        let path = env.xdg("XDG_STATE_HOME", ".local/state").join("llmuxd");
+        let path = Self::place(env);
         let fail = |source| DirError::Io {
             path: path.clone(),
             source,
@@ -68,6 +68,19 @@ impl StateDir {
         Ok(Self {
             path: fs::canonicalize(&path).map_err(fail)?,
         })
+    }
+
+    /// Finds what [`StateDir::open`] would open, and makes nothing; none if it is not there.
+    #[must_use]
+    pub fn find(env: &Environment) -> Option<Self> {
+        let path = fs::canonicalize(Self::place(env)).ok()?;
+        Some(Self { path })
+    }
+
+    /// Where the state directory is, or would be made.
+    #[must_use]
+    pub fn place(env: &Environment) -> PathBuf {
+        env.xdg("XDG_STATE_HOME", ".local/state").join("llmuxd")
     }
 
     /// The directory itself.
@@ -142,23 +155,39 @@ impl StateDir {
     /// Its name carries a hash of the state directory's real path, so that two state directories never share a daemon.
     /// The path is shorter than 100 bytes unless the variable says otherwise.
     pub fn socket(&self, env: &Environment) -> Result<PathBuf, DirError> {
+        if env.os("LLMUX_SOCKET").is_none() {
+            make_runtime_dir(env)?;
+        }
+        Ok(self.usual_socket(env))
+    }
+
+    fn usual_socket(&self, env: &Environment) -> PathBuf {
         if let Some(path) = env.os("LLMUX_SOCKET") {
-            return Ok(env.resolve(Path::new(path)));
+            return env.resolve(Path::new(path));
         }
         let hash = blake3::hash(self.path.as_os_str().as_encoded_bytes()).to_hex();
-        Ok(runtime_dir(env)?.join(format!("llmux-{}.sock", &hash[..8])))
+        runtime_dir(env).join(format!("llmux-{}.sock", &hash[..8]))
     }
 
     /// Where to look for this directory's daemon, in turn: where a new one would listen, then where the last one did.
     /// A socket that is named, by `explicit` or `$LLMUX_SOCKET`, is the only one.
     pub fn sockets(&self, env: &Environment, explicit: Option<&Path>) -> Result<Vec<PathBuf>, DirError> {
-        if let Some(path) = explicit {
-            return Ok(vec![Self::explicit(env, path)]);
+        if explicit.is_none() {
+            self.socket(env)?;
         }
-        let usual = self.socket(env)?;
+        Ok(self.places(env, explicit))
+    }
+
+    /// What [`StateDir::sockets`] says; makes nothing.
+    #[must_use]
+    pub fn places(&self, env: &Environment, explicit: Option<&Path>) -> Vec<PathBuf> {
+        if let Some(path) = explicit {
+            return vec![Self::explicit(env, path)];
+        }
+        let usual = self.usual_socket(env);
         let named = env.os("LLMUX_SOCKET").is_some();
         let announced = self.announced().filter(|seen| !named && *seen != usual);
-        Ok([Some(usual), announced].into_iter().flatten().collect())
+        [Some(usual), announced].into_iter().flatten().collect()
     }
 
     /// The socket that a path names, or a link to it: a link can be where no socket's path may be so long.
@@ -191,30 +220,47 @@ impl StateDir {
     }
 }
 
-/// `$XDG_RUNTIME_DIR/llmux`, else `/tmp/llmux-UID`, mode 0700 and ours.
-fn runtime_dir(env: &Environment) -> Result<PathBuf, DirError> {
+/// `$XDG_RUNTIME_DIR/llmux`, else `/tmp/llmux-UID`. Makes nothing.
+#[must_use]
+pub fn runtime_dir(env: &Environment) -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     let ours = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == uid);
     let name_bytes = "/llmux/llmux-00000000.sock".len();
     let fits = |path: &PathBuf| path.as_os_str().len() + name_bytes <= MAX_SOCKET_BYTES;
     // A directory that is not ours (kept by `sudo -E`) is not for us by the XDG specification.
     let given = env.absolute("XDG_RUNTIME_DIR").filter(ours).filter(fits);
-    let path = given.map_or_else(
+    given.map_or_else(
         || PathBuf::from(format!("/tmp/llmux-{uid}")),
         |dir| dir.join("llmux"),
-    );
+    )
+}
+
+/// Says whether nobody else can put a socket into the runtime directory.
+///
+/// # Errors
+/// It is not there, or not ours alone.
+pub fn check_runtime_dir(path: &Path) -> Result<(), DirError> {
+    let found = fs::symlink_metadata(path).map_err(|source| DirError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    match unsafe_because(&found, rustix::process::geteuid().as_raw()) {
+        None => Ok(()),
+        Some(why) => Err(DirError::Unsafe {
+            path: path.to_owned(),
+            why,
+        }),
+    }
+}
+
+/// Makes the runtime directory if need be, mode 0700 and ours.
+fn make_runtime_dir(env: &Environment) -> Result<(), DirError> {
+    let path = runtime_dir(env);
     make_private(&path).map_err(|source| DirError::Io {
         path: path.clone(),
         source,
     })?;
-    let found = fs::symlink_metadata(&path).map_err(|source| DirError::Io {
-        path: path.clone(),
-        source,
-    })?;
-    match unsafe_because(&found, uid) {
-        None => Ok(path),
-        Some(why) => Err(DirError::Unsafe { path, why }),
-    }
+    check_runtime_dir(&path)
 }
 
 fn unsafe_because(found: &Metadata, uid: u32) -> Option<&'static str> {

@@ -165,11 +165,7 @@ impl Registry {
     pub fn load(&self) -> Result<Loaded, RegistryError> {
         let _lock = file::lock(&self.path)?;
         let (document, set_aside) = self.read()?;
-        Ok(Loaded {
-            records: document.records,
-            unreadable: document.unreadable.into_iter().map(|(name, _)| name).collect(),
-            set_aside,
-        })
+        Ok(document.into_loaded(set_aside))
     }
 
     /// Reads the sessions again, lets `change` modify them and writes them if it did; no other writer gets between.
@@ -194,6 +190,29 @@ impl Registry {
             file::replace(&self.path, &document.render())?;
         }
         Ok(result)
+    }
+
+    /// Reads all sessions as [`Registry::load`] does, but takes no lock and leaves a corrupt file where it is; `None` if there
+    /// is no file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn examine(&self) -> Result<Option<Loaded>, String> {
+        let Some(content) = file::read(&self.path).map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        let top = match serde_json::from_slice(&content) {
+            Ok(Value::Object(top)) => top,
+            Ok(_) => return Err("it is no JSON object".to_owned()),
+            Err(error) => return Err(format!("it is not JSON: {error}")),
+        };
+        if let Some(found) = top.get("version").filter(|found| **found != json!(VERSION)) {
+            return Err(format!(
+                "it has format version {found}; this llmux knows version {VERSION}"
+            ));
+        }
+        let document = Document::parse(top).ok_or("it has no sessions")?;
+        Ok(Some(document.into_loaded(None)))
     }
 
     fn read(&self) -> Result<(Document, Option<PathBuf>), RegistryError> {
@@ -291,6 +310,14 @@ impl Document {
             records,
             unreadable,
         })
+    }
+
+    fn into_loaded(self, set_aside: Option<PathBuf>) -> Loaded {
+        Loaded {
+            records: self.records,
+            unreadable: self.unreadable.into_iter().map(|(name, _)| name).collect(),
+            set_aside,
+        }
     }
 
     /// Writes the file's text: two-space JSON and a line end, as the Node program does.

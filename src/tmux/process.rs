@@ -25,6 +25,10 @@ const PRIVATE_ENV: &[&str] = &[
     "LLMUX_SERVER",
     "LLMUX_SOCKET",
     "LLMUX_LOG",
+    // What a service manager tells the daemon alone.
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
 ];
 
 /// Where things are that starting a client needs.

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("nearest", &[]),
     ("bus", &[]),
     ("dial", &[]),
+    ("reach", &[]),
     ("screen", &[]),
     ("config", &["nearest"]),
     ("store", &["config"]),
@@ -39,15 +40,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "agent", "auth", "bus", "client", "config", "logs", "push", "server", "session", "store", "tmux",
-            "turn",
+            "agent", "auth", "bus", "client", "config", "logs", "push", "reach", "server", "session",
+            "store", "tmux", "turn",
         ],
     ),
     // `tmux` for attach and the small processes, `daemon` to run it, `turn` to replay a recording: never `server`.
     (
         "cli",
         &[
-            "agent", "client", "config", "daemon", "demo", "logs", "nearest", "store", "tmux", "turn",
+            "agent", "client", "config", "daemon", "demo", "logs", "nearest", "reach", "store", "tmux",
+            "turn",
         ],
     ),
 ];

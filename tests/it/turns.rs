@@ -456,7 +456,7 @@ fn a_dialog_in_the_place_of_another_is_told_and_answered_by_its_own_id() {
 }
 
 /// An agent that fails and leaves its title as it was while it worked; it says that it cleared its conversation, and leaves that.
-const FORGETFUL: &str = r#"
+const FORGETFUL: &str = r"
 stty -icanon
 composer() { printf '────────\n> '; }
 composer
@@ -467,7 +467,7 @@ while read -r prompt; do
   esac
   composer
 done
-"#;
+";
 
 #[test]
 fn a_title_that_is_left_behind_and_an_old_conversation_that_stays_hold_nothing_up() {

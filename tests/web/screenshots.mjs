@@ -1,4 +1,4 @@
-// Takes the pictures in assets/screenshots: `node tests/web/screenshots.mjs`. Every page on a desk and on a phone, in a house where nothing is
+// Takes the pictures in assets/screenshots: `node tests/web/screenshots.mjs [PAGE,..]`. Every page on a desk and on a phone, in a house where nothing is
 // named after the machine. ImageMagick makes the files small.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ const plain = (page) => page.evaluate(([words]) => {
   while (walk.nextNode()) for (const [from, to] of words) walk.currentNode.nodeValue = walk.currentNode.nodeValue.replaceAll(from, to);
 }, [[[lab.env.HOME, '/home/ana'], [lab.env.XDG_STATE_HOME, '/home/ana/.local/state'], [lab.home, '/home/ana'], [`127.0.0.1:${lab.port}`, '127.0.0.1:3001'], [hostname(), 'box']]]);
 
+const only = process.argv[2]?.split(',');
 const pages = {
   picker: ['/', '.answer'], terminal: ['/session/coder', '.term-stage:not(.blank)'], question: ['/session/reviewer', '.term-foot .answer'], chat: ['/chat/planner', '.said.assistant'],
   ended: ['/session/build', '.term-over'], start: ['/?new=1', 'dialog option'], agents: ['/agents', '.agent-card'], devices: ['/tokens', '.line'], users: ['/admin/users', '.line'],
@@ -40,13 +41,15 @@ try {
   lab.tmux(['send-keys', '-t', '=build:', 'exit 2', 'Enter']);
   const state = (name) => lab.json(['session', 'list']).find((one) => one.name === name);
   await eventually('all is as it is to be', () => state('build').state === 'exited' && state('reviewer').activity?.state === 'blocked' && state('coder').activity?.state === 'busy');
+  // The commands above have kept this process from noticing that the daemon has closed an idle connection.
+  await new Promise((resolve) => { setTimeout(resolve, 50); });
   await fetch(`${lab.base}/api/settings/init-prompts`, {
     method: 'PUT', headers: { 'content-type': 'application/json', authorization: `Bearer ${await lab.sign()}` },
     body: JSON.stringify({ initPrompts: ['You work in ~/projects/app.\nRun the tests before you say that you are done.'] }),
   });
   for (const [size, how] of [['1440x900', { dark: true }], ['390x844', { phone: true, dark: true }]]) {
     const context = await lab.visitor(how);
-    for (const [name, [path, there]] of Object.entries(pages)) {
+    for (const [name, [path, there]] of Object.entries(pages).filter(([name]) => only?.includes(name) ?? true)) {
       const page = await context.newPage();
       await page.goto(path);
       await page.waitForSelector(there, { state: 'attached' });

@@ -407,7 +407,7 @@ pub struct TokenReply {
 /// Asks for a one-time code that signs another device in: `POST /api/pairing`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct PairingRequest {
     /// The address the other device would use; the answer then has a link and a QR code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -418,6 +418,12 @@ pub struct PairingRequest {
     /// What the device's token is limited to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<TokenScope>>,
+    /// What the device's token is called; by default what the device says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When the device's token ends, RFC 3339 or a date; by default as any sign-in does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 /// A one-time code.

@@ -45,6 +45,19 @@ pub struct NetworkStatus {
     /// Under TLS: what clients may pin, `sha256:` and the certificate's hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// The addresses that others can use, as they were when it started, the best first.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An address under which the daemon is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Endpoint {
+    /// Which kind of address it is: `Tailscale HTTPS`, `Tailscale HTTP`, `LAN`, `Local`.
+    pub label: String,
+    /// The address, without a path.
+    pub url: String,
 }
 
 /// The connection to tmux.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Reads the catalog with the operator's changes.
-pub(super) fn load(context: &Context) -> Result<Catalog, Failure> {
+pub(crate) fn load(context: &Context) -> Result<Catalog, Failure> {
     of(&Config::load(None, &context.env)?, context)
 }
 

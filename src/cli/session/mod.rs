@@ -27,7 +27,7 @@ pub(super) use self::{
     explain::explained,
     list::List,
     prompt::Prompt,
-    start::{Start, cwd},
+    start::{Start, cwd, parent},
     stop::{Restart, Stop},
 };
 use super::{context::Context, failure::Failure};

@@ -165,7 +165,6 @@ async fn start(
     client: &mut Client,
 ) -> Result<SessionView, Failure> {
     let prefixed = args.prefix.as_ref().map(|prefix| format!("{prefix}{agent}"));
-    let far = context.far()?.is_some();
     let request = StartRequest {
         agent: agent.to_owned(),
         name: args.name.clone().or(prefixed),
@@ -173,12 +172,7 @@ async fn start(
         flags: args.flags.clone(),
         env: (!args.env.is_empty()).then(|| args.env.join("\n")),
         init_prompts: (!args.init.is_empty()).then(|| args.init.clone()),
-        // Another host's sessions have no parent here.
-        parent: context
-            .env
-            .text("LLMUX_SESSION")
-            .filter(|_| !far)
-            .map(str::to_owned),
+        parent: parent(context)?,
         size: None,
         skip_init: args.skip_init,
         resume_from: args.resume_from.clone(),
@@ -209,6 +203,16 @@ pub(super) fn report(
         1 => out.line("  firing 1 init prompt..."),
         _ => out.line(&format!("  firing {prompts} init prompts...")),
     }
+}
+
+/// The session that this program runs in, if any does. Another host's sessions have no parent here.
+pub(in crate::cli) fn parent(context: &Context) -> Result<Option<String>, Failure> {
+    let far = context.far()?.is_some();
+    Ok(context
+        .env
+        .text("LLMUX_SESSION")
+        .filter(|_| !far)
+        .map(str::to_owned))
 }
 
 /// The working directory as it is sent. On this host a path is meant as everywhere, and by default it is the present one;

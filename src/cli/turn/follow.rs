@@ -110,7 +110,8 @@ pub(super) fn has_left(error: &ClientError) -> bool {
     matches!(error, ClientError::Broken(_)) || error.code() == Some(ErrorCode::Tmux)
 }
 
-async fn end(client: &mut Client, id: &str, wait: &TurnWait) -> Result<Turn, ClientError> {
+/// Waits for a turn's end, or a question of the agent, through daemons that leave.
+pub(crate) async fn end(client: &mut Client, id: &str, wait: &TurnWait) -> Result<Turn, ClientError> {
     let began = Instant::now();
     let path = turn_path(id, "wait");
     for _ in 1..MANY_DAEMONS {

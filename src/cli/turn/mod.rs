@@ -11,7 +11,7 @@ mod wait;
 
 use clap::Subcommand;
 
-pub(super) use self::follow::Follow;
+pub(super) use self::follow::{Follow, end};
 use super::{context::Context, failure::Failure};
 
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ pub(crate) use self::{
     serve::{serve_tcp, serve_unix},
     tcp::{address, bind as bind_tcp},
     tls::{Certificate, TlsError, files, self_signed},
-    unix::{Place, bind},
+    unix::{Place, bind, path_of},
 };
 
 /// How a request came in; each request carries it as an extension.

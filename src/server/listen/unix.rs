@@ -28,6 +28,11 @@ pub(super) async fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     }
 }
 
+/// The path at which a socket listens, if it has one.
+pub(crate) fn path_of(listener: &std_unix::UnixListener) -> Option<PathBuf> {
+    Some(listener.local_addr().ok()?.as_pathname()?.to_owned())
+}
+
 /// A socket's path, and which file it was when the daemon began to listen there.
 pub(crate) struct Place {
     path: PathBuf,
