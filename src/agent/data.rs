@@ -12,7 +12,7 @@ use super::{
     Builtin, Rules, history::Store, hooks::Hooks, keys::Keys, rule::Rule, transcript::Format,
     trust::TrustFile,
 };
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, read_regular};
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
 /// The longest file of an operator that is read.
@@ -148,11 +148,8 @@ fn toml_files(dir: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<Row>, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > MAX_FILE {
-        return Err(format!("it has {size} bytes; at most {MAX_FILE} are read"));
-    }
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let content = read_regular(path, MAX_FILE).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(content).map_err(|_| "it is not UTF-8 text".to_owned())?;
     let file: File = toml::from_str(&text).map_err(|error| error.to_string())?;
     Ok(file.agent)
 }

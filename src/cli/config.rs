@@ -11,13 +11,16 @@ use super::{
     out::Out,
     table::plain,
 };
-use crate::config::{Config, Settings};
+use crate::{
+    config::{Config, Settings},
+    logs::redact,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Say whether the configuration can be used, and what is wrong with it
     Check(Check),
-    /// Show the settings in effect; secrets are left out
+    /// Show the settings in effect; tokens, and the values of all environments, are shown as `***`
     Show(Show),
     /// Print the JSON Schema of configuration files
     #[command(after_help = "Example:\n  llmux config schema > llmux.schema.json")]
@@ -50,19 +53,22 @@ pub(super) fn run(verb: Verb, context: &Context) -> Result<(), Failure> {
             let config = load(check.file.as_deref(), context)?;
             // A pattern that is none, or an agent's file that is left out, is a mistake in the configuration, too.
             let catalog = agent::catalog::of(&config, context)?;
-            catalog.warnings().iter().for_each(|warning| say(&plain(warning)));
+            let mistakes = config.mistakes(|key| catalog.find(key).is_some());
+            let all = catalog.warnings().iter().chain(&mistakes);
+            all.for_each(|warning| say(&plain(warning)));
             out.line(&format!("{} can be used", source(&config)))?;
         }
         Verb::Show(show) => {
             let config = load(show.file.as_deref(), context)?;
+            let shown = without_secrets(config.settings.clone());
             say(&format!(
                 "{}, and what the Settings page put over it",
                 source(&config)
             ));
             if show.json {
-                out.json(&config.settings)?;
+                out.json(&shown)?;
             } else {
-                out.text(&serde_saphyr::to_string(&config.settings).map_err(Failure::internal)?)?;
+                out.text(&serde_saphyr::to_string(&shown).map_err(Failure::internal)?)?;
             }
         }
         Verb::Schema => out.json(&Settings::schema())?,
@@ -74,6 +80,21 @@ fn load(file: Option<&Path>, context: &Context) -> Result<Config, Failure> {
     let config = Config::load(file, &context.env)?;
     config.warnings.iter().for_each(|warning| say(&plain(warning)));
     Ok(config)
+}
+
+/// The settings with `***` for what may be a secret; the key of turnq is never written.
+fn without_secrets(mut settings: Settings) -> Settings {
+    let hidden = || "***".to_owned();
+    if let Some(token) = &mut settings.server.token {
+        *token = hidden();
+    }
+    settings.turnq.url = settings.turnq.url.as_deref().map(redact);
+    let of_agents = settings.agents.values_mut().map(|agent| &mut agent.env);
+    let of_sessions = settings.sessions.iter_mut().map(|planned| &mut planned.env);
+    for value in of_agents.chain(of_sessions).flat_map(|env| env.values_mut()) {
+        *value = hidden();
+    }
+    settings
 }
 
 fn source(config: &Config) -> String {

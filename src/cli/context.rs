@@ -129,6 +129,9 @@ impl Context {
         }
         // The daemon works in `/`, where it would not find the file that this directory has.
         if let Some(config) = Config::find(&self.env) {
+            if config.parent() == Some(self.env.cwd()) && !Config::is_named(&config, &self.env) {
+                args.push("--config-by-chance".into());
+            }
             args.extend(["--config".into(), config.into()]);
         }
         Launcher {

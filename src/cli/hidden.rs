@@ -26,6 +26,9 @@ pub(super) enum Hidden {
         /// The configuration file of whoever starts it
         #[arg(long)]
         config: Option<PathBuf>,
+        /// That file is the working directory's, and nobody has named it
+        #[arg(long)]
+        config_by_chance: bool,
         /// Take the place of a daemon that runs in the background
         #[arg(long)]
         replace: bool,
@@ -46,8 +49,13 @@ impl Hidden {
 
 pub(super) fn dispatch(command: Hidden, env: Environment, global: &Global) -> ExitCode {
     match command {
-        Hidden::Daemon { config, replace } => {
+        Hidden::Daemon {
+            config,
+            config_by_chance,
+            replace,
+        } => {
             let options = Options {
+                config_by_chance,
                 succeed: replace,
                 ..options(config, &env, global, true)
             };

@@ -4,16 +4,19 @@
 
 mod dotenv;
 mod environment;
+mod file;
+mod mistakes;
 mod overlay;
 mod settings;
 mod text;
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     ops::Deref,
     path::{Path, PathBuf},
 };
 
+pub(crate) use self::file::read_regular;
 pub use self::{
     environment::Environment,
     overlay::Overlay,
@@ -22,6 +25,9 @@ pub use self::{
         Turnq, Turns,
     },
 };
+
+/// The longest file that is read: what the Settings page can write, and more.
+const MAX_FILE: u64 = 16 << 20;
 
 /// What the daemon goes by: the settings of one file, with what the Settings page put over them.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -70,6 +76,18 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// The file that was read before has gone.
+    #[error("{} has gone", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file that was read before says nothing any more.
+    #[error("{} is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file exists and can't be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -106,7 +124,12 @@ impl ConfigError {
             Self::Missing { .. } => {
                 "leave --config out to use ./.llmux.yaml or ~/.config/llmux/config.yaml".to_owned()
             }
-            Self::Read { path, .. } => format!("make {} readable, or move it away", path.display()),
+            Self::Gone { .. } => "put it back, or start the daemon again to go on without it".to_owned(),
+            Self::Empty { .. } => "a line of comment says that it is meant to be empty".to_owned(),
+            Self::Read { path, .. } => format!(
+                "{} must be a regular file that can be read; else move it away",
+                path.display()
+            ),
             Self::NotText { path } => format!("save {} as UTF-8", path.display()),
             Self::Syntax { line, .. } => format!("correct line {line}; nothing of the file was used"),
         }
@@ -118,6 +141,25 @@ impl Config {
     #[must_use]
     pub fn find(env: &Environment) -> Option<PathBuf> {
         candidates(env).find(|path| path.exists())
+    }
+
+    /// Whether `$LLMUX_CONFIG` names this file.
+    #[must_use]
+    pub fn is_named(path: &Path, env: &Environment) -> bool {
+        let named = env.os("LLMUX_CONFIG");
+        named.is_some_and(|named| env.resolve(Path::new(named)) == path)
+    }
+
+    /// Leaves out the sessions that the file plans, and says so. To come into a directory must not run its commands.
+    pub fn leave_out_sessions(&mut self) {
+        let planned = std::mem::take(&mut self.settings.sessions);
+        if let (false, Some(source)) = (planned.is_empty(), &self.source) {
+            self.warnings.push(format!(
+                "{}: sessions are not started, because the daemon came up by itself in that directory; \
+                 `llmux server start` starts them, and so does LLMUX_CONFIG, if it names the file",
+                source.display()
+            ));
+        }
     }
 
     /// Finds and reads the configuration: `explicit` (of `--config`), `./.llmux.yaml`, `./.llmux.toml`,
@@ -135,6 +177,25 @@ impl Config {
             config.overlay_fault = Some(error.to_string());
         }
         Ok(config)
+    }
+
+    /// Reads it again. A file that is away for a moment, while it is written say, is not taken for the wish to have none.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and when the file that this configuration was read from has gone or is empty now.
+    pub fn load_again(&self, explicit: Option<&Path>, env: &Environment) -> Result<Self, ConfigError> {
+        let now = Self::load(explicit, env)?;
+        match &self.source {
+            Some(path) if now.source.as_ref() != Some(path) && !path.exists() => {
+                Err(ConfigError::Gone { path: path.clone() })
+            }
+            Some(path)
+                if now.source.as_ref() == Some(path) && now.text.is_empty() && !self.text.is_empty() =>
+            {
+                Err(ConfigError::Empty { path: path.clone() })
+            }
+            _ => Ok(now),
+        }
     }
 
     /// The files that [`Config::load`] may read, whether they are there or not.
@@ -233,7 +294,7 @@ fn candidates(env: &Environment) -> impl Iterator<Item = PathBuf> {
 
 /// Reads a text file; none if there is no such file.
 fn read(path: &Path) -> Result<Option<String>, ConfigError> {
-    match fs::read(path) {
+    match read_regular(path, MAX_FILE) {
         Ok(content) => String::from_utf8(content)
             .map(Some)
             .map_err(|_| ConfigError::NotText {
@@ -249,6 +310,8 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     struct Home(tempfile::TempDir);
@@ -287,6 +350,25 @@ mod tests {
         assert_eq!(home.port(None), Some(2));
         let explicit = home.write("explicit.yaml", 1);
         assert_eq!(home.port(Some(&explicit)), Some(1));
+    }
+
+    #[test]
+    fn a_file_that_is_away_is_not_taken_for_none() {
+        let home = Home::new();
+        let env = Environment::new(&home.0.path().join("home"), &home.0.path().join("work"), []);
+        let own = home.write("home/.config/llmux/config.yaml", 3);
+        let before = Config::load(None, &env).unwrap();
+        let again = || before.load_again(None, &env);
+        fs::write(&own, "").unwrap();
+        assert!(matches!(again(), Err(ConfigError::Empty { .. })));
+        fs::write(&own, "# nothing\n").unwrap();
+        assert_eq!(again().unwrap().server.port, None);
+        fs::remove_file(&own).unwrap();
+        assert!(matches!(again(), Err(ConfigError::Gone { .. })));
+        // Another one that comes before it is a wish.
+        home.write("home/.config/llmux/config.yaml", 3);
+        home.write("work/.llmux.yaml", 2);
+        assert_eq!(again().unwrap().server.port, Some(2));
     }
 
     #[test]

@@ -21,8 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use llmux_protocol::api::{NetworkStatus, Secret};
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use llmux_protocol::api::{ApiError, ErrorCode, NetworkStatus, Secret};
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +36,7 @@ pub use self::{
 };
 use self::{
     network::Plan,
-    reload::{Read, Reloader},
+    reload::{Files, Read, Wish},
     rooms::{Around, Rooms},
     signals::{Signals, Told},
     status::Face,
@@ -64,6 +68,9 @@ const LAST_CALLS: Duration = Duration::from_millis(20);
 /// knowing whether it was carried out.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
 
+/// How many changes of the configuration may wait.
+const WISHES: usize = 16;
+
 /// How a daemon is started.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -75,6 +82,8 @@ pub struct Options {
     pub tmux_socket: Socket,
     /// The configuration file, instead of the usual places.
     pub config: Option<PathBuf>,
+    /// Whether that is the file of the directory where the first command was typed: the sessions that it plans are left out.
+    pub config_by_chance: bool,
     /// How the network is served; without it only the Unix socket is.
     pub network: Option<Network>,
     /// Take over from a daemon in the foreground too.
@@ -156,6 +165,7 @@ struct Built {
     /// Where it would listen, then where a daemon was last seen.
     sockets: Vec<PathBuf>,
     tmux_version: tmux::Version,
+    files: Files,
     read: Read,
     network: Option<Plan>,
 }
@@ -165,7 +175,12 @@ impl Built {
         let state = StateDir::open(&environment)?;
         let sockets = state.sockets(&environment, options.socket.as_deref())?;
         let tmux_version = tmux::installed().await?;
-        let read = Read::files(options.config.as_deref(), &environment)?;
+        let files = Files {
+            environment: environment.clone(),
+            explicit: options.config.clone(),
+            by_chance: options.config_by_chance,
+        };
+        let read = files.read()?;
         let config = &read.config;
         if let (Socket::Default, Some(socket)) = (&options.tmux_socket, &config.tmux.socket) {
             options.tmux_socket = named_socket(socket, &environment);
@@ -180,6 +195,7 @@ impl Built {
             state,
             sockets,
             tmux_version,
+            files,
             read,
             network,
         })
@@ -272,6 +288,7 @@ impl Bound {
                     state,
                     sockets: _,
                     tmux_version,
+                    files,
                     read,
                     network,
                 },
@@ -290,7 +307,7 @@ impl Bound {
         let around = Around {
             environment: &environment,
             state: &state,
-            explicit: options.config.as_deref(),
+            files: &files,
             reached: policy::reached(status.as_ref()),
             runtime_dir,
         };
@@ -344,14 +361,15 @@ impl Bound {
         };
         let tls = network.and_then(Plan::into_acceptor);
         let server = serve(sockets, tls, silent.clone(), shared, leave.clone())?;
+        let (wishes, wished) = mpsc::channel(WISHES);
+        tokio::spawn(reloader.run(rooms.files, wished));
         Ok(Serving {
             ready,
             place,
             leave,
             detach,
             inbox,
-            files: rooms.files,
-            reloader,
+            wishes,
             spare,
             silent,
             server,
@@ -373,9 +391,8 @@ struct Serving {
     /// ends the connection to tmux: a request that is being carried out needs it.
     detach: CancellationToken,
     inbox: mpsc::Receiver<Order>,
-    /// Tells that files of the configuration have changed.
-    files: mpsc::Receiver<()>,
-    reloader: Reloader,
+    /// What is wanted of the configuration.
+    wishes: mpsc::Sender<Wish>,
     /// Second descriptors of the listening sockets, for a successor.
     spare: Sockets,
     /// Held by the listener, and by each connection that has not sent anything.
@@ -394,9 +411,8 @@ impl Serving {
             tokio::select! {
                 told = signals.next() => match told {
                     Told::Leave => break false,
-                    Told::Reload => self.reloader.reload(true).await,
+                    Told::Reload => self.pass_on(Wish::Reload),
                 },
-                Some(()) = self.files.recv() => self.reloader.reload(false).await,
                 order = self.inbox.recv() => match order {
                     Some(Order::HandOver(to, done)) => {
                         let given = self.give(to).await;
@@ -406,8 +422,7 @@ impl Serving {
                         if gave { break true }
                     }
                     Some(Order::Set(setting, done)) => {
-                        // Whoever asked may be gone.
-                        let _ = done.send(self.reloader.change(setting).await);
+                        self.pass_on(Wish::Set(setting, done));
                     }
                     Some(Order::Stop) | None => break false,
                 },
@@ -421,6 +436,15 @@ impl Serving {
         tokio::select! {
             () = self.drain() => {}
             () = signals.leave() => tracing::warn!("told twice; leaving at once"),
+        }
+    }
+
+    /// Waits for nobody: whatever the disk does, this daemon can be told to leave.
+    fn pass_on(&self, wish: Wish) {
+        // Where so many wait, one of them will read what is there by then.
+        if let Err(TrySendError::Full(Wish::Set(_, done))) = self.wishes.try_send(wish) {
+            let busy = ApiError::new(ErrorCode::TooMany, "too many changes of the configuration wait");
+            let _ = done.send(Err(busy.hint("try again")));
         }
     }
 

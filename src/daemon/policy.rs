@@ -56,6 +56,18 @@ fn max_hold(config: &Config) -> Duration {
     config.turnq.max_hold_ms.map_or(MAX_HOLD, Duration::from_millis)
 }
 
+/// The init prompts that can't be typed, one sentence each.
+pub(super) fn untypable(config: &Config) -> Vec<String> {
+    let of_sessions = config.sessions.iter();
+    let of_sessions = of_sessions.flat_map(|planned| planned.init_prompts.iter());
+    let all = config.init_prompts.iter().chain(of_sessions);
+    // One that is blank is passed over, and that is as it should be.
+    all.filter(|prompt| !prompt.trim().is_empty())
+        .filter_map(|prompt| session::prompt_bytes(prompt).err())
+        .map(|error| format!("an init prompt can't be typed: {error}"))
+        .collect()
+}
+
 /// Strict turn order, if the configuration wants it.
 pub(super) fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
     if !config.turnq.enabled {

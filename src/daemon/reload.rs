@@ -10,7 +10,7 @@ use std::{
 
 use llmux_protocol::api::{ApiError, ErrorCode};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, oneshot, watch},
     task::{block_in_place, spawn_blocking},
 };
 
@@ -26,32 +26,68 @@ use crate::{
     turn::{Seats, turnq::Coordinator},
 };
 
+/// Where the configuration is read from.
+#[derive(Clone)]
+pub(super) struct Files {
+    pub(super) environment: Environment,
+    /// The file of `--config`.
+    pub(super) explicit: Option<PathBuf>,
+    /// Nobody has chosen the file: it is that of the directory where the first command was typed.
+    pub(super) by_chance: bool,
+}
+
+impl Files {
+    /// Reads them. Blocks on the disk.
+    pub(super) fn read(&self) -> Result<Read, DaemonError> {
+        let config = Config::load(self.explicit.as_deref(), &self.environment)?;
+        Read::of(self.prepare(config), &self.environment)
+    }
+
+    /// Reads them again; `before` is in effect. Blocks on the disk.
+    fn read_again(&self, before: &Config) -> Result<Read, DaemonError> {
+        Read::of(self.load_again(before)?, &self.environment)
+    }
+
+    fn load_again(&self, before: &Config) -> Result<Config, DaemonError> {
+        let config = before.load_again(self.explicit.as_deref(), &self.environment)?;
+        Ok(self.prepare(config))
+    }
+
+    fn prepare(&self, mut config: Config) -> Config {
+        if self.by_chance {
+            config.leave_out_sessions();
+        }
+        config
+    }
+}
+
 /// A configuration that can be used, and what was made of it.
 pub(super) struct Read {
     pub(super) config: Config,
     pub(super) catalog: Catalog,
     pub(super) turnq: Option<Coordinator>,
+    /// What can be read and does not do what its author expects.
+    mistakes: Vec<String>,
 }
 
 impl Read {
-    /// Reads the files: of `--config`, or where they are looked for. Blocks on the disk.
-    pub(super) fn files(explicit: Option<&Path>, environment: &Environment) -> Result<Self, DaemonError> {
-        Self::of(Config::load(explicit, environment)?, environment)
-    }
-
     fn of(config: Config, environment: &Environment) -> Result<Self, DaemonError> {
         let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
         let turnq = policy::turnq(&config)?;
+        let mut mistakes = config.mistakes(|key| catalog.find(key).is_some());
+        mistakes.extend(policy::untypable(&config));
         Ok(Self {
             config,
             catalog,
             turnq,
+            mistakes,
         })
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
         let of_catalog = self.catalog.warnings().iter();
-        self.config.warnings.iter().chain(of_catalog).cloned().collect()
+        let warnings = self.config.warnings.iter().chain(of_catalog);
+        warnings.chain(&self.mistakes).cloned().collect()
     }
 }
 
@@ -90,11 +126,17 @@ pub(super) struct Parts {
     pub(super) push: Push,
 }
 
+/// What somebody wants of the configuration.
+pub(super) enum Wish {
+    /// That the files are read again.
+    Reload,
+    /// That a setting is changed as the Settings page does.
+    Set(Setting, oneshot::Sender<Result<(), ApiError>>),
+}
+
 /// Puts the configuration into effect.
 pub(super) struct Reloader {
-    environment: Environment,
-    /// The file of `--config`.
-    explicit: Option<PathBuf>,
+    files: Files,
     /// What the daemon was started with.
     first: Arc<Config>,
     parts: Parts,
@@ -102,12 +144,7 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    pub(super) fn new(
-        environment: Environment,
-        explicit: Option<PathBuf>,
-        (config, warnings): (Arc<Config>, Vec<String>),
-        parts: Parts,
-    ) -> Self {
+    pub(super) fn new(files: Files, (config, warnings): (Arc<Config>, Vec<String>), parts: Parts) -> Self {
         let now = Now {
             config: config.clone(),
             warnings,
@@ -115,8 +152,7 @@ impl Reloader {
             later: Vec::new(),
         };
         Self {
-            environment,
-            explicit,
+            files,
             first: config,
             parts,
             now: watch::Sender::new(now),
@@ -128,11 +164,29 @@ impl Reloader {
         self.now.subscribe()
     }
 
+    /// Puts changes into effect, one after the other, until nobody is there who could wish for one: a disk that does not
+    /// answer keeps nobody else waiting.
+    pub(super) async fn run(self, mut files: mpsc::Receiver<()>, mut wishes: mpsc::Receiver<Wish>) {
+        loop {
+            tokio::select! {
+                Some(()) = files.recv() => self.reload(false).await,
+                wish = wishes.recv() => match wish {
+                    Some(Wish::Reload) => self.reload(true).await,
+                    Some(Wish::Set(setting, done)) => {
+                        // Whoever asked may be gone.
+                        let _ = done.send(self.change(setting).await);
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
     /// Reads the files again and puts them into effect; where they can't be used, what was before stays. `asked`: a person
     /// did, and hears that nothing has changed.
-    pub(super) async fn reload(&self, asked: bool) {
-        let (explicit, environment) = (self.explicit.clone(), self.environment.clone());
-        let read = spawn_blocking(move || Read::files(explicit.as_deref(), &environment)).await;
+    async fn reload(&self, asked: bool) {
+        let (files, before) = (self.files.clone(), self.now.borrow().config.clone());
+        let read = spawn_blocking(move || files.read_again(&before)).await;
         match read
             .map_err(io::Error::other)
             .map_err(DaemonError::from)
@@ -157,7 +211,7 @@ impl Reloader {
     }
 
     /// Changes a setting as the Settings page does: in the overlay, never in the operator's own file.
-    pub(super) async fn change(&self, setting: Setting) -> Result<(), ApiError> {
+    async fn change(&self, setting: Setting) -> Result<(), ApiError> {
         let read = block_in_place(|| self.write(setting))?;
         self.adopt(read, true).await;
         Ok(())
@@ -165,13 +219,18 @@ impl Reloader {
 
     /// Writes the overlay, once it is known that what it makes can be used.
     fn write(&self, setting: Setting) -> Result<Read, ApiError> {
-        let (explicit, environment) = (self.explicit.as_deref(), &self.environment);
-        let path = Config::overlay_path(environment);
-        let mut config =
-            Config::load(explicit, environment).map_err(|error| refusal(ErrorCode::State, &error.into()))?;
+        let Now {
+            config: before,
+            warnings: known,
+            ..
+        } = self.now.borrow().clone();
+        let path = Config::overlay_path(&self.files.environment);
+        let config = self.files.load_again(&before);
+        let mut config = config.map_err(|error| refusal(ErrorCode::State, &error))?;
         if matches!(setting, Setting::Revert) {
             remove(&path).map_err(|error| unwritten(&path, &error))?;
-            return Read::files(explicit, environment).map_err(|error| refusal(ErrorCode::State, &error));
+            let read = self.files.read_again(&before);
+            return read.map_err(|error| refusal(ErrorCode::State, &error));
         }
         if let Some(fault) = config.overlay_fault.take() {
             return Err(ApiError::new(ErrorCode::State, fault)
@@ -182,7 +241,11 @@ impl Reloader {
             .with(overlay)
             .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
         let text = config.overlay_text.clone();
-        let read = Read::of(config, environment).map_err(|error| refusal(ErrorCode::BadRequest, &error))?;
+        let read = Read::of(config, &self.files.environment);
+        let read = read.map_err(|error| refusal(ErrorCode::BadRequest, &error))?;
+        if let Some(new) = read.mistakes.iter().find(|mistake| !known.contains(mistake)) {
+            return Err(ApiError::new(ErrorCode::BadRequest, new.clone()));
+        }
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).map_err(|error| unwritten(&path, &error))?;
         }
@@ -196,6 +259,7 @@ impl Reloader {
             config,
             catalog,
             turnq,
+            mistakes: _,
         } = read;
         let before = self.now.borrow().clone();
         let changed = differences(&before.config, &config);
@@ -250,7 +314,7 @@ impl Reloader {
         let all = [
             ("server.port", first.server.port != config.server.port),
             ("tmux", first.tmux != config.tmux),
-            (".env", self.environment.has_new_dotenv()),
+            (".env", self.files.environment.has_new_dotenv()),
         ];
         names(all)
     }

@@ -1,17 +1,13 @@
 //! The rooms of the daemon, put together.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::PathBuf, sync::Arc};
 
 use llmux_protocol::api::{Action, Event};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     DaemonError, files, policy,
-    reload::{Parts, Read, Reloader},
+    reload::{Files, Parts, Read, Reloader},
 };
 use crate::{
     agent::transcript::Watch,
@@ -33,8 +29,8 @@ const EVENTS: usize = 1024;
 pub(super) struct Around<'a> {
     pub(super) environment: &'a Environment,
     pub(super) state: &'a StateDir,
-    /// The file of `--config`.
-    pub(super) explicit: Option<&'a Path>,
+    /// Where the configuration is read from.
+    pub(super) files: &'a Files,
     pub(super) runtime_dir: PathBuf,
     /// The hosts of the addresses under which the network reaches the daemon.
     pub(super) reached: Vec<String>,
@@ -56,7 +52,7 @@ impl Rooms {
         let Around {
             environment,
             state,
-            explicit,
+            files,
             runtime_dir,
             reached,
         } = around;
@@ -65,12 +61,13 @@ impl Rooms {
             config,
             catalog,
             turnq,
+            ..
         } = read;
         let config = Arc::new(config);
         let ((events, metrics), watch) = (events(), Watch::new());
         let auth = Auth::open(environment, state.path(), auth_setting(&config))?;
         let push = push(state, &config, &auth, &events)?;
-        let files = files::follow(explicit, environment, &watch);
+        let changes = files::follow(files.explicit.as_deref(), environment, &watch);
         let seats = {
             let of_turns = policy::of_turns(&config, turnq);
             let journal = journal(state, Retention::from(&config.retention)).await?;
@@ -88,14 +85,13 @@ impl Rooms {
             auth,
             push,
         };
-        let explicit = explicit.map(Path::to_owned);
-        let reloader = Reloader::new(environment.clone(), explicit, (config, warnings), parts.clone());
+        let reloader = Reloader::new(files.clone(), (config, warnings), parts.clone());
         Ok(Self {
             turns: Turns::new(parts.sessions.clone(), seats),
             parts,
             events,
             metrics,
-            files,
+            files: changes,
             reloader,
         })
     }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use llmux_protocol::api::{SettingsView, TurnqView};
 
 use super::{policy::MAX_HOLD, status::Face};
-use crate::{config::Config, logs::redact};
+use crate::{
+    config::Config,
+    logs::{redact, redact_file},
+};
 
 /// The variables that are shown.
 const SHOWN: [&str; 4] = ["LLMUXD_PORT", "LLMUXD_HOST", "LLMUX_PORT", "XDG_STATE_HOME"];
@@ -25,9 +28,9 @@ impl Face {
                 .source
                 .as_ref()
                 .map(|path| path.to_string_lossy().into_owned()),
-            yaml_text: redact(&config.text),
+            yaml_text: redact_file(&config.text),
             overlay_path: Config::overlay_path(environment).to_string_lossy().into_owned(),
-            overlay_text: redact(&config.overlay_text),
+            overlay_text: redact_file(&config.overlay_text),
             overlay_active: config.overlay.is_active(),
             state_dir: self.state.path().to_string_lossy().into_owned(),
             // Without it there is no daemon.

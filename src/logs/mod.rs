@@ -13,7 +13,7 @@ use tracing_subscriber::{
 use self::layer::Keep;
 use crate::bus::Bus;
 
-pub use self::redact::redact;
+pub use self::redact::{redact, redact_file};
 
 /// How many lines are kept.
 const KEPT: usize = 500;

@@ -30,9 +30,9 @@ pub(crate) enum SessionError {
     NotInstalled { key: String, hint: String },
     #[error("{0}")]
     Command(#[from] CommandLineError),
-    #[error("{0} sessions run already, as many as limits.sessions of the configuration lets")]
-    TooMany(usize),
-    #[error("{0} viewers look already, as many as limits.viewers of the configuration lets")]
+    #[error("{running} sessions run already; limits.sessions of the configuration lets {most}")]
+    TooMany { running: usize, most: usize },
+    #[error("as many viewers look already as limits.viewers of the configuration lets: {0}")]
     TooManyViewers(usize),
     #[error("cwd does not exist: {}", .0.display())]
     NoCwd(PathBuf),
@@ -107,7 +107,7 @@ impl SessionError {
             Self::UnknownAgent { .. } => ErrorCode::AgentUnknown,
             Self::NotInstalled { .. } => ErrorCode::AgentNotInstalled,
             Self::NoCwd(_) => ErrorCode::CwdMissing,
-            Self::TooMany(_) | Self::TooManyViewers(_) => ErrorCode::TooMany,
+            Self::TooMany { .. } | Self::TooManyViewers(_) => ErrorCode::TooMany,
             Self::Command(_)
             | Self::BadEnv(_)
             | Self::EmptyPrompt
@@ -173,7 +173,7 @@ impl SessionError {
             )),
             Self::PromptTooLarge(_) => Some("put it into a file and prompt the agent to read that".into()),
             Self::Tmux(_) => Some("`llmux server status` shows the connection".into()),
-            Self::TooMany(_) => Some("`llmux session stop NAME` ends one and keeps its record".into()),
+            Self::TooMany { .. } => Some("`llmux session stop NAME` ends one and keeps its record".into()),
             Self::TooManyViewers(_) => Some("close some of them, and try again".into()),
             Self::NoCwd(_) => Some("make it, or name another with --cwd".into()),
             Self::Name(_) => Some("for example: planner, claude-2, my_app".into()),

@@ -37,7 +37,8 @@ impl Sessions {
         if others.len() < most {
             Ok(())
         } else {
-            Err(SessionError::TooMany(most))
+            let running = others.len();
+            Err(SessionError::TooMany { running, most })
         }
     }
 }

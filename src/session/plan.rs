@@ -2,14 +2,14 @@
 //! themselves.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use llmux_protocol::{
     PaneId,
-    api::{EditRequest, SessionView, StartRequest, State},
+    api::{SessionView, StartRequest, State},
 };
 use tokio::{
     sync::{Mutex, broadcast, watch},
@@ -19,6 +19,7 @@ use tokio::{
 use super::{Policy, SessionError, Sessions};
 use crate::{
     config::{Planned, Restart},
+    store::SessionRecord,
     tmux::ServerId,
 };
 
@@ -67,6 +68,28 @@ impl Sessions {
             return Ok(None);
         }
         self.respawn(&ended.name, true).await.map(Some)
+    }
+
+    /// Starts a session that is over as it is planned: what the plan does not say, its record says no longer.
+    async fn start_as(&self, planned: &Planned) -> Result<(), SessionError> {
+        let name = &planned.name;
+        let _gate = self.gate(name).await;
+        // Somebody may have been faster.
+        if self.running(name).is_ok() {
+            return Ok(());
+        }
+        let cwd = self.cwd(planned.cwd.as_deref())?;
+        let (key, planned) = (name.clone(), planned.clone());
+        let replan = move |records: &mut BTreeMap<String, SessionRecord>| {
+            if let Some(record) = records.get_mut(&key) {
+                record.cwd = cwd;
+                record.flags = planned.flags;
+                record.env = Some(planned.env).filter(|env| !env.is_empty());
+                record.init_prompts = Some(planned.init_prompts).filter(|prompts| !prompts.is_empty());
+            }
+        };
+        self.0.records.update(replan).await?;
+        self.respawn(name, true).await.map(drop)
     }
 }
 
@@ -137,12 +160,6 @@ impl Plan {
 
     /// Starts what does not run. What its record says is replaced by the plan; what runs is left as it is.
     async fn start(&self, planned: &Planned) -> Result<(), SessionError> {
-        let env: Vec<String> = planned
-            .env
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        let env = env.join("\n");
         let known = match self.sessions.get(&planned.name).await {
             Ok(view) => view,
             Err(SessionError::NotFound { .. }) => {
@@ -151,11 +168,11 @@ impl Plan {
                     name: Some(planned.name.clone()),
                     cwd: planned.cwd.clone(),
                     flags: planned.flags.clone(),
-                    env: Some(env),
                     init_prompts: Some(planned.init_prompts.clone()),
                     ..StartRequest::default()
                 };
-                return self.sessions.create(request).await.map(drop);
+                let created = self.sessions.create_with(request, planned.env.clone()).await;
+                return created.map(drop);
             }
             Err(error) => return Err(error),
         };
@@ -170,15 +187,7 @@ impl Plan {
                 "a session is planned with another agent than it has; it stays what it is"
             );
         }
-        let edit = EditRequest {
-            cwd: planned.cwd.clone(),
-            flags: planned.flags.clone(),
-            env: Some(env),
-            init_prompts: Some(planned.init_prompts.clone()),
-            ..EditRequest::default()
-        };
-        self.sessions.edit(&planned.name, edit).await?;
-        self.sessions.restart(&planned.name, true).await.map(drop)
+        self.sessions.start_as(planned).await
     }
 
     async fn follow(self: Arc<Self>, mut ended: broadcast::Receiver<Ended>) {

@@ -17,6 +17,9 @@ use crate::{screen::Size, tmux::Model};
 /// How long a holder that has left is the holder again if it returns.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
+/// The smallest size that a viewer can claim: no agent works in less, and the size stays when the viewer goes.
+const SMALLEST: Size = Size { cols: 20, rows: 5 };
+
 /// A viewer: the same at each of its connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Viewer {
@@ -167,6 +170,11 @@ impl Audience {
         }
     }
 
+    /// Whether somebody holds the size.
+    pub(super) fn is_held(&self) -> bool {
+        self.state.borrow().holder().is_some()
+    }
+
     /// How many look.
     pub(super) fn count(&self) -> usize {
         self.state.borrow().count()
@@ -195,6 +203,10 @@ impl Audience {
     }
 }
 
+fn claimable(cols: u16, rows: u16) -> Size {
+    Size::new(cols.max(SMALLEST.cols), rows.max(SMALLEST.rows))
+}
+
 /// A viewer's way to change the size.
 #[derive(Clone)]
 pub(crate) struct Sizing {
@@ -206,7 +218,7 @@ pub(crate) struct Sizing {
 impl Sizing {
     /// Claims the size by a person's act, and gives the pane that size if he gets it; says whether he did.
     pub(crate) async fn act(&self, act: Act, cols: u16, rows: u16) -> Result<bool, SessionError> {
-        let size = Size::new(cols, rows);
+        let size = claimable(cols, rows);
         let mut holds = false;
         self.live.audience.state.send_if_modified(|state| {
             let before = state.holder();
@@ -221,7 +233,7 @@ impl Sizing {
 
     /// Takes note of the size of the viewer's window, and gives it to the pane if the viewer holds its size.
     pub(crate) async fn window(&self, cols: u16, rows: u16) -> Result<(), SessionError> {
-        let size = Size::new(cols, rows);
+        let size = claimable(cols, rows);
         let mut is_claim = false;
         self.live.audience.state.send_if_modified(|state| {
             is_claim = state.window(&self.viewer, size);

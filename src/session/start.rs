@@ -38,11 +38,21 @@ const WATCH_START: Duration = Duration::from_millis(500);
 impl Sessions {
     /// Starts a new session. It is written down first and forgotten again if its program does not come up.
     pub(crate) async fn create(&self, request: StartRequest) -> Result<SessionView, SessionError> {
+        let env = request.env.as_deref().map(read_env).transpose()?;
+        self.create_with(request, env.unwrap_or_default()).await
+    }
+
+    /// [`Sessions::create`] with an environment whose values may hold anything; that of the request is passed over.
+    pub(super) async fn create_with(
+        &self,
+        request: StartRequest,
+        env: BTreeMap<String, String>,
+    ) -> Result<SessionView, SessionError> {
         // An agent's key is the default name: a key that is no name is first of all no key.
         self.agent(&request.agent)?;
         let name: SessionName = request.name.as_deref().unwrap_or(&request.agent).parse()?;
         let _gate = self.gate(name.as_str()).await;
-        let mut record = self.new_record(&name, &request)?;
+        let mut record = self.new_record(&name, &request, env)?;
         self.check_startable(&record)?;
         let resumed = self.resumed(&mut record, &request).await?;
         self.pin(&mut record)?;
@@ -88,16 +98,16 @@ impl Sessions {
         Ok(Some(found))
     }
 
-    fn new_record(&self, name: &SessionName, request: &StartRequest) -> Result<SessionRecord, SessionError> {
+    fn new_record(
+        &self,
+        name: &SessionName,
+        request: &StartRequest,
+        env: BTreeMap<String, String>,
+    ) -> Result<SessionRecord, SessionError> {
         let cwd = self.cwd(request.cwd.as_deref())?;
         let mut record = SessionRecord::new(name.as_str(), &request.agent, &cwd);
         record.flags.clone_from(&request.flags);
-        record.env = request
-            .env
-            .as_deref()
-            .map(read_env)
-            .transpose()?
-            .filter(|env| !env.is_empty());
+        record.env = Some(env).filter(|env| !env.is_empty());
         record.init_prompts = request.init_prompts.clone().filter(|prompts| !prompts.is_empty());
         record.parent.clone_from(&request.parent);
         record.hooks = request.hooks;

@@ -88,7 +88,9 @@ impl Sessions {
         let mut record = self.record(name).await?;
         // What can be known to be wrong is found before anything is ended.
         self.check_startable(&record)?;
-        let size = self.live(name).map(|live| live.pane.size());
+        // One that nobody holds is what somebody left behind.
+        let live = self.live(name).filter(|live| live.audience.is_held());
+        let size = live.map(|live| live.pane.size());
         self.pin(&mut record)?;
         self.end(name).await;
         let pinned = record.clone();

@@ -332,7 +332,7 @@ impl Follower for Arc<Seats> {
             let text = prompt_bytes(&entry.request.prompt).unwrap_or_default();
             let live = Live::resume(entry, text, self.journal.clone());
             self.keep(&live);
-            if seat.enqueue(live.clone()).is_err() {
+            if seat.enqueue_promised(live.clone()).is_err() {
                 tokio::spawn(async move { seat::finish(&live, Over::gone()).await });
             }
         }
@@ -374,7 +374,7 @@ impl Follower for Arc<Seats> {
             }
             self.keep(&live);
             // A program that is gone already needs none.
-            if seat.enqueue(live.clone()).is_err() {
+            if seat.enqueue_promised(live.clone()).is_err() {
                 live.forget();
                 return;
             }

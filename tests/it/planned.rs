@@ -2,17 +2,15 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::lab::{Lab, until};
 
 /// A home whose configuration plans these sessions; the daemon is not up yet.
 fn planned(sessions: &str) -> Lab {
     let lab = Lab::new();
     let agents = "agents: {counts: {cmd: /bin/sh}}\n";
-    fs::write(
-        lab.path("work/.llmux.yaml"),
-        format!("{agents}sessions:\n{sessions}"),
-    )
-    .unwrap();
+    lab.config(&format!("{agents}sessions:\n{sessions}"));
     // Each start leaves a line; the second argument is how it ends.
     fs::write(
         lab.path("work/count.sh"),
@@ -38,9 +36,9 @@ fn plan(lab: &Lab, name: &str, code: u8, more: &str) -> String {
 
 fn with_plan(restart: &str, code: u8) -> Lab {
     let lab = planned("");
-    let text = fs::read_to_string(lab.path("work/.llmux.yaml")).unwrap();
+    let text = fs::read_to_string(lab.path(".config/llmux/config.yaml")).unwrap();
     let plan = plan(&lab, "a", code, &format!("restart: {restart}"));
-    fs::write(lab.path("work/.llmux.yaml"), text + &plan).unwrap();
+    fs::write(lab.path(".config/llmux/config.yaml"), text + &plan).unwrap();
     lab
 }
 
@@ -61,7 +59,7 @@ fn a_planned_session_comes_up_with_the_daemon_and_again_after_a_failure() {
     // What somebody stops stays stopped: nothing is left that could be started again.
     lab.llmux(["session", "stop", "a"]).ok();
     let list = lab.llmux(["session", "list", "--json"]).json();
-    assert_eq!(list, serde_json::json!([]));
+    assert_eq!(list, json!([]));
     // The next daemon has the plan again.
     lab.llmux(["server", "stop"]).ok();
     lab.llmux(["session", "list"]).ok();
@@ -96,6 +94,61 @@ fn a_running_session_is_left_as_it_is() {
 }
 
 #[test]
+fn a_plan_is_taken_as_it_is_written() {
+    let lab = Lab::new();
+    let plan = |more: &str| {
+        lab.config(&format!(
+            "agents: {{cat: {{cmd: /bin/cat}}}}\nsessions: [{{name: a, agent: cat, restart: never{more}}}]\n"
+        ));
+    };
+    plan(", flags: '-u', cwd: work, env: {A: \" one\\n two=2 \", B: x}");
+    lab.llmux(["session", "list"]).ok();
+    lab.is("a", "running");
+    let planned = lab.session("a").unwrap();
+    assert_eq!(planned["env"], json!({"A": " one\n two=2 ", "B": "x"}));
+    assert_eq!(planned["flags"], "-u");
+    lab.tmux(["kill-session", "-t", "=a"]).ok();
+    lab.is("a", "exited");
+    // What is taken out of the plan is taken out of its record.
+    plan("");
+    lab.is("a", "running");
+    let planned = lab.session("a").unwrap();
+    assert_eq!((&planned["env"], &planned["flags"]), (&Value::Null, &Value::Null));
+    assert_eq!(planned["cwd"], lab.home().to_str().unwrap());
+}
+
+#[test]
+fn to_come_into_a_directory_runs_nothing_of_it() {
+    let mut lab = Lab::new();
+    let file = lab.path("work/.llmux.yaml");
+    fs::write(
+        &file,
+        "agents: {cat: {cmd: /bin/cat}}\nsessions: [{name: a, agent: cat}]\n",
+    )
+    .unwrap();
+    let list = lab.llmux(["session", "list", "--json"]).json();
+    assert_eq!(list, json!([]));
+    let said = lab.llmux(["server", "status"]).ok();
+    assert!(said.contains("sessions are not started"), "{said}");
+    // Read again, it is the same.
+    fs::write(
+        &file,
+        "agents: {cat: {cmd: /bin/cat}}\nsessions: [{name: b, agent: cat}]\ninitPrompts: [x]\n",
+    )
+    .unwrap();
+    until("it is read again", || {
+        lab.llmux(["logs", "list"])
+            .ok()
+            .contains("another configuration is in effect")
+    });
+    assert_eq!(lab.llmux(["session", "list", "--json"]).json(), json!([]));
+    lab.llmux(["server", "stop"]).ok();
+    lab.set("LLMUX_CONFIG", file.to_str().unwrap());
+    lab.llmux(["session", "list"]).ok();
+    lab.is("b", "running");
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_named_with_its_line() {
     let lab = Lab::new();
     fs::write(lab.path("work/.llmux.yaml"), "server:\n  prot: 1\n").unwrap();
@@ -114,10 +167,13 @@ fn a_mistake_in_the_configuration_is_named_with_its_line() {
     lab.llmux(["config", "check"]).fails(1);
     fs::write(
         lab.path("work/.llmux.yaml"),
-        "turnq: {apiKey: s3cret, enabled: true}\n",
+        "server: {token: s3cret}\nagents: {cat: {cmd: cat, env: {K: s3cret}}}\nsessions: [{name: a, agent: cta}]\n\
+         turnq: {apiKey: s3cret, enabled: true}\n",
     )
     .unwrap();
-    assert!(lab.llmux(["config", "check"]).ok().contains("can be used"));
+    let checked = lab.llmux(["config", "check"]);
+    assert!(checked.stderr.contains("unknown agent \"cta\""), "{checked}");
+    assert!(checked.ok().contains("can be used"));
     let shown = lab.llmux(["config", "show"]).ok();
     assert!(
         shown.contains("enabled: true") && !shown.contains("s3cret"),

@@ -108,6 +108,38 @@ fn a_file_that_cant_be_used_changes_nothing_and_is_said() {
 }
 
 #[test]
+fn a_file_that_is_away_or_a_pipe_changes_nothing_and_holds_nobody_up() {
+    let lab = Lab::new();
+    lab.config("initPrompts: [good]\n");
+    lab.llmux(["session", "list"]).ok();
+    let file = lab.path(".config/llmux/config.yaml");
+    fs::remove_file(&file).unwrap();
+    until("it is missed", || {
+        warnings(&lab).contains("there is no configuration file")
+    });
+    fs::write(&file, "").unwrap();
+    until("it says nothing", || warnings(&lab).contains("is empty"));
+    fs::remove_file(&file).unwrap();
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&file)
+            .status()
+            .unwrap()
+            .success()
+    );
+    until("it is a pipe", || warnings(&lab).contains("no regular file"));
+    let now = settings(&lab);
+    assert_eq!(now["daemonInitPrompts"], json!(["good"]));
+    let put = Api::of(&lab).send(
+        "PUT",
+        "/api/settings/init-prompts",
+        &json!({ "initPrompts": ["x"] }),
+    );
+    assert_eq!(put.fails(500), "state");
+    lab.llmux(["server", "stop"]).ok();
+}
+
+#[test]
 fn sighup_reads_again_what_no_watcher_sees() {
     let lab = Lab::new();
     lab.llmux(["session", "list"]).ok();
@@ -127,7 +159,7 @@ fn the_settings_page_writes_an_overlay_and_never_the_operators_file() {
     let mut daemon = lab.spawn(["server", "start", "--config", "other.yaml"]);
     until("it serves", || lab.daemon() == Some(daemon.id()));
     let api = Api::of(&lab);
-    let prompts = json!(["first line\n  second: {x}\n# third", "- 'two'   ", "  ", 3]);
+    let prompts = json!(["first line\n  second: {x}\n# third", "- 'two'   ", "  "]);
     let done = api
         .send(
             "PUT",
@@ -198,6 +230,20 @@ fn what_cant_be_used_is_not_written() {
     );
     let wrong = json!({ "enabled": true, "url": "https://user:pw@example.org" });
     assert_eq!(put("/api/settings/turnq", wrong).fails(400), "bad_request");
+    for wrong in [
+        json!({ "enabled": false, "url": "https://user:pw@example.org" }),
+        json!({ "enabled": true, "url": "https://user@example.org" }),
+    ] {
+        assert_eq!(put("/api/settings/turnq", wrong).fails(400), "bad_request");
+    }
+    for wrong in [
+        json!(["one", 3]),
+        json!(["x".repeat((1 << 20) + 1)]),
+        json!(["\u{1b}"]),
+    ] {
+        let body = json!({ "initPrompts": wrong });
+        assert_eq!(put("/api/settings/init-prompts", body).fails(400), "bad_request");
+    }
     assert!(!overlay(&lab).exists());
     // One that a hand has broken is not lost by a click.
     fs::create_dir_all(lab.path(".config/llmux")).unwrap();
@@ -240,4 +286,30 @@ fn there_are_no_more_sessions_viewers_and_turns_than_the_limits_let() {
     until("there is a place", || {
         lab.llmux(["session", "start", "demo", "--name", "b"]).code == 0
     });
+}
+
+#[test]
+fn what_waits_is_kept_when_less_may_wait() {
+    let lab = Lab::new();
+    lab.start("demo", "a", "");
+    lab.llmux(["session", "prompt", "a", "[[ask]] do it", "--async"])
+        .ok();
+    until("it asks", || {
+        lab.session("a").unwrap()["activity"]["state"] == "blocked"
+    });
+    for text in ["one", "two"] {
+        lab.llmux(["session", "prompt", "a", "--async", text]).ok();
+    }
+    lab.llmux(["server", "stop"]).ok();
+    lab.config("limits: {queuedTurns: 0}\ninitPrompts: [first, second]\n");
+    let turns = lab.llmux(["session", "turns", "a", "--json"]).json();
+    let waiting = turns.as_array().unwrap().iter();
+    let waiting = waiting.filter(|turn| turn["state"] == "queued").count();
+    assert_eq!(waiting, 2, "{turns}");
+    // Init prompts don't count, and who is idle can be prompted.
+    lab.llmux(["session", "start", "demo", "--name", "b", "--wait-ready"])
+        .ok();
+    lab.llmux(["session", "prompt", "b", "hello"]).ok();
+    let turns = lab.llmux(["session", "turns", "b", "--json"]).json();
+    assert_eq!(turns.as_array().unwrap().len(), 3, "{turns}");
 }

@@ -142,3 +142,17 @@ fn a_persons_tmux_client_wins_and_gives_the_size_back() {
     until("he has left", || lab.session("one").unwrap()["attached"] == 0);
     assert_eq!(size_of(&lab), (60, 18));
 }
+
+#[test]
+fn what_a_viewer_leaves_behind_can_be_worked_in() {
+    let lab = Lab::new();
+    sized(&lab);
+    let mut a = Viewer::of(&lab, "one?viewer=a");
+    a.acts("fit", (2, 1));
+    a.until("it has the smallest size", |v| v.holds() && v.size == (20, 5));
+    drop(a);
+    until("it has left", || lab.session("one").unwrap()["viewers"] == 0);
+    assert_eq!(size_of(&lab), (20, 5));
+    lab.llmux(["session", "restart", "one"]).ok();
+    becomes(&lab, (120, 40));
+}

@@ -47,7 +47,7 @@ pub struct SettingsView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct InitPromptsRequest {
-    /// The prompts; what is no text, or blank, is left out.
+    /// The prompts; what is blank is left out.
     #[serde(deserialize_with = "texts")]
     pub init_prompts: Vec<String>,
 }
@@ -94,13 +94,10 @@ pub struct TurnqReply {
     pub overlay_active: bool,
 }
 
-/// Texts without what is none, and without blanks at their ends.
+/// Texts without blanks at their ends, and without those that are nothing else.
 fn texts<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Vec<String>, D::Error> {
-    let all = Vec::<serde_json::Value>::deserialize(field)?;
-    let texts = all
-        .iter()
-        .filter_map(serde_json::Value::as_str)
-        .map(str::trim_end);
+    let all = Vec::<String>::deserialize(field)?;
+    let texts = all.iter().map(|text| text.trim_end());
     Ok(texts.filter(|text| !text.is_empty()).map(str::to_owned).collect())
 }
 

@@ -125,7 +125,12 @@ async fn ready(name: &str, client: &mut Client) -> Result<(), Failure> {
         return Ok(());
     };
     outcome::check(&turn).map_err(|failure| {
-        let failure = failure.about(&format!("the init prompt {:?}", turn.prompt.head));
+        // One that can't be typed, because it is too long, is not kept.
+        let which = match turn.prompt.head.as_str() {
+            "" => "an init prompt".to_owned(),
+            head => format!("the init prompt {head:?}"),
+        };
+        let failure = failure.about(&which);
         failure.hint(format!("llmux turn show {}", turn.id))
     })
 }

@@ -1,6 +1,9 @@
 //! The queue of a seat.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, MutexGuard},
+};
 
 use super::{Live, Seat, is_init, lock};
 
@@ -26,19 +29,32 @@ impl Seat {
         lock(&self.queue).turns.len()
     }
 
-    /// Puts a turn into the queue.
+    /// Puts a turn into the queue, if there is room: as many may wait as the configuration says, besides the one that is
+    /// being taken and the init prompts.
     pub(in crate::turn) fn enqueue(&self, live: Arc<Live>) -> Result<(), NoPlace> {
-        let mut queue = lock(&self.queue);
+        let most = self.policy().most_queued;
+        let queue = lock(&self.queue);
+        let waiting = queue.turns.iter().filter(|live| !is_init(live)).count();
+        // The first one of an idle agent doesn't wait.
+        if !queue.closed && waiting + usize::from(self.works()) > most {
+            return Err(NoPlace::Full);
+        }
+        self.put(queue, live)
+    }
+
+    /// Puts a turn into the queue that was promised before: whatever the limit is, it is not lost.
+    ///
+    /// # Errors
+    /// The program has ended.
+    pub(in crate::turn) fn enqueue_promised(&self, live: Arc<Live>) -> Result<(), NoPlace> {
+        self.put(lock(&self.queue), live)
+    }
+
+    fn put(&self, mut queue: MutexGuard<'_, Queue>, live: Arc<Live>) -> Result<(), NoPlace> {
         if queue.closed {
             return Err(NoPlace::Gone);
         }
-        if queue.turns.len() >= self.policy().most_queued {
-            return Err(NoPlace::Full);
-        }
-        let works = lock(&self.current)
-            .as_ref()
-            .is_some_and(|current| !current.state().is_final());
-        let ahead = queue.turns.len() + usize::from(works);
+        let ahead = queue.turns.len() + usize::from(self.works());
         if is_init(&live) {
             self.init_waits();
         }
@@ -47,6 +63,13 @@ impl Seat {
         drop(queue);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// Whether a turn is being taken.
+    fn works(&self) -> bool {
+        lock(&self.current)
+            .as_ref()
+            .is_some_and(|current| !current.state().is_final())
     }
 
     /// Takes a turn out of the queue; says whether it was there.
