@@ -68,11 +68,9 @@ const LAST_CALLS: Duration = Duration::from_millis(20);
 /// knowing whether it was carried out.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
 
-/// How many changes of the configuration may wait.
-const WISHES: usize = 16;
-
 /// How a daemon is started.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Options {
     /// Started by a first command, rather than by `server start`.
     pub background: bool,
@@ -361,8 +359,7 @@ impl Bound {
         };
         let tls = network.and_then(Plan::into_acceptor);
         let server = serve(sockets, tls, silent.clone(), shared, leave.clone())?;
-        let (wishes, wished) = mpsc::channel(WISHES);
-        tokio::spawn(reloader.run(rooms.files, wished));
+        let wishes = reloader.start(rooms.files);
         Ok(Serving {
             ready,
             place,

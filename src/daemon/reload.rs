@@ -26,6 +26,9 @@ use crate::{
     turn::{Seats, turnq::Coordinator},
 };
 
+/// How many changes of the configuration may wait.
+const WISHES: usize = 16;
+
 /// Where the configuration is read from.
 #[derive(Clone)]
 pub(super) struct Files {
@@ -164,9 +167,16 @@ impl Reloader {
         self.now.subscribe()
     }
 
+    /// Begins to put changes into effect, those of the files and those that are wished for.
+    pub(super) fn start(self, files: mpsc::Receiver<()>) -> mpsc::Sender<Wish> {
+        let (wishes, wished) = mpsc::channel(WISHES);
+        tokio::spawn(self.run(files, wished));
+        wishes
+    }
+
     /// Puts changes into effect, one after the other, until nobody is there who could wish for one: a disk that does not
     /// answer keeps nobody else waiting.
-    pub(super) async fn run(self, mut files: mpsc::Receiver<()>, mut wishes: mpsc::Receiver<Wish>) {
+    async fn run(self, mut files: mpsc::Receiver<()>, mut wishes: mpsc::Receiver<Wish>) {
         loop {
             tokio::select! {
                 Some(()) = files.recv() => self.reload(false).await,

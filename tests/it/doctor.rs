@@ -160,7 +160,13 @@ fn without_tmux_or_a_readable_env_file_it_still_looks_at_the_rest() {
     lab.set("PATH", lab.path("nothing").to_str().unwrap().to_owned());
     let report = report(&lab, 1);
     finds(&report, "error", "tmux", "not installed", "apt install tmux");
-    finds(&report, "error", "config", ".env", "readable");
+    finds(
+        &report,
+        "error",
+        "config",
+        ".env",
+        "regular file that can be read",
+    );
     finds(
         &report,
         "warning",
