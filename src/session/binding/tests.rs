@@ -1,6 +1,11 @@
 //! What tells, and what does not.
 
-use std::{collections::HashSet, fs, path::Path, thread::sleep, time::Duration};
+use std::{
+    collections::HashSet,
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use llmux_protocol::api::BoundBy;
 
@@ -27,13 +32,20 @@ impl Home {
 
     /// Adds a prompt to a conversation, as it is written now.
     fn write(&self, id: &str, prompt: &str) {
-        let at = crate::store::time::rfc3339(std::time::SystemTime::now());
+        self.write_at(id, prompt, SystemTime::now());
+    }
+
+    /// The same, as it was written then.
+    fn write_at(&self, id: &str, prompt: &str, written: SystemTime) {
+        let at = crate::store::time::rfc3339(written);
         let record = serde_json::json!({
             "type": "user", "cwd": CWD, "timestamp": at, "message": {"content": prompt},
         });
         let path = self.folder().join(format!("{id}.jsonl"));
         let text = fs::read_to_string(&path).unwrap_or_default();
-        fs::write(path, format!("{text}{record}\n")).unwrap();
+        fs::write(&path, format!("{text}{record}\n")).unwrap();
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(written).unwrap();
     }
 
     fn question(&self, bound: Option<&str>, last: &Said) -> Question {
@@ -103,9 +115,8 @@ fn what_another_session_has_said_too_tells_nothing() {
 #[test]
 fn an_equal_prompt_of_earlier_is_another_one() {
     let home = Home::new();
-    home.write("a", "hello");
-    // Longer than clocks are coarse.
-    sleep(Duration::from_millis(50));
+    // Longer ago than clocks are coarse.
+    home.write_at("a", "hello", SystemTime::now() - Duration::from_millis(50));
     let said = Said::now("hello");
     assert_eq!(ask(&home.question(None, &said)), Found::Nothing);
     home.write("b", "hello");
