@@ -125,20 +125,6 @@ impl From<TurnqError> for DaemonError {
 }
 
 impl DaemonError {
-    /// What is wrong, with what is behind it.
-    pub(super) fn with_causes(&self) -> String {
-        let mut said = self.to_string();
-        let mut next = std::error::Error::source(self);
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            if !said.contains(&text) {
-                said = format!("{said}: {text}");
-            }
-            next = cause.source();
-        }
-        said
-    }
-
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -20,7 +20,7 @@ use crate::{
     auth::Auth,
     config::{Config, Environment, Overlay, Settings, Turnq},
     push::Push,
-    server::{Hosts, Setting},
+    server::{Hosts, Setting, with_causes},
     session::Sessions,
     store::{Retention, file},
     turn::{Seats, turnq::Coordinator},
@@ -204,7 +204,7 @@ impl Reloader {
         {
             Ok(read) => self.adopt(read, asked).await,
             Err(error) => {
-                let (why, hint) = (error.with_causes(), error.hint().unwrap_or_default());
+                let (why, hint) = (with_causes(&error), error.hint().unwrap_or_default());
                 let is_news = self.now.send_if_modified(|now| {
                     let fault = Some(why.clone());
                     std::mem::replace(&mut now.fault, fault.clone()) != fault
@@ -378,7 +378,7 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn refusal(code: ErrorCode, error: &DaemonError) -> ApiError {
-    let mut refusal = ApiError::new(code, error.with_causes());
+    let mut refusal = ApiError::new(code, with_causes(error));
     refusal.hint = error.hint();
     refusal
 }

@@ -68,7 +68,7 @@ impl From<TurnRefusal> for Failure {
 }
 
 /// An error with its causes, each said once: many transparent layers repeat what they wrap.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -44,7 +44,7 @@ use self::{
     gate::{Gate, Need, Routes, delete, every, get, guard, on_session, on_turn, post, put, some},
     metrics::Metrics,
 };
-pub(crate) use self::{gate::Hosts, socket::Viewers};
+pub(crate) use self::{error::with_causes, gate::Hosts, socket::Viewers};
 use crate::{auth::Auth, bus::Bus, push::Push, session::Sessions, turn::Turns};
 
 /// What handlers share.
