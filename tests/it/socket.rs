@@ -359,10 +359,10 @@ fn two_hundred_viewers_of_a_busy_pane_cost_little_and_all_see_its_end() {
     for viewer in &mut crowd {
         viewer.until("it sees the end", |v| v.printed("the end"));
     }
-    // Written to sockets by one task a viewer, from messages that they share.
+    // Written to sockets by one task a viewer, from messages that they share. The flood itself may keep 4 MiB, once.
     let grown = rss_kib(daemon).saturating_sub(before);
     assert!(
-        grown / (VIEWERS as u64) < 64,
+        grown < 64 * VIEWERS as u64 + (4 << 10),
         "{grown} KiB for {VIEWERS} viewers of a flood"
     );
 }

@@ -228,6 +228,8 @@ fn a_session_of_the_node_program_is_found_before_the_first_command() {
     let lab = Lab::new();
     lab.start("shell", "one", "");
     lab.llmux(["server", "stop"]).ok();
+    // A tmux server that lost its last session is about to leave.
+    lab.tmux(["new-session", "-d", "-s", "other", "exec cat"]).ok();
     lab.tmux(["kill-session", "-t", "=one"]).ok();
     let theirs = ["LLMUX_SESSION=one", "LLMUX_AGENT=shell"];
     let [session, agent] = theirs.map(|variable| ["-e", variable]);

@@ -51,7 +51,7 @@ function grouped(boxes, agentName) {
 const matches = (view, text) => text === '' || `${view.name}\n${view.agent}\n${view.cwdDisplay}\n${view.boundConversationTitle ?? ''}`.toLowerCase().includes(text.toLowerCase());
 
 /**
- * Rows change at once; their places at most twice a second, so that a click hits what it was meant for.
+ * Rows change at once; their places at most twice a second, and not while a menu is open, so that a click hits what it was meant for.
  * @template T @param {import('../../vendor/preact.js').ReadonlySignal<T>} source @returns {T}
  */
 function useCalm(source) {
@@ -62,6 +62,10 @@ function useCalm(source) {
     const end = effect(() => {
       source.value;
       const take = () => {
+        if (document.querySelector('.menu')) {
+          timer = setTimeout(take, 500);
+          return;
+        }
         timer = undefined;
         last = performance.now();
         setShown({ source, value: source.peek() });
