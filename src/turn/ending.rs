@@ -364,15 +364,23 @@ impl<'a> Ending<'a> {
         if picture.size != self.size {
             return None;
         }
-        now.behind(self.rules, &self.before, &self.wanted, self.echoed)
+        let behind = now.behind(self.rules, &self.before, &self.wanted, self.echoed);
+        // The reply was seen below its echo, which has left the screen since: the reply has filled it, be it with the
+        // very rows that stood there before.
+        let fills = self.echoed && self.first_shown.is_some();
+        behind.or_else(|| fills.then(|| now.whole()).flatten())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
+        agent::{Catalog, Overrides},
         pane::Life,
+        screen::Page,
         turn::{
             picture::Belief,
             report::{News, Reports},
@@ -403,10 +411,23 @@ mod tests {
         }
     }
 
+    fn conversation(rows: &[String]) -> Arc<Conversation> {
+        let page = Page {
+            rows: rows.to_vec(),
+            continued: vec![false; rows.len()],
+            ..Page::default()
+        };
+        Arc::new(Conversation::new(Arc::new(page), None, 80))
+    }
+
     fn accepted() -> Accepted {
+        accepted_after(&[])
+    }
+
+    fn accepted_after(rows: &[String]) -> Accepted {
         Accepted {
             heard: 0,
-            before: Arc::default(),
+            before: conversation(rows),
             entered: Instant::now(),
             at: Instant::now(),
         }
@@ -446,5 +467,30 @@ mod tests {
         let mut works = ending().owing_hook(true);
         assert!(ends(&mut works, &reports, ActivityState::Busy));
         assert!(works.has_heard_hook());
+    }
+
+    #[test]
+    fn a_reply_that_fills_the_screen_with_the_rows_of_the_one_before_is_known_once_seen_to_begin() {
+        let catalog = Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap();
+        let rules = catalog.find("demo").unwrap().rules.clone();
+        let lines: Vec<String> = (2..30).map(|line| format!("  Line {line}")).collect();
+        let accepted = accepted_after(&lines);
+        let shown = |ending: &mut Ending<'_>, rows: &[String]| {
+            let mut picture = picture(&Reports::default(), ActivityState::Busy);
+            picture.conversation = conversation(rows);
+            let _ = ending.look(&picture);
+            ending.anchor(&picture)
+        };
+        let ending = || Ending::new(&rules, None, "the prompt", &accepted, Size::new(80, 24));
+        // It may be what was there before, painted anew.
+        assert_eq!(
+            shown(&mut ending(), &[&["old".to_owned()], &lines[..]].concat()),
+            None
+        );
+        let mut seen = ending();
+        let begun = ["❯ the prompt", "", "● (2) Line 1"].map(str::to_owned);
+        assert!(shown(&mut seen, &begun).unwrap().is_visible());
+        let filled = shown(&mut seen, &[&["new".to_owned()], &lines[..]].concat());
+        assert!(!filled.unwrap().is_visible());
     }
 }

@@ -13,7 +13,11 @@ use super::{
 const SCREEN: usize = 30;
 
 /// All prompts an agent got, each with what it answered, in order.
-pub struct History(BTreeMap<String, Vec<Option<String>>>);
+pub struct History {
+    answers: BTreeMap<String, Vec<Option<String>>>,
+    /// How often its answers ended with the same screenful.
+    ends: BTreeMap<String, usize>,
+}
 
 impl History {
     /// Reads all conversations below a directory, the oldest first: who was started again has several.
@@ -33,8 +37,28 @@ impl History {
                 }
             }
         }
-        Self(answers)
+        let mut ends = BTreeMap::new();
+        for end in answers
+            .values()
+            .flatten()
+            .flatten()
+            .filter_map(|answer| end_of(answer))
+        {
+            *ends.entry(end).or_default() += 1;
+        }
+        Self { answers, ends }
     }
+
+    /// Whether an answer filled the screen with rows that another one filled it with, too.
+    fn is_repeated(&self, answer: &str) -> bool {
+        end_of(answer).is_some_and(|end| self.ends[&end] > 1)
+    }
+}
+
+/// The end of an answer that fills a screen.
+fn end_of(answer: &str) -> Option<String> {
+    let rows: Vec<&str> = answer.lines().collect();
+    (rows.len() > SCREEN).then(|| rows[rows.len() - SCREEN..].join("\n"))
 }
 
 /// The records of each conversation below a directory.
@@ -117,9 +141,9 @@ impl Tally {
         }
         let mut faults = Vec::new();
         for (prompt, turns) in by_prompt {
-            let answers = history.0.get(prompt).map_or(&[][..], Vec::as_slice);
+            let answers = history.answers.get(prompt).map_or(&[][..], Vec::as_slice);
             let head: String = prompt.chars().take(60).collect();
-            for (what, turn) in self.judge_equal(&turns, answers) {
+            for (what, turn) in self.judge_equal(&turns, answers, history) {
                 faults.push(format!(
                     "{}: {what}: {head:?} ({} bytes): {turn}",
                     self.label,
@@ -135,6 +159,7 @@ impl Tally {
         &mut self,
         turns: &[&'a Value],
         answers: &[Option<String>],
+        history: &History,
     ) -> Vec<(String, &'a Value)> {
         let mut faults = Vec::new();
         self.turns += turns.len();
@@ -160,7 +185,7 @@ impl Tally {
             } else if !self.may_end_so(turn) {
                 self.odd += 1;
                 faults.push(("did not end well".to_owned(), turn));
-            } else if turns.len() > 1 && is_unread(turn, answers) {
+            } else if is_unread(turn, answers, history) {
                 self.unread += 1;
                 left.next();
             } else if is_answered(turn)
@@ -220,15 +245,11 @@ fn fits(turn: &Value, answer: Option<&str>) -> bool {
     }
 }
 
-/// Whether llmux owns to not knowing the reply: an equal prompt's equal end may fill the screen, where nothing tells it from
-/// the one before.
-fn is_unread(turn: &Value, answers: &[Option<String>]) -> bool {
-    let fills = |answer: &Option<String>| {
-        answer
-            .as_ref()
-            .is_some_and(|answer| answer.lines().count() > SCREEN)
-    };
-    turn["state"] == "ended" && turn["reply"].is_null() && answers.iter().any(fills)
+/// Whether llmux owns to not knowing the reply: the same rows may fill the screen as after another turn, and nothing that
+/// is still shown tells them apart.
+fn is_unread(turn: &Value, answers: &[Option<String>], history: &History) -> bool {
+    let mut given = answers.iter().flatten();
+    turn["state"] == "ended" && turn["reply"].is_null() && given.any(|answer| history.is_repeated(answer))
 }
 
 /// Whether the turn's reply is the agent's answer. Of a long one the screen may have kept the end only, and after a resize

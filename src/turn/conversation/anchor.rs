@@ -99,13 +99,25 @@ impl Conversation {
                 visible: true,
             });
         }
-        // A long answer has pushed everything else out.
-        (stands != Stand::Repeated && row == 0 && (echoed || self.rows().len() >= ROWS_OF_ANSWER)).then_some(
-            Anchor {
+        if stands == Stand::Repeated || row != 0 {
+            return None;
+        }
+        if echoed {
+            Some(Anchor {
                 row: 0,
                 visible: false,
-            },
-        )
+            })
+        } else {
+            self.whole()
+        }
+    }
+
+    /// All that is there, as a reply whose beginning was pushed out.
+    pub(in crate::turn) fn whole(&self) -> Option<Anchor> {
+        (self.rows().len() >= ROWS_OF_ANSWER).then_some(Anchor {
+            row: 0,
+            visible: false,
+        })
     }
 
     /// Where the last rows of `before` stand here.
