@@ -71,7 +71,7 @@ fn main() {
 /// Answers a second, and how long one is.
 fn rate(lab: &Lab, path: &str, token: &str, long: Duration) -> (f64, usize) {
     let begin = Instant::now();
-    let lanes: Vec<(usize, usize)> = thread::scope(|scope| {
+    let lanes: Vec<(u32, usize)> = thread::scope(|scope| {
         let lane = || {
             let mut client = Client::connect(lab);
             let (mut answers, mut bytes) = (0, 0);
@@ -87,8 +87,8 @@ fn rate(lab: &Lab, path: &str, token: &str, long: Duration) -> (f64, usize) {
             .map(|lane| lane.join().expect("a lane"))
             .collect()
     });
-    let answers: usize = lanes.iter().map(|lane| lane.0).sum();
-    (answers as f64 / begin.elapsed().as_secs_f64(), lanes[0].1)
+    let answers: u32 = lanes.iter().map(|lane| lane.0).sum();
+    (f64::from(answers) / begin.elapsed().as_secs_f64(), lanes[0].1)
 }
 
 struct Client {

@@ -1,4 +1,4 @@
-use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use llmux_protocol::api::ActivityState;
 
@@ -112,7 +112,7 @@ fn a_change_replaces_only_what_it_names() {
         (goose.env["GOOSE_MODE"].as_str(), goose.env["K"].as_str()),
         ("auto", "v")
     );
-    let rows = ["x".to_owned(), ">>".to_owned()];
+    let rows = ["x", ">>"].map(Arc::from);
     let sight = Sight {
         rows: &rows,
         bright: &rows,
@@ -268,7 +268,7 @@ cmd = 'mine --fast'
     );
     assert_eq!(goose.exit_keys, [b"\x03", b"\x03"]);
     let seen = |row: &str| {
-        let rows = [row.to_owned()];
+        let rows = [Arc::from(row)];
         let sight = Sight {
             rows: &rows,
             bright: &rows,

@@ -1,6 +1,6 @@
 //! What an agent's composer holds.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
@@ -70,7 +70,7 @@ impl Rules {
     }
 
     /// The text in the composer's rows.
-    fn held(&self, rows: &[String], bright: &[String]) -> String {
+    fn held(&self, rows: &[Arc<str>], bright: &[Arc<str>]) -> String {
         let lead = rows.first().map_or("", |row| lead(row));
         let inner: Vec<_> = rows
             .iter()
@@ -104,7 +104,7 @@ impl Rules {
     /// Goes up from the composer over rows that are no conversation.
     fn above(&self, sight: &Sight<'_>, mut top: usize) -> usize {
         for row in (top.saturating_sub(ROWS_ABOVE)..top).rev() {
-            let text = sight.rows[row].as_str();
+            let text = &*sight.rows[row];
             if text.trim().is_empty() {
                 continue;
             }

@@ -10,6 +10,8 @@ mod question;
 mod single;
 mod table;
 
+use std::sync::Arc;
+
 use llmux_protocol::api::{Dialog, DialogKind, DialogOption};
 
 use line::Line;
@@ -19,7 +21,7 @@ pub use opening::{Openings, are_equal};
 ///
 /// `lit` has of each row what stands on a background of its own: some show by nothing else which answer is selected.
 #[must_use]
-pub fn read(kind: DialogKind, rows: &[String], lit: &[String]) -> Dialog {
+pub fn read(kind: DialogKind, rows: &[Arc<str>], lit: &[Arc<str>]) -> Dialog {
     let found = table::copilot_models(rows)
         .or_else(|| table::opencode_select(rows))
         .unwrap_or_else(|| plain(rows, lit));
@@ -59,7 +61,7 @@ struct Answers {
 }
 
 /// A dialog whose question stands above its answers.
-fn plain(rows: &[String], lit: &[String]) -> Found {
+fn plain(rows: &[Arc<str>], lit: &[Arc<str>]) -> Found {
     let lines: Vec<Line<'_>> = rows.iter().map(|row| Line::new(row)).collect();
     let Some(answers) = single::yes_or_no(&lines)
         .or_else(|| single::buttons(&lines))
@@ -81,10 +83,11 @@ fn plain(rows: &[String], lit: &[String]) -> Found {
 
 impl Answers {
     /// The only one that stands on a background of its own.
-    fn lit(&self, lit: &[String]) -> Option<usize> {
+    fn lit(&self, lit: &[Arc<str>]) -> Option<usize> {
         let is_lit = |at: &usize| {
             let begin: String = self.options[*at].label.chars().take(LIT).collect();
-            lit.get(self.lines[*at]).is_some_and(|row| row.contains(&begin))
+            lit.get(self.lines[*at])
+                .is_some_and(|row| row.contains(begin.as_str()))
         };
         let mut all = (0..self.options.len()).filter(is_lit);
         all.next().filter(|_| all.next().is_none())

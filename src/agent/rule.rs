@@ -141,7 +141,7 @@ impl Rule {
 }
 
 impl Text {
-    pub(super) fn new(rows: &[String]) -> Self {
+    pub(super) fn new(rows: &[Arc<str>]) -> Self {
         let end = rows
             .iter()
             .rposition(|row| !row.trim().is_empty())
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn text(text: &str) -> Text {
-        Text::new(&text.lines().map(str::to_owned).collect::<Vec<_>>())
+        Text::new(&text.lines().map(Arc::from).collect::<Vec<_>>())
     }
 
     fn evidence(pattern: &str, on: &str) -> Option<String> {

@@ -1,5 +1,7 @@
 //! What an agent's screen and title say about its state.
 
+use std::sync::Arc;
+
 use llmux_protocol::api::{ActivityState, DialogKind};
 use serde::Deserialize;
 
@@ -12,9 +14,9 @@ use super::{
 #[derive(Debug, Clone, Copy)]
 pub struct Sight<'a> {
     /// The visible rows, top to bottom.
-    pub rows: &'a [String],
+    pub rows: &'a [Arc<str>],
     /// The same without what is dim.
-    pub bright: &'a [String],
+    pub bright: &'a [Arc<str>],
     /// The title.
     pub title: &'a str,
     /// The row in which the cursor stands, if that is known.

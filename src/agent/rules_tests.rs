@@ -1,10 +1,13 @@
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use super::*;
 use crate::agent::{Catalog, Composer, Overrides};
 
-fn rows(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
+fn rows(text: &str) -> Vec<Arc<str>> {
+    text.lines().map(Arc::from).collect()
 }
 
 /// One for all tests, so that each pattern is compiled once.
@@ -16,7 +19,7 @@ fn rules(agent: &str) -> Rules {
 }
 
 /// A screen on which nothing is dim.
-fn sight(rows: &[String]) -> Sight<'_> {
+fn sight(rows: &[Arc<str>]) -> Sight<'_> {
     Sight {
         rows,
         bright: rows,
@@ -206,7 +209,7 @@ fn a_placeholder_is_no_draft() {
 fn what_is_dim_is_no_draft() {
     let rows = rows("────────\n❯ hello world\n────────");
     for (bright, held) in [("❯", ""), ("❯ hello", "hello"), ("", "")] {
-        let bright = [String::new(), bright.to_owned(), String::new()];
+        let bright = ["", bright, ""].map(Arc::from);
         let sight = Sight {
             rows: &rows,
             bright: &bright,
@@ -306,6 +309,7 @@ proptest::proptest! {
         shown in proptest::collection::vec("[ ─❯›>●┃│╭╰*a漢\u{a0}1.·~/-]{0,12}", 0..9),
         bright in proptest::collection::vec("[ ❯a漢]{0,12}", 0..9),
     ) {
+        let [shown, bright] = [shown, bright].map(|rows| rows.into_iter().map(Arc::from).collect::<Vec<_>>());
         let sight = Sight { rows: &shown, bright: &bright, title: "✦", cursor: None };
         for agent in ["demo", "claude", "codex", "gemini", "opencode", "grok", "aider", "goose"] {
             let rules = rules(agent);

@@ -72,7 +72,7 @@ impl Snapshot {
 pub(crate) struct Look {
     pub(crate) seq: u64,
     pub(crate) size: Size,
-    pub(crate) rows: Vec<String>,
+    pub(crate) rows: Vec<Arc<str>>,
     pub(crate) cursor: Cursor,
     pub(crate) modes: Modes,
     pub(crate) title: String,

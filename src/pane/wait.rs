@@ -1,6 +1,6 @@
 //! Waiting for a pane: conditions that are looked at when something happened, never by polling.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 
@@ -8,7 +8,7 @@ use super::life::{End, Life};
 use crate::screen::Screen;
 
 /// Says whether the visible rows are what is waited for, and which part of them showed it.
-pub(crate) type Test = Box<dyn Fn(&[String]) -> Option<String> + Send>;
+pub(crate) type Test = Box<dyn Fn(&[Arc<str>]) -> Option<String> + Send>;
 
 /// What to wait for.
 pub(crate) enum Condition {
@@ -118,7 +118,7 @@ impl Condition {
 }
 
 impl Waiter {
-    fn look(&mut self, view: &View<'_>, rows: &[String]) {
+    fn look(&mut self, view: &View<'_>, rows: &[Arc<str>]) {
         let seen = match &self.condition {
             Condition::Quiet(_) => {
                 self.since = Some((view.last_output, "quiet".to_owned()));

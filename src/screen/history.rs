@@ -1,6 +1,6 @@
 //! The texts of the rows that have left a screen: each is read once, for it never changes again.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use alacritty_terminal::{
     grid::{Dimensions, Grid},
@@ -18,7 +18,7 @@ pub(super) const ROOM: usize = SCROLLBACK_LINES + COUNTED;
 /// A row as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) text: Arc<str>,
     /// Whether the terminal broke it off at its edge.
     pub(super) continued: bool,
 }
@@ -64,7 +64,7 @@ impl History {
         let new = i32::try_from(new).unwrap_or(0);
         let lines = (-new..0).map(|line| &grid[Line(line)]);
         self.0.extend(lines.map(|row| Text {
-            text: cells::text(row),
+            text: cells::text(row).into(),
             continued: cells::is_continued(row),
         }));
     }

@@ -17,6 +17,8 @@ mod snapshot;
 mod tabs;
 mod terminal;
 
+use std::sync::Arc;
+
 use alacritty_terminal::{grid::Dimensions, index::Line, vte::Parser};
 use bytes::Bytes;
 
@@ -55,21 +57,21 @@ impl Size {
     }
 }
 
-/// All rows a screen keeps, as text: what has left it, and what is visible.
+/// All rows a screen keeps, as text: what has left it, and what is visible. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// The rows, oldest first, without trailing blanks.
-    pub rows: Vec<String>,
+    pub rows: Vec<Arc<str>>,
     /// For each row, whether the terminal broke it off at its edge: the next row continues it.
     pub continued: Vec<bool>,
     /// Where the visible rows begin.
     pub first_visible: usize,
     /// The visible rows again, but with a blank for each cell that is dim: what a program shows without meaning it. The
     /// cursor that a program draws on the first dim cell counts as dim too.
-    pub bright: Vec<String>,
+    pub bright: Vec<Arc<str>>,
     /// The visible rows again, but with a blank for each cell that has the background of most of its row: what a program
     /// shows as selected, if it does that by colour.
-    pub lit: Vec<String>,
+    pub lit: Vec<Arc<str>>,
     /// The visible row in which the cursor stands.
     pub cursor: usize,
 }
@@ -77,7 +79,7 @@ pub struct Page {
 impl Page {
     /// The visible rows.
     #[must_use]
-    pub fn visible(&self) -> &[String] {
+    pub fn visible(&self) -> &[Arc<str>] {
         &self.rows[self.first_visible..]
     }
 }
@@ -166,8 +168,8 @@ impl Screen {
 
     /// The visible rows, top to bottom, each as [`Screen::row`] gives it.
     #[must_use]
-    pub fn rows(&self) -> Vec<String> {
-        (0..self.size().rows).map(|row| self.row(row)).collect()
+    pub fn rows(&self) -> Vec<Arc<str>> {
+        (0..self.size().rows).map(|row| self.row(row).into()).collect()
     }
 
     /// The rows that have left the primary screen, oldest first; [`SCROLLBACK_LINES`] at most.
@@ -202,13 +204,13 @@ impl Screen {
         page.cursor = usize::from(self.cursor().row);
         for line in 0..i32::from(self.size().rows) {
             let row = &grid[Line(line)];
-            let text = cells::text(row);
+            let text: Arc<str> = cells::text(row).into();
             page.bright.push(if cells::is_dim_anywhere(row) {
-                cells::bright_text(row)
+                cells::bright_text(row).into()
             } else {
                 text.clone()
             });
-            page.lit.push(cells::lit_text(row));
+            page.lit.push(cells::lit_text(row).into());
             page.rows.push(text);
             page.continued.push(cells::is_continued(row));
         }

@@ -6,7 +6,7 @@ use llmux_protocol::{
     control::{Command, CommandLine, PaneTarget},
 };
 
-use super::{Live, SessionError, Sessions, lock, resume::resumed, start};
+use super::{SessionError, Sessions, lock, resume::resumed, start};
 use crate::{store::SessionRecord, tmux::RunError};
 
 impl Sessions {
@@ -175,7 +175,7 @@ impl Sessions {
         };
         self.0.renamed.send_modify(|count| *count += 1);
         self.0.follower.renamed(old, new.as_str());
-        if let Some(live) = live.filter(Live::runs) {
+        if let Some(live) = live.filter(|live| live.runs()) {
             let mut line = CommandLine::new(Command::TagPane {
                 pane: PaneTarget::Id(live.id),
                 tag: self.tag(new.as_str(), live.pane.key()),

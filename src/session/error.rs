@@ -1,6 +1,6 @@
 //! Why something asked of a session can't be done.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use llmux_protocol::{BadName, api::ErrorCode};
 
@@ -46,7 +46,7 @@ pub(crate) enum SessionError {
     StartFailed {
         name: String,
         end: End,
-        rows: Vec<String>,
+        rows: Vec<Arc<str>>,
     },
     #[error("{failure}; it was given {flag} to set up its hooks")]
     HooksRefused {
@@ -75,7 +75,7 @@ pub(crate) enum SessionError {
     Unproven {
         name: String,
         id: String,
-        rows: Vec<String>,
+        rows: Vec<Arc<str>>,
     },
     #[error(transparent)]
     Key(#[from] BadKeys),

@@ -50,7 +50,7 @@ pub(super) async fn run(sessions: Sessions) {
 }
 
 /// Waits for the end of one pane's program, writes it down, and lets the wrapper go.
-pub(super) async fn follow(sessions: Sessions, name: String, live: Live) {
+pub(super) async fn follow(sessions: Sessions, name: String, live: Arc<Live>) {
     let mut life = live.pane.life();
     // The task that sends lives as long as the pane's handle, which is here.
     let Ok(end) = life
@@ -241,7 +241,7 @@ impl Keeper {
     }
 
     /// A human killed the session; its window and program live on in the hub, where nobody sees them.
-    fn abandoned(&self, name: &str, live: Live) {
+    fn abandoned(&self, name: &str, live: Arc<Live>) {
         tracing::info!(name, "the tmux session was killed; ending its program");
         let sessions = self.sessions.clone();
         let name = name.to_owned();
@@ -258,7 +258,7 @@ impl Keeper {
     }
 
     /// Follows a pane into the session and window it is in now, and takes over a session's new name.
-    async fn moved(&mut self, model: &Model, row: &PaneRow, name: &str, live: Live) {
+    async fn moved(&mut self, model: &Model, row: &PaneRow, name: &str, live: Arc<Live>) {
         let Some(session) = row
             .sessions
             .get(&live.session)
@@ -274,6 +274,7 @@ impl Keeper {
         if (session, row.window) != (live.session, live.window) || !live.root.is(row.pid) {
             let mut all = lock(&self.sessions.0.live);
             if let Some(known) = all.get_mut(name).filter(|known| known.is(live.server, live.id)) {
+                let known = Arc::make_mut(known);
                 (known.session, known.home) = (session, home);
                 (known.window, known.root) = (row.window, Process::now(row.pid));
             }

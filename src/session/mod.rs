@@ -119,7 +119,7 @@ struct Inner {
     records: Records,
     history: Arc<History>,
     stored: Mutex<HashMap<String, Stored>>,
-    live: Mutex<HashMap<String, Live>>,
+    live: Mutex<HashMap<String, Arc<Live>>>,
     /// The names of those that are being started.
     starting: Mutex<BTreeSet<String>>,
     /// One lock a name: starting, stopping and changing a session exclude each other.
@@ -319,8 +319,8 @@ impl Sessions {
         Ok(View {
             program: live.program(),
             subscription: live.pane.subscribe(from.map(|(_, seq)| seq)),
-            pane: live.pane,
-            input: live.input,
+            pane: live.pane.clone(),
+            input: live.input.clone(),
             presence,
             sizing,
         })
@@ -348,7 +348,7 @@ impl Sessions {
             }
             (Until::Exit, Some(live)) => live,
             (_, live) => live
-                .filter(Live::runs)
+                .filter(|live| live.runs())
                 .ok_or_else(|| SessionError::not_running(name))?,
         };
         let waiting = live.pane.wait(self.condition(&record, until)?);
@@ -374,7 +374,10 @@ impl Sessions {
                     text,
                     source: Box::new(source),
                 })?;
-                let test = move |rows: &[String]| rows.iter().find(|row| regex.is_match(row)).cloned();
+                let test = move |rows: &[Arc<str>]| {
+                    let found = rows.iter().find(|row| regex.is_match(row));
+                    found.map(ToString::to_string)
+                };
                 Condition::Screen {
                     test: Box::new(test),
                     hold: Duration::ZERO,
@@ -432,21 +435,21 @@ impl Sessions {
             .is_some_and(|gate| gate.try_lock().is_err())
     }
 
-    fn live(&self, name: &str) -> Option<Live> {
+    fn live(&self, name: &str) -> Option<Arc<Live>> {
         lock(&self.0.live).get(name).cloned()
     }
 
     /// The session of a pane, by the name it has now.
-    fn of_pane(&self, server: ServerId, pane: PaneId) -> Option<(String, Live)> {
+    fn of_pane(&self, server: ServerId, pane: PaneId) -> Option<(String, Arc<Live>)> {
         lock(&self.0.live)
             .iter()
             .find(|(_, live)| live.is(server, pane))
             .map(|(name, live)| (name.clone(), live.clone()))
     }
 
-    fn running(&self, name: &str) -> Result<Live, SessionError> {
+    fn running(&self, name: &str) -> Result<Arc<Live>, SessionError> {
         self.live(name)
-            .filter(Live::runs)
+            .filter(|live| live.runs())
             .ok_or_else(|| SessionError::not_running(name))
     }
 
@@ -511,7 +514,7 @@ fn outcome(name: &str, seen: Seen) -> WaitOutcome {
 }
 
 /// What shows that the screen is ready for a prompt, if it is.
-fn ready_evidence(rules: &Rules, rows: &[String]) -> Option<String> {
+fn ready_evidence(rules: &Rules, rows: &[Arc<str>]) -> Option<String> {
     let sight = Sight {
         rows,
         bright: rows,

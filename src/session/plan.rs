@@ -63,7 +63,7 @@ impl Sessions {
     /// Starts a program again that is still the session's last one, and over. Nothing happens if somebody was faster.
     async fn revive(&self, ended: &Ended) -> Result<Option<SessionView>, SessionError> {
         let _gate = self.gate(&ended.name).await;
-        let is_over = |live: super::Live| live.is(ended.server, ended.pane) && !live.runs();
+        let is_over = |live: Arc<super::Live>| live.is(ended.server, ended.pane) && !live.runs();
         if !self.live(&ended.name).is_some_and(is_over) {
             return Ok(None);
         }

@@ -1,11 +1,14 @@
 //! Starting a session in a stored conversation, and proof that it is that one.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use llmux_protocol::api::{ResumeRequest, SessionView};
 use tokio::time::timeout;
 
-use super::{Live, SessionError, Sessions, start::DEFAULT_SIZE};
+use super::{SessionError, Sessions, start::DEFAULT_SIZE};
 use crate::{
     agent::history::{Conversation, Part, Turn},
     pane::Condition,
@@ -50,7 +53,7 @@ impl Sessions {
         let name = &before.name;
         self.check_startable(after)?;
         let live = self.live(name);
-        let ran = live.as_ref().is_some_and(Live::runs);
+        let ran = live.as_ref().is_some_and(|live| live.runs());
         let size = live.map_or(DEFAULT_SIZE, |live| live.pane.size());
         self.end(name).await;
         let mut record = resumed(after, found);
@@ -197,15 +200,15 @@ fn needles(turns: &[Turn]) -> Vec<String> {
 }
 
 /// The row that shows one of the needles. A short line must stand alone on its row.
-fn shown(needles: &[String], rows: &[String]) -> Option<String> {
-    let is_shown = |row: &&String| {
+fn shown(needles: &[String], rows: &[Arc<str>]) -> Option<String> {
+    let is_shown = |row: &&Arc<str>| {
         let row = squeeze(row);
         needles.iter().any(|needle| match needle.chars().count() {
             TELLING.. => row.contains(needle.as_str()),
             _ => row == *needle,
         })
     };
-    rows.iter().find(is_shown).cloned()
+    rows.iter().find(is_shown).map(ToString::to_string)
 }
 
 /// The first letters and digits of a line: renderers change all else.
@@ -225,7 +228,7 @@ mod tests {
         let needles: Vec<String> = ["**Rename** the function `frobnicate`, please.", "yes"]
             .map(squeeze)
             .to_vec();
-        let shown = |row: &str| shown(&needles, &[row.to_owned()]).is_some();
+        let shown = |row: &str| shown(&needles, &[row.into()]).is_some();
         assert!(shown("● Rename the function frobnicate, please."));
         assert!(shown("❯ yes"));
         assert!(!shown("yes, I do") && !shown("") && !shown("❯ Rename the other one, please"));

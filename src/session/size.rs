@@ -211,7 +211,7 @@ fn claimable(cols: u16, rows: u16) -> Size {
 #[derive(Clone)]
 pub(crate) struct Sizing {
     sessions: Sessions,
-    live: Live,
+    live: Arc<Live>,
     viewer: Viewer,
 }
 
@@ -248,7 +248,7 @@ impl Sizing {
 
 impl Sessions {
     /// Lets a viewer look at what `live` runs.
-    pub(super) fn join(&self, live: &Live, viewer: Viewer) -> Result<(Presence, Sizing), SessionError> {
+    pub(super) fn join(&self, live: &Arc<Live>, viewer: Viewer) -> Result<(Presence, Sizing), SessionError> {
         // The last look at tmux may be older than this audience.
         live.audience
             .attached(is_attached(&self.0.tmux.model().borrow(), live));
@@ -273,7 +273,7 @@ impl Sessions {
 
     /// Follows people's tmux clients: where the last one left, the holder's size comes back.
     pub(super) fn heed_clients(&self, model: &Model) {
-        let all: Vec<Live> = super::lock(&self.0.live).values().cloned().collect();
+        let all: Vec<Arc<Live>> = super::lock(&self.0.live).values().cloned().collect();
         for live in all {
             if live.server == model.server && live.audience.attached(is_attached(model, &live)) {
                 let sessions = self.clone();

@@ -361,7 +361,7 @@ impl Sessions {
         ids: Ids,
         pane: Pane,
         warnings: Arc<[String]>,
-    ) -> Live {
+    ) -> Arc<Live> {
         let Ids {
             server,
             session,
@@ -389,7 +389,7 @@ impl Sessions {
             input: input.clone(),
             binding: binding.clone(),
         };
-        let live = Live {
+        let live = Arc::new(Live {
             server,
             session,
             home,
@@ -401,7 +401,7 @@ impl Sessions {
             binding,
             audience: Audience::new(),
             warnings,
-        };
+        });
         lock(&self.0.live).insert(record.name.clone(), live.clone());
         self.0.follower.runs(&record.name, program);
         self.0.begun.send_modify(|begun| *begun += 1);

@@ -47,7 +47,7 @@ impl Sessions {
             exit: if running.is_some() {
                 None
             } else {
-                exit(record, live.as_ref())
+                exit(record, live.as_deref())
             },
             tmux_session: running.map(|live| live.session.to_string()),
             pane: running.map(|live| live.id.to_string()),
@@ -103,7 +103,7 @@ pub(super) fn screen(name: &str, look: Look) -> ScreenView {
         name: name.to_owned(),
         cols: look.size.cols,
         rows: look.size.rows,
-        lines: look.rows,
+        lines: look.rows.iter().map(ToString::to_string).collect(),
         cursor: CursorView {
             row: look.cursor.row,
             col: look.cursor.col,

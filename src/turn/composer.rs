@@ -1,6 +1,6 @@
 //! Comparing what a composer shows with what was pasted into it.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
@@ -69,7 +69,7 @@ impl Wanted {
     }
 
     /// Whether the last of these rows show the end of the prompt.
-    pub(super) fn ends(&self, rows: &[String]) -> bool {
+    pub(super) fn ends(&self, rows: &[Arc<str>]) -> bool {
         let last = &rows[rows.len().saturating_sub(ROWS_OF_END)..];
         is_cut_short(&self.key, &self.squeeze(&last.concat()))
     }
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_prompt_fills_a_screen() {
-        let rows: Vec<String> = (0..30).map(|n| format!("  line number {n}")).collect();
+        let rows: Vec<Arc<str>> = (0..30).map(|n| format!("  line number {n}").into()).collect();
         let wanted = Wanted::new(rows.join("\n").as_bytes());
         assert!(wanted.ends(&rows[9..]));
         assert!(!wanted.ends(&rows[..29]) && !wanted.ends(&rows[29..]));

@@ -50,7 +50,7 @@ impl Conversation {
         let (left, visible) = page.rows.split_at(page.first_visible);
         // Who paints the whole screen anew leaves old frames in the history, composers and all.
         let is_left = |top: usize| {
-            let edges: Vec<&String> = visible.iter().skip(top).filter(|row| is_edge(row)).collect();
+            let edges: Vec<&Arc<str>> = visible.iter().skip(top).filter(|row| is_edge(row)).collect();
             left.iter().any(|row| edges.contains(&row))
         };
         let start = if top.is_some_and(is_left) { left.len() } else { 0 };
@@ -62,7 +62,7 @@ impl Conversation {
         Self { page, range, cols }
     }
 
-    pub(super) fn rows(&self) -> &[String] {
+    pub(super) fn rows(&self) -> &[Arc<str>] {
         &self.page.rows[self.range.clone()]
     }
 

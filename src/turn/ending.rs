@@ -332,11 +332,11 @@ impl<'a> Ending<'a> {
     fn how(&self, picture: &Picture, anchor: Option<Anchor>) -> How {
         let rows = picture.conversation.rows_behind(anchor);
         // Without the echo, what an earlier turn has left may stand there, too.
-        let count = |rows: &[String], row: &String| rows.iter().filter(|other| *other == row).count();
-        let is_new = |row: &&String| {
+        let count = |rows: &[Arc<str>], row: &Arc<str>| rows.iter().filter(|other| *other == row).count();
+        let is_new = |row: &&Arc<str>| {
             anchor.is_some_and(Anchor::is_visible) || count(rows, row) > count(self.before.rows(), row)
         };
-        let rows: Vec<&String> = rows.iter().filter(is_new).collect();
+        let rows: Vec<&Arc<str>> = rows.iter().filter(is_new).collect();
         if let Some(error) = self.rules.error(&rows) {
             return How::Failed(error);
         }
@@ -411,7 +411,7 @@ mod tests {
         }
     }
 
-    fn conversation(rows: &[String]) -> Arc<Conversation> {
+    fn conversation(rows: &[Arc<str>]) -> Arc<Conversation> {
         let page = Page {
             rows: rows.to_vec(),
             continued: vec![false; rows.len()],
@@ -424,7 +424,7 @@ mod tests {
         accepted_after(&[])
     }
 
-    fn accepted_after(rows: &[String]) -> Accepted {
+    fn accepted_after(rows: &[Arc<str>]) -> Accepted {
         Accepted {
             heard: 0,
             before: conversation(rows),
@@ -473,9 +473,9 @@ mod tests {
     fn a_reply_that_fills_the_screen_with_the_rows_of_the_one_before_is_known_once_seen_to_begin() {
         let catalog = Catalog::new(Overrides::default(), &BTreeMap::new()).unwrap();
         let rules = catalog.find("demo").unwrap().rules.clone();
-        let lines: Vec<String> = (2..30).map(|line| format!("  Line {line}")).collect();
+        let lines: Vec<Arc<str>> = (2..30).map(|line| format!("  Line {line}").into()).collect();
         let accepted = accepted_after(&lines);
-        let shown = |ending: &mut Ending<'_>, rows: &[String]| {
+        let shown = |ending: &mut Ending<'_>, rows: &[Arc<str>]| {
             let mut picture = picture(&Reports::default(), ActivityState::Busy);
             picture.conversation = conversation(rows);
             let _ = ending.look(&picture);
@@ -484,13 +484,13 @@ mod tests {
         let ending = || Ending::new(&rules, None, "the prompt", &accepted, Size::new(80, 24));
         // It may be what was there before, painted anew.
         assert_eq!(
-            shown(&mut ending(), &[&["old".to_owned()], &lines[..]].concat()),
+            shown(&mut ending(), &[&["old".into()], &lines[..]].concat()),
             None
         );
         let mut seen = ending();
-        let begun = ["❯ the prompt", "", "● (2) Line 1"].map(str::to_owned);
+        let begun = ["❯ the prompt", "", "● (2) Line 1"].map(Arc::from);
         assert!(shown(&mut seen, &begun).unwrap().is_visible());
-        let filled = shown(&mut seen, &[&["new".to_owned()], &lines[..]].concat());
+        let filled = shown(&mut seen, &[&["new".into()], &lines[..]].concat());
         assert!(!filled.unwrap().is_visible());
     }
 }

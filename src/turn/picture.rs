@@ -254,8 +254,8 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
 pub(super) fn read_dialog(
     verdict: &Verdict,
     reports: &Reports,
-    rows: &[String],
-    lit: &[String],
+    rows: &[Arc<str>],
+    lit: &[Arc<str>],
 ) -> Option<Dialog> {
     if verdict.state != ActivityState::Blocked {
         return None;

@@ -1,6 +1,6 @@
 //! What the rules of the catalog see in recordings of real agents.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use llmux::{
@@ -100,7 +100,7 @@ fn look(rules: &Rules, prompt: &str, screen: &mut Screen) -> String {
     out
 }
 
-fn asked(kind: DialogKind, rows: &[String], lit: &[String]) -> String {
+fn asked(kind: DialogKind, rows: &[Arc<str>], lit: &[Arc<str>]) -> String {
     let dialog = dialog::read(kind, rows, lit);
     let mut out = format!("\n        {:?}, {:?}", dialog.header, dialog.question);
     for (index, option) in dialog.options.iter().enumerate() {
@@ -111,9 +111,9 @@ fn asked(kind: DialogKind, rows: &[String], lit: &[String]) -> String {
 }
 
 /// What follows the echo of the prompt.
-fn conversation(rules: &Rules, prompt: &str, rows: &[String]) -> String {
+fn conversation(rules: &Rules, prompt: &str, rows: &[Arc<str>]) -> String {
     let head = prompt.lines().next().unwrap();
-    let is_echo = |row: &String| rules.echo(row).is_some_and(|text| text.starts_with(head));
+    let is_echo = |row: &Arc<str>| rules.echo(row).is_some_and(|text| text.starts_with(head));
     let Some(echo) = rows.iter().position(is_echo) else {
         return String::new();
     };

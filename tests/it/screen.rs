@@ -30,7 +30,11 @@ fn the_screen_shows_what_tmux_shows() {
             let pane = tmux.pane(&recording[..cut]);
             let at = format!("{name} cut at {cut}");
             let capture = tmux.capture(&pane, "-J");
-            assert_eq!(screen.rows(), tmux.rows(&pane), "rows of {at}");
+            assert_eq!(
+                screen.rows().join("\n"),
+                tmux.rows(&pane).join("\n"),
+                "rows of {at}"
+            );
             assert_state(&screen, &capture.state, &at);
             tmux.kill(&pane);
         }
@@ -136,7 +140,11 @@ fn a_restored_screen_shows_what_tmux_shows() {
             screen.feed(b"what was here before");
             let capture = tmux.capture(&original, "-J");
             screen.restore(&capture);
-            assert_eq!(screen.rows(), tmux.rows(&original), "rows of {at}");
+            assert_eq!(
+                screen.rows().join("\n"),
+                tmux.rows(&original).join("\n"),
+                "rows of {at}"
+            );
             assert_state(&screen, &capture.state, &at);
             assert_eq!(screen.scrollback(), fed.scrollback(), "scrollback of {at}");
             let replayed = tmux.pane(&screen.snapshot());

@@ -175,7 +175,7 @@ impl Viewer {
         while self.read() {}
     }
 
-    pub(crate) fn rows(&self) -> Vec<String> {
+    pub(crate) fn rows(&self) -> Vec<std::sync::Arc<str>> {
         self.screen.rows()
     }
 

@@ -1,5 +1,7 @@
 //! The dialogs of single agents that are like no other.
 
+use std::sync::Arc;
+
 use llmux_protocol::api::DialogOption;
 
 use super::{Found, option};
@@ -10,13 +12,14 @@ const MARK_REACH: usize = 4;
 const MOST: usize = 100;
 
 /// Copilot's `/model`: a table of models and how hard they think, above a search field.
-pub(super) fn copilot_models(rows: &[String]) -> Option<Found> {
-    let is_foot = |row: &String| row.contains("navigate") && row.to_lowercase().contains("reasoning effort");
+pub(super) fn copilot_models(rows: &[Arc<str>]) -> Option<Found> {
+    let is_foot =
+        |row: &Arc<str>| row.contains("navigate") && row.to_lowercase().contains("reasoning effort");
     let foot = rows.iter().rposition(is_foot)?;
     let search = rows[..foot]
         .iter()
         .rposition(|row| row.to_lowercase().contains("search models"))?;
-    let is_head = |row: &String| row.split_whitespace().eq(["Model", "Reasoning"]);
+    let is_head = |row: &Arc<str>| row.split_whitespace().eq(["Model", "Reasoning"]);
     let head = rows[..search].iter().rposition(is_head)?;
     let mut found = Found {
         question: "Select model".to_owned(),
@@ -47,8 +50,8 @@ fn model(row: &str) -> DialogOption {
 }
 
 /// `OpenCode`'s `Select model     esc`: a window over the screen, so rows are read from the column of its title on.
-pub(super) fn opencode_select(rows: &[String]) -> Option<Found> {
-    let title = |row: &String| {
+pub(super) fn opencode_select(rows: &[Arc<str>]) -> Option<Found> {
+    let title = |row: &Arc<str>| {
         let text = row.trim_end_matches([' ', '┃', '│', '█']).strip_suffix("esc")?;
         let text = text.strip_suffix("  ")?.trim_end();
         // What lies beside the window stands before a wide gap, too.

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::*;
 
 fn dialog(text: &str) -> Dialog {
-    let rows: Vec<_> = text.lines().map(str::to_owned).collect();
+    let rows: Vec<_> = text.lines().map(Arc::from).collect();
     read(DialogKind::Question, &rows, &[])
 }
 
@@ -217,13 +217,13 @@ fn a_dialog_in_ascii() {
 
 #[test]
 fn an_answer_that_is_told_by_its_background() {
-    let rows = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let rows = |text: &str| text.lines().map(Arc::from).collect::<Vec<Arc<str>>>();
     let list = rows(
         "Sure?\n\n   1. Yes\n   2. Yes, and always\n   3. No\n\n  ↑↓ navigate • Enter select\n\n\n\n\n\n\n",
     );
     let lit = rows("\n\n\n   2. Yes, and always");
     let buttons = rows("Sure?\n  Allow once   Allow always   Reject      enter confirm");
-    let selected = |rows: &[String], lit: &[String]| read(DialogKind::Approval, rows, lit).selected;
+    let selected = |rows: &[Arc<str>], lit: &[Arc<str>]| read(DialogKind::Approval, rows, lit).selected;
     assert_eq!(selected(&list, &lit), Some(1));
     assert_eq!(selected(&list, &[]), None);
     assert_eq!(
@@ -355,6 +355,7 @@ fn the_id_follows_question_and_answers_but_not_the_selection() {
 proptest::proptest! {
     #[test]
     fn no_rows_panic(rows in proptest::collection::vec("([ │┃❯›>●○╭╰─0-9.()\\[\\]/?:a-zé漢]|\\(Y\\)es/\\(N\\)o| {3}|Select | esc|ctrl\\+|enter confirm){0,24}", 0..12)) {
+        let rows: Vec<_> = rows.into_iter().map(Arc::from).collect();
         let dialog = read(DialogKind::Approval, &rows, &[]);
         assert!(dialog.selected.is_none_or(|selected| selected < dialog.options.len()));
     }

@@ -1,6 +1,6 @@
 //! Where a reply begins: behind the echo of its prompt, or behind what stood there before.
 
-use std::cell::LazyCell;
+use std::{cell::LazyCell, sync::Arc};
 
 use super::{Anchor, Conversation, Wanted};
 use crate::agent::Rules;
@@ -125,15 +125,15 @@ impl Conversation {
         const TELLING: usize = 6;
         // What is neither prompt nor reply comes and goes.
         let told = |row: &str| !row.trim().is_empty() && rules.reply_row(row).is_some();
-        let all: Vec<&String> = before.rows().iter().filter(|row| told(row)).collect();
+        let all: Vec<&Arc<str>> = before.rows().iter().filter(|row| told(row)).collect();
         let old = &all[all.len().saturating_sub(TELLING)..];
-        let new: Vec<(usize, &String)> = self
+        let new: Vec<(usize, &Arc<str>)> = self
             .rows()
             .iter()
             .enumerate()
             .filter(|(_, row)| told(row))
             .collect();
-        let stands = |window: &[(usize, &String)]| window.iter().map(|(_, row)| row).eq(old);
+        let stands = |window: &[(usize, &Arc<str>)]| window.iter().map(|(_, row)| row).eq(old);
         let Some(at) = new.windows(old.len().max(1)).rposition(stands) else {
             return Stand::Gone;
         };
@@ -161,7 +161,7 @@ impl Conversation {
 
     /// Whether a prompt was echoed since `before`, even one that equals the last there.
     pub(in crate::turn) fn has_new_echo(&self, rules: &Rules, before: &Self) -> bool {
-        let echoes = |rows: &[String]| -> Vec<String> {
+        let echoes = |rows: &[Arc<str>]| -> Vec<String> {
             let texts = rows.iter().filter_map(|row| rules.echo(row));
             texts.map(str::to_owned).collect()
         };
@@ -183,7 +183,7 @@ impl Conversation {
 
     /// How many rows from `at` on only repeat a prompt.
     fn echo_rows(&self, at: usize, wanted: &Wanted) -> usize {
-        let is_echo = |row: &&String| wanted.key().contains(&wanted.squeeze(without_lead(row)));
+        let is_echo = |row: &&Arc<str>| wanted.key().contains(&wanted.squeeze(without_lead(row)));
         let rows = self.rows().get(at..).unwrap_or_default();
         rows.iter().take_while(is_echo).count()
     }
@@ -201,7 +201,7 @@ impl Conversation {
     /// The first row from `at` on that is not the prompt's `rest`, and what is left of that.
     fn after_echo<'a>(&self, mut at: usize, wanted: &Wanted, mut rest: &'a str) -> (usize, &'a str) {
         while let Some(row) = self.rows().get(at).filter(|_| !rest.is_empty()) {
-            let rows = [row.as_str(), without_lead(row)];
+            let rows = [&**row, without_lead(row)];
             let left = rows
                 .iter()
                 .find_map(|row| rest.strip_prefix(wanted.squeeze(row).as_str()));

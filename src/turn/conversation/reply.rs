@@ -1,5 +1,7 @@
 //! The reply behind an anchor, as the renderer shows it.
 
+use std::sync::Arc;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::{Anchor, Conversation, Marker};
@@ -54,7 +56,7 @@ impl Conversation {
     }
 
     /// The rows behind an anchor, or all.
-    pub(in crate::turn) fn rows_behind(&self, anchor: Option<Anchor>) -> &[String] {
+    pub(in crate::turn) fn rows_behind(&self, anchor: Option<Anchor>) -> &[Arc<str>] {
         let row = anchor.map_or(0, |anchor| anchor.row);
         &self.rows()[row.min(self.rows().len())..]
     }

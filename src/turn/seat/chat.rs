@@ -29,7 +29,7 @@ impl Seat {
         };
         let composer = self.rules().composer(&sight);
         let top = composer.map_or(rows.len(), |composer| composer.top.min(rows.len()));
-        let echo = |row: &String| self.rules().echo(row).map(str::to_owned);
+        let echo = |row: &Arc<str>| self.rules().echo(row).map(str::to_owned);
         let echoes = rows[..top].iter().filter_map(echo);
         echoes.filter(|echo| !echo.trim().is_empty()).collect()
     }
@@ -106,7 +106,7 @@ impl Seat {
     /// Whether the agent says so behind the echo of its command.
     fn says_cleared(&self, live: &Live, picture: &Picture) -> bool {
         let rows = picture.conversation.rows();
-        let is_command = |row: &String| {
+        let is_command = |row: &Arc<str>| {
             let echo = self.rules().echo(row);
             echo.is_some_and(|echo| echo.trim().as_bytes() == live.text)
         };
