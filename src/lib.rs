@@ -21,4 +21,5 @@ mod server;
 mod session;
 pub mod store;
 pub mod tmux;
+mod tty;
 mod turn;

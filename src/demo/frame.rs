@@ -2,7 +2,7 @@
 
 use super::composer::Composer;
 use super::dialog::Dialog;
-use super::term::Size;
+use super::view::Size;
 use super::view::{Live, Row};
 use super::wrap::{width, wrap};
 

@@ -7,7 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | `args` | the flags |
-//! | `term`, `keys` | the raw terminal; bytes in, keys out |
+//! | `keys` | bytes in, keys out |
 //! | `composer`, `dialog` | what is being typed; what is being asked |
 //! | `script`, `turn`, `marker` | what a prompt asks for; the answer as it streams |
 //! | `wrap`, `view`, `status` | text to rows; rows to the screen; the state beside it |
@@ -26,7 +26,6 @@ mod keys;
 mod marker;
 mod script;
 mod status;
-mod term;
 mod turn;
 mod view;
 mod wrap;
@@ -35,6 +34,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::termios::OptionalActions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
@@ -42,6 +42,9 @@ pub use args::{DemoArgs, MarkerStyle};
 
 use app::App;
 use keys::Parser;
+use view::Size;
+
+use crate::tty;
 
 /// How long a lone ESC byte may be the start of a key sequence.
 const ESC_WAIT: Duration = Duration::from_millis(25);
@@ -64,14 +67,14 @@ pub fn run(args: DemoArgs) -> ExitCode {
 }
 
 async fn drive(args: DemoArgs) -> io::Result<u8> {
-    let mut app = App::open(args, term::size())?;
-    let _raw = term::Raw::enter()?;
+    let mut app = App::open(args, Size::now())?;
+    let _raw = tty::Raw::enter(OptionalActions::Now)?;
     let (mut resized, mut hangup, mut terminate) = (
         signal(SignalKind::window_change())?,
         signal(SignalKind::hangup())?,
         signal(SignalKind::terminate())?,
     );
-    let mut input = term::reader();
+    let mut input = tty::typed();
     let mut keys = Parser::default();
     let mut esc_due = None;
     app.start();
@@ -91,7 +94,7 @@ async fn drive(args: DemoArgs) -> io::Result<u8> {
                     esc_due = keys.is_waiting().then(|| Instant::now() + ESC_WAIT);
                 }
             }
-            _ = resized.recv() => app.resize(term::size()),
+            _ = resized.recv() => app.resize(Size::now()),
             _ = hangup.recv() => return Ok(129),
             _ = terminate.recv() => app.leave(143),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {

@@ -4,11 +4,28 @@
 use std::fmt::Write as _;
 
 use super::args::DemoArgs;
-use super::term::Size;
 use super::wrap::{cut, width};
+use crate::tty;
 
 /// Finished rows kept for repaints.
 const ROWS_KEPT: usize = 5000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) cols: usize,
+    pub(super) rows: usize,
+}
+
+impl Size {
+    /// The terminal's, but never less than 4 x 2.
+    pub(super) fn now() -> Self {
+        let (cols, rows) = tty::size();
+        Self {
+            cols: usize::from(cols).max(4),
+            rows: usize::from(rows).max(2),
+        }
+    }
+}
 
 /// A row of the screen; the part from byte `dim_from` on is dim.
 #[derive(Debug, Clone, PartialEq, Eq)]

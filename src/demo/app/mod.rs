@@ -16,8 +16,8 @@ use super::frame::{self, Frame};
 use super::history::{History, Role};
 use super::hooks::Hooks;
 use super::status::{Status, Teller};
-use super::term::Size;
 use super::turn::Turn;
+use super::view::Size;
 use super::view::{Live, Row, View};
 use super::wrap::wrap;
 

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     cli::failure::{Exit, Failure, tell},
     client::{self, ClientError, Heard, Mouth, Place, Target},
+    tty,
 };
 
 /// Messages that wait for a slow terminal; then the server waits too.
@@ -96,7 +97,7 @@ impl Viewer {
         })?;
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let mut show = Show {
-            keys: terminal::keys(),
+            keys: tty::typed(),
             signals,
             id: format!(
                 "cli-{}-{:x}",
