@@ -29,8 +29,28 @@ try {
   tell(`picker with ${count} sessions, from navigation to its rows`, lists);
 
   const page = await context.newPage();
+  /** @type {Map<string, number>} */
+  const scripts = new Map();
+  const urls = new Map();
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Network.enable');
+  devtools.on('Network.responseReceived', ({ requestId, type, response }) => { if (type === 'Script') urls.set(requestId, response.url); });
+  devtools.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => { if (urls.has(requestId)) scripts.set(urls.get(requestId), encodedDataLength); });
   await page.goto('/');
   await page.waitForSelector('.session');
+
+  for (let i = 0; i < 10; i += 1) lab.llmux(['session', 'start', 'demo', '--name', `works-${i}`]);
+  await devtools.send('Performance.enable');
+  const busy = async () => (await devtools.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0;
+  const [from, began] = [await busy(), Date.now()];
+  let prompts = 0;
+  for (; Date.now() - began < 15_000; prompts += 1) {
+    lab.llmux(['session', 'prompt', `works-${prompts % 10}`, 'hello', '--async']);
+    await page.waitForTimeout(Math.max(0, began + prompts * 100 - Date.now()));
+  }
+  const spent = (await busy() - from) / ((Date.now() - began) / 1000);
+  console.log(`picker with ${count} sessions, ${(2000 * prompts / (Date.now() - began)).toFixed(0)} changes a second: ${(100 * spent).toFixed(1)} % of a core`);
+
   const opened = [];
   for (let i = 0; i < Math.min(20, count); i += 1) {
     opened.push(await page.evaluate((name) => new Promise((resolve) => {
@@ -42,6 +62,7 @@ try {
     }), `s-${i}`));
   }
   tell('terminal, from a tap to its first paint', opened.slice(1));
+  console.log(`scripts of the picker and the terminal, over the wire: ${([...scripts.values()].reduce((sum, size) => sum + size, 0) / 1024).toFixed(0)} KiB`);
 
   await page.goto('/session/s-0');
   await painted(page);
