@@ -44,6 +44,7 @@ mod screen;
 mod service;
 mod sessions;
 mod shell;
+mod sign_ins;
 mod sizes;
 mod socket;
 mod traps;
