@@ -70,14 +70,16 @@ pub struct InitPromptsReply {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TurnqRequest {
-    /// Whether prompts wait for the turn before to end.
+    /// Whether prompts wait for the turn before to end; other than a truth value, as JavaScript takes it for one.
     #[serde(deserialize_with = "truth")]
+    #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
     pub enabled: bool,
     /// The turnq server; without it turns are kept on the daemon's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// How long one turn may hold the others, in milliseconds.
+    /// How long one turn may hold the others, in milliseconds; what is no number above 0 counts as left out.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<serde_json::Value>))]
     pub max_hold_ms: Option<u64>,
 }
 
@@ -113,7 +115,7 @@ fn truth<'de, D: serde::Deserializer<'de>>(field: D) -> Result<bool, D::Error> {
     })
 }
 
-/// A number above 0 without its fraction; none for anything else.
+/// A number above 0 without its fraction; none for anything else, but what is longer than any time is an error.
 fn whole<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<u64>, D::Error> {
     let number = serde_json::Value::deserialize(field)?;
     let fraction = || {
@@ -121,10 +123,13 @@ fn whole<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<u64>, D::E
             .as_f64()
             .map(|number| number.floor().to_string().parse().ok())
     };
-    Ok(number
-        .as_u64()
-        .or_else(|| fraction().flatten())
-        .filter(|ms| *ms > 0))
+    let ms = number.as_u64().or_else(|| fraction().flatten());
+    match ms.map(i64::try_from) {
+        Some(Err(_)) => Err(serde::de::Error::custom(format!(
+            "maxHoldMs is {number}; it must be a number of milliseconds"
+        ))),
+        _ => Ok(ms.filter(|ms| *ms > 0)),
+    }
 }
 
 /// Strict turn order, as it is set.
