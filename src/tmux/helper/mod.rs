@@ -35,7 +35,7 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
         ("run", [dashes, program @ ..]) if dashes == "--" => Some(wrapper::run(program, None)),
         ("run" | "stage", [flag, key, rest @ ..]) if flag == "--key" => {
             message::sign_with(key.to_str()?);
-            dispatch(&[&[verb.clone()], rest].concat())
+            dispatch(&[std::slice::from_ref(verb), rest].concat())
         }
         ("run", [flag, cwd, dashes, program @ ..]) if flag == "--cwd" && dashes == "--" => {
             Some(wrapper::run(program, Some(Path::new(cwd))))
