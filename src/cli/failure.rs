@@ -204,6 +204,7 @@ impl From<ClientError> for Failure {
         let kind = match &error {
             ClientError::NoDaemon { .. }
             | ClientError::Broken(_)
+            | ClientError::Left
             | ClientError::Unreachable { .. }
             | ClientError::Tls { .. } => Exit::Unavailable,
             ClientError::BadServer { .. } | ClientError::BadToken | ClientError::BadTrust(_) => Exit::Usage,
