@@ -52,7 +52,7 @@ impl Pairing {
 /// Prints it; the pairing code follows when the daemon has given one.
 pub(super) fn show(ready: &Ready, pairing: Pairing) {
     let how = if ready.took_over {
-        "took over from the daemon in the background"
+        "took over from the daemon before it"
     } else {
         "ready"
     };

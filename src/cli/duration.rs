@@ -37,6 +37,12 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
+/// What is left of a limit in milliseconds, if there is one.
+pub(crate) fn rest(limit_ms: Option<u64>, waited: Duration) -> Option<u64> {
+    let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+    limit_ms.map(|ms| ms.saturating_sub(waited))
+}
+
 /// A length of time as a person reads it, cut rather than rounded.
 pub(crate) fn short(duration: Duration) -> String {
     let (secs, micros) = (duration.as_secs(), duration.subsec_micros());
@@ -82,6 +88,14 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(millis), Ok(ms), "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_waited_is_taken_off_the_limit() {
+        let waited = Duration::from_millis(30);
+        assert_eq!(rest(Some(100), waited), Some(70));
+        assert_eq!(rest(Some(10), waited), Some(0));
+        assert_eq!(rest(None, waited), None);
     }
 
     #[test]

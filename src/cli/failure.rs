@@ -215,6 +215,7 @@ impl From<ClientError> for Failure {
             ClientError::NoDaemon { .. }
             | ClientError::Broken(_)
             | ClientError::NotHttp { .. }
+            | ClientError::Left
             | ClientError::Unreachable { .. }
             | ClientError::Tls { .. } => Exit::Unavailable,
             ClientError::BadServer { .. }

@@ -1,10 +1,17 @@
 //! `llmux logs`: what the daemon has logged.
 
+use std::time::SystemTime;
+
 use clap::{Args, Subcommand, ValueEnum};
 use llmux_protocol::api::{LogEntry, LogsView};
 
-use super::{context::Context, failure::Failure, out::Out, table::plain};
-use crate::client::Stream;
+use super::{
+    context::Context,
+    failure::Failure,
+    out::{self, Out},
+    table::plain,
+};
+use crate::{client::Feed, store::time};
 
 /// How many lines the daemon keeps at most.
 const ALL: usize = 500;
@@ -46,8 +53,8 @@ pub(super) struct List {
 #[command(after_help = "Example:\n  llmux logs tail --since 2026-01-31T12:00:00Z")]
 pub(super) struct Tail {
     /// Also the lines from before, since this moment (RFC 3339, UTC)
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<SystemTime>,
     /// Only what is as bad as this, or worse
     #[arg(long, value_enum, value_name = "LEVEL")]
     level: Option<Level>,
@@ -77,32 +84,41 @@ async fn list(args: &List, context: &Context) -> Result<(), Failure> {
     out.finish()
 }
 
-/// Prints until nobody reads, or the daemon leaves.
+/// Prints until nobody reads, or the last daemon leaves.
 async fn tail(args: &Tail, context: &Context) -> Result<(), Failure> {
-    let backlog = if args.since.is_some() { ALL } else { 0 };
     let mut client = context.client().await?;
-    let mut stream = client
-        .stream(&format!("/api/logs/stream?backlog={backlog}"))
-        .await?;
-    let mut out = Out::new();
-    while let Some(entry) = next(&mut stream).await? {
-        // Both are UTC and of one form, in which later is greater.
-        let is_late = args.since.as_ref().is_none_or(|since| entry.ts >= *since);
-        if !is_late || !is_wanted(&entry, args.level) {
-            continue;
-        }
-        if args.json {
-            out.line(&serde_json::to_string(&entry).map_err(Failure::internal)?)?;
-        } else {
-            out.line(&line(&entry))?;
-        }
+    let mut seen = Seen::default();
+    if args.since.is_none() {
+        let before: LogsView = client.get("/api/logs").await?;
+        before.entries.iter().for_each(|entry| {
+            seen.is_new(entry);
+        });
     }
-    out.finish()
+    // All that is kept: the next daemon has written some before anybody can ask it.
+    let path = format!("/api/logs/stream?backlog={ALL}");
+    let stream = client.stream_lasting(&path).await?;
+    let mut feed = Feed::new(client, path, stream);
+    let print = async {
+        let mut out = Out::new();
+        while let Some(entry) = next(&mut feed).await? {
+            let is_late = args.since.is_none_or(|since| is_since(&entry, since));
+            if !seen.is_new(&entry) || !is_late || !is_wanted(&entry, args.level) {
+                continue;
+            }
+            if args.json {
+                out.line(&serde_json::to_string(&entry).map_err(Failure::internal)?)?;
+            } else {
+                out.line(&line(&entry))?;
+            }
+        }
+        out.finish()
+    };
+    out::while_read(print).await
 }
 
-/// The next line of a stream of server-sent events.
-async fn next(stream: &mut Stream) -> Result<Option<LogEntry>, Failure> {
-    while let Some(line) = stream.line().await? {
+/// The next line of a feed of server-sent events.
+async fn next(feed: &mut Feed) -> Result<Option<LogEntry>, Failure> {
+    while let Some(line) = feed.line().await? {
         if let Some(data) = line.strip_prefix(b"data: ")
             && let Ok(entry) = serde_json::from_slice(data)
         {
@@ -110,6 +126,36 @@ async fn next(stream: &mut Stream) -> Result<Option<LogEntry>, Failure> {
         }
     }
     Ok(None)
+}
+
+/// The last line that came: of which run of the daemon, and its number there.
+#[derive(Default)]
+struct Seen(Option<(String, u64)>);
+
+impl Seen {
+    /// Whether a line was not seen before; the lines of a run come in their order.
+    fn is_new(&mut self, entry: &LogEntry) -> bool {
+        let Some((run, number)) = entry.id.as_deref().and_then(|id| id.rsplit_once('-')) else {
+            return true;
+        };
+        let Ok(number) = number.parse() else { return true };
+        let is_seen = matches!(&self.0, Some((seen, last)) if *seen == run && *last >= number);
+        if !is_seen {
+            self.0 = Some((run.to_owned(), number));
+        }
+        !is_seen
+    }
+}
+
+/// Reads a moment.
+fn moment(text: &str) -> Result<SystemTime, String> {
+    time::parse(text)
+        .ok_or_else(|| "expected RFC 3339, such as 2026-01-31T12:00:00Z or 2026-01-31".to_owned())
+}
+
+/// Whether an entry was written at a moment or later; one that does not say when may have been.
+fn is_since(entry: &LogEntry, since: SystemTime) -> bool {
+    time::parse(&entry.ts).is_none_or(|at| at >= since)
 }
 
 /// Whether an entry is as bad as `least`, or worse.
@@ -130,6 +176,40 @@ fn line(entry: &LogEntry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_comes_again_is_known_and_the_next_run_counts_anew() {
+        let entry = |id: &str| LogEntry {
+            id: Some(id.to_owned()),
+            ts: String::new(),
+            level: String::new(),
+            text: String::new(),
+        };
+        let mut seen = Seen::default();
+        let new = ["a-7", "a-8", "a-7", "a-8", "a-10", "b-1", "b-1", "b-2"].map(|id| seen.is_new(&entry(id)));
+        assert_eq!(new, [true, true, false, false, true, true, false, true]);
+    }
+
+    #[test]
+    fn a_moment_is_compared_as_one_and_anything_else_is_refused() {
+        let entry = LogEntry {
+            id: None,
+            ts: "2026-01-31T12:00:00.500Z".to_owned(),
+            level: String::new(),
+            text: String::new(),
+        };
+        for (since, is_late) in [
+            ("2026-01-31T12:00:00Z", true),
+            ("2026-01-31", true),
+            ("2026-01-31T13:30:00+02:00", true),
+            ("2026-01-31T12:00:01Z", false),
+        ] {
+            assert_eq!(is_since(&entry, moment(since).unwrap()), is_late, "{since}");
+        }
+        for text in ["yesterday", "2020-13-45", "", "12:00:00"] {
+            assert!(moment(text).unwrap_err().contains("RFC 3339"), "{text}");
+        }
+    }
 
     #[test]
     fn a_level_shows_what_is_as_bad_or_worse() {

@@ -1,8 +1,18 @@
 //! Standard output, for readers that may go away.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::{
+    future::pending,
+    io::{self, BufWriter, StdoutLock, Write},
+    os::fd::AsFd,
+    thread,
+};
 
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::failure::{Exit, Failure};
 
@@ -53,6 +63,44 @@ impl<W: Write> Out<W> {
     }
 }
 
+/// Waits until nobody can read standard output any more, and says so. Cancel safe.
+///
+/// For commands that wait for what they write next: else they would learn it only by then. A thread, because to wait for
+/// standard output as for a socket would make it non-blocking for every process that shares it.
+pub(crate) async fn unread() -> Failure {
+    let (sender, gone) = oneshot::channel();
+    thread::spawn(move || {
+        if is_left(io::stdout(), None) {
+            let _ = sender.send(());
+        }
+    });
+    match gone.await {
+        Ok(()) => broken(&io::ErrorKind::BrokenPipe.into()),
+        Err(_) => pending().await,
+    }
+}
+
+/// Carries `work` out as long as somebody can read standard output.
+pub(crate) async fn while_read<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        unread = unread() => Err(unread),
+    }
+}
+
+/// Waits until nobody is at the other end; says whether that came in time. A file has no other end.
+fn is_left(writer: impl AsFd, at_most: Option<&Timespec>) -> bool {
+    // Nothing is asked for: what is always told are errors and that the other end is gone.
+    let mut polled = [PollFd::new(&writer, PollFlags::empty())];
+    loop {
+        match poll(&mut polled, at_most) {
+            Err(Errno::INTR) => {}
+            told => return told.is_ok_and(|count| count > 0),
+        }
+    }
+}
+
 /// A reader that has seen enough (`llmux ls | head -1`) is no error worth a word.
 fn broken(error: &io::Error) -> Failure {
     let kind = if error.kind() == io::ErrorKind::BrokenPipe {
@@ -65,6 +113,8 @@ fn broken(error: &io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::{net::Shutdown, os::unix::net::UnixStream};
+
     use super::*;
 
     #[test]
@@ -74,5 +124,22 @@ mod tests {
         let mut out = Out(BufWriter::new(writer));
         let failure = out.line("x").unwrap_err();
         assert_eq!(failure.report(), Exit::Pipe);
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_missed_before_anything_is_written() {
+        let now = Some(&Timespec::default());
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!is_left(&writer, now));
+        drop(reader);
+        assert!(is_left(&writer, None));
+        // Some start programs with sockets for pipes, and close their half.
+        let (mut reader, writer) = UnixStream::pair().unwrap();
+        reader.write_all(b"?").unwrap();
+        reader.shutdown(Shutdown::Write).unwrap();
+        assert!(!is_left(&writer, now));
+        drop(reader);
+        assert!(is_left(&writer, None));
+        assert!(!is_left(tempfile::tempfile().unwrap(), now));
     }
 }

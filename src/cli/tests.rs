@@ -279,3 +279,20 @@ fn a_wrong_command_line_is_explained_in_one_shape() {
         assert_eq!(refusal(line).0, Exit::Usage);
     }
 }
+
+#[test]
+fn which_of_two_flags_is_missing_is_said_by_both_names() {
+    let (exit, message, _) = refusal(&["session", "resume", "main"]);
+    assert_eq!(exit, Exit::Usage);
+    assert!(message.contains("--conversation <ID>|--latest"), "{message}");
+}
+
+#[test]
+fn a_moment_that_is_none_is_refused_with_an_example() {
+    let (exit, message, _) = refusal(&["logs", "tail", "--since", "yesterday"]);
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        message.contains("RFC 3339, such as 2026-01-31T12:00:00Z"),
+        "{message}"
+    );
+}

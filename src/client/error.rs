@@ -83,6 +83,9 @@ pub enum ClientError {
         /// Why.
         source: hyper::Error,
     },
+    /// The daemon left in the middle of what goes on for long, and no other one has come.
+    #[error("the daemon has left")]
+    Left,
     /// What came back is not the llmux API.
     #[error("the daemon's answer makes no sense: {0}")]
     Protocol(String),
@@ -99,6 +102,11 @@ impl ClientError {
             Self::Api { error, .. } => Some(error.code),
             _ => None,
         }
+    }
+
+    /// Whether the daemon left in the middle of a request; the next one can be asked the same again.
+    pub(crate) fn has_left(&self) -> bool {
+        matches!(self, Self::Broken(_)) || self.code() == Some(ErrorCode::Tmux)
     }
 
     /// What to do next, one sentence each.
@@ -132,6 +140,7 @@ impl ClientError {
             Self::NoDaemon { .. } => vec!["start one with: llmux server start".to_owned()],
             Self::Socket { socket, .. } => vec![format!("check who owns {}", socket.display())],
             Self::Broken(_) => vec!["see what happened with: llmux session list".to_owned()],
+            Self::Left => vec!["agents keep running; start the next one with: llmux server start".to_owned()],
             Self::Protocol(_) => {
                 vec![
                     "is another program, or another version of llmux, there? on its host: llmux server stop"

@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod fake;
 mod http;
 mod launch;
+mod next;
 mod path;
 mod socket;
 mod stream;
@@ -18,6 +19,7 @@ pub use credentials::{Asked, Credentials, CredentialsError, Destination, Profile
 pub use error::{ClientError, LaunchError};
 pub use http::Client;
 pub use launch::{Launcher, connect, running};
+pub use next::Feed;
 pub(crate) use path::{api_path, session_path, turn_path};
 pub use socket::{Ear, Heard, Mouth, Place, view};
 pub use stream::Stream;

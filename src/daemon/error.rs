@@ -146,6 +146,14 @@ impl DaemonError {
                 address.port(),
                 if address.port() == 3001 { 3002 } else { 3001 },
             )),
+            Self::Port { address, source } if source.kind() == io::ErrorKind::PermissionDenied => Some(format!(
+                "only root may listen on ports below 1024; choose another: llmux server start --port {}",
+                if address.port() == 443 { 8443 } else { 8080 },
+            )),
+            Self::Port { address, source } if source.kind() == io::ErrorKind::AddrNotAvailable => Some(format!(
+                "{} is not an address of this host; set LLMUXD_HOST to one that `ip address` shows, or to 0.0.0.0 for all",
+                address.ip(),
+            )),
             Self::Port { .. } => Some("choose another port by --port, or another address by LLMUXD_HOST".into()),
             Self::Tls(_) => Some("--tls-cert and --tls-key name PEM files that belong together; --tls makes both".into()),
             Self::Takeover(_) => Some("`llmux server stop` ends it".into()),
@@ -156,5 +164,27 @@ impl DaemonError {
             Self::Catalog(_) => Some("correct the configuration file; nothing was started".into()),
             Self::Io(_) => Some("see whether the runtime directory can be written to, and whether the disk is full".into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_of_an_address_that_cannot_be_had_is_about_what_is_wrong_with_it() {
+        let hint = |address: &str, kind: io::ErrorKind| {
+            let (address, source) = (address.parse().unwrap(), kind.into());
+            DaemonError::Port { address, source }.hint().unwrap()
+        };
+        let low = hint("127.0.0.1:80", io::ErrorKind::PermissionDenied);
+        assert!(
+            low.contains("below 1024") && low.ends_with("--port 8080"),
+            "{low}"
+        );
+        let far = hint("8.8.8.8:3001", io::ErrorKind::AddrNotAvailable);
+        assert!(far.starts_with("8.8.8.8 is not an address of this host"), "{far}");
+        let taken = hint("127.0.0.1:3001", io::ErrorKind::AddrInUse);
+        assert!(taken.ends_with("--port 3002"), "{taken}");
     }
 }

@@ -63,6 +63,12 @@ pub(crate) enum SessionError {
     Tmux(#[from] RunError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    #[error("session {name:?} {done}: {source}")]
+    NotNoted {
+        name: String,
+        done: &'static str,
+        source: Box<SessionError>,
+    },
     #[error("cannot write the prompt to a file for tmux: {0}")]
     Spool(#[source] std::io::Error),
     #[error("agent {0:?} keeps no conversations that llmux can list and resume")]
@@ -122,6 +128,7 @@ impl SessionError {
             Self::Unproven { .. } => ErrorCode::ResumeUnproven,
             Self::WaitTimeout { .. } => ErrorCode::Timeout,
             Self::Tmux(_) | Self::ShuttingDown => ErrorCode::Tmux,
+            Self::NotNoted { source, .. } => source.code(),
             Self::Registry(_) | Self::Spool(_) => ErrorCode::State,
         }
     }
@@ -173,7 +180,10 @@ impl SessionError {
             )),
             Self::PromptTooLarge(_) => Some("put it into a file and prompt the agent to read that".into()),
             Self::Tmux(_) => Some("`llmux server status` shows the connection".into()),
-            Self::TooMany { .. } => Some("`llmux session stop NAME` ends one and keeps its record".into()),
+            Self::TooMany { .. } => Some(
+                "raise it, or make room: `llmux session stop NAME` ends one and forgets how it was set up"
+                    .into(),
+            ),
             Self::TooManyViewers(_) => Some("close some of them, and try again".into()),
             Self::NoCwd(_) => Some("make it, or name another with --cwd".into()),
             Self::Name(_) => Some("for example: planner, claude-2, my_app".into()),
@@ -183,6 +193,9 @@ impl SessionError {
             }
             Self::Registry(RegistryError::File(_)) | Self::Spool(_) => {
                 Some("nothing was changed; see whether the disk is full or not writable".into())
+            }
+            Self::NotNoted { .. } => {
+                Some("see whether the disk is full or not writable; then run it again".into())
             }
             Self::ShuttingDown => Some("run it again: the next daemon takes it; agents keep running".into()),
             Self::NotInstalled { key, .. } => Some(format!("`llmux agent show {key}` shows its command")),
@@ -197,6 +210,18 @@ impl SessionError {
             }
             Self::Key(_) | Self::Keys(_) => Some("for example: Up, Enter, Escape, Tab, C-c".into()),
             Self::NothingToEdit => Some("give a name, cwd, flags, env or init prompts".into()),
+        }
+    }
+
+    /// What went wrong with the record of a session, whose program is another by now: `done` says what became of it.
+    pub(super) fn though(self, name: &str, done: &'static str) -> Self {
+        match self {
+            source @ Self::Registry(_) => Self::NotNoted {
+                name: name.to_owned(),
+                done,
+                source: Box::new(source),
+            },
+            other => other,
         }
     }
 

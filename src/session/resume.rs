@@ -8,7 +8,7 @@ use std::{
 use llmux_protocol::api::{ResumeRequest, SessionView};
 use tokio::time::timeout;
 
-use super::{SessionError, Sessions, start::DEFAULT_SIZE};
+use super::{SessionError, Sessions, start::DEFAULT_SIZE, stop::NOT_STARTED_AGAIN};
 use crate::{
     agent::history::{Conversation, Part, Turn},
     pane::Condition,
@@ -59,12 +59,14 @@ impl Sessions {
         let mut record = resumed(after, found);
         record.created_at = time::now();
         record.exit = None;
-        self.put(&record).await?;
+        let put = self.put(&record).await;
+        put.map_err(|error| error.though(name, NOT_STARTED_AGAIN))?;
         let Err(error) = self.launch_in(&record, size, found).await else {
             return Ok(());
         };
         self.end(name).await;
-        self.put(before).await?;
+        let put = self.put(before).await;
+        put.map_err(|error| error.though(name, NOT_STARTED_AGAIN))?;
         let again = self.where_it_was(before.clone()).await;
         if ran && let Err(error) = self.launch(&again, size, false).await {
             tracing::warn!(name, %error, "a session could not be started again as it was before a resume");

@@ -38,6 +38,9 @@ const KILL_ROUNDS: usize = 10;
 /// How long an ended pane may take to leave the model.
 const GONE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What became of a session whose record can't be written between its end and its next start.
+pub(super) const NOT_STARTED_AGAIN: &str = "has ended, and was not started again";
+
 impl Sessions {
     /// Ends a session's program. With `forget` its record goes too; with `cascade`, so do the sessions it started, and
     /// theirs.
@@ -64,7 +67,9 @@ impl Sessions {
             self.end(name).await;
             if forget {
                 let key = name.clone();
-                self.0.records.update(move |records| records.remove(&key)).await?;
+                let forgotten = self.0.records.update(move |records| records.remove(&key)).await;
+                forgotten
+                    .map_err(|error| error.though(name, "has ended, but its record could not be removed"))?;
                 lock(&self.0.live).remove(name);
             }
         }
@@ -101,23 +106,25 @@ impl Sessions {
                 record.external_session_by = pinned.external_session_by;
             }
         });
-        repinned.await?;
+        repinned
+            .await
+            .map_err(|error| error.though(name, NOT_STARTED_AGAIN))?;
         record.created_at = time::now();
         record.exit = None;
         self.mark(&mut record)?;
         self.launch(&record, size.unwrap_or(super::start::DEFAULT_SIZE), init)
             .await?;
         let started = record.clone();
-        self.0
-            .records
-            .update(move |records| {
-                if let Some(record) = records.get_mut(&started.name) {
-                    record.created_at = started.created_at;
-                    record.turnq_marker = started.turnq_marker;
-                    record.exit = None;
-                }
-            })
-            .await?;
+        let noted = self.0.records.update(move |records| {
+            if let Some(record) = records.get_mut(&started.name) {
+                record.created_at = started.created_at;
+                record.turnq_marker = started.turnq_marker;
+                record.exit = None;
+            }
+        });
+        noted
+            .await
+            .map_err(|error| error.though(name, "was started again, but its record could not be written"))?;
         self.get(name).await
     }
 

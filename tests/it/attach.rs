@@ -1,4 +1,4 @@
-//! `session attach` over the WebSocket, in a real terminal: tmux is the terminal.
+//! `session attach` over the WebSocket, and `session watch`, in a real terminal: tmux is the terminal.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use crate::{
     viewer::Viewer,
 };
 
-/// A terminal with a shell that runs `llmux session attach`, and says how it and the terminal are afterwards.
+/// A terminal with a shell that runs `llmux`, and says how it and the terminal are afterwards.
 struct Terminal<'a> {
     lab: &'a Lab,
     label: String,
@@ -20,7 +20,12 @@ struct Terminal<'a> {
 
 impl<'a> Terminal<'a> {
     #[track_caller]
-    fn attaches(lab: &'a Lab, args: &str, (cols, rows): (u16, u16)) -> Self {
+    fn attaches(lab: &'a Lab, args: &str, size: (u16, u16)) -> Self {
+        Self::runs(lab, &format!("session attach --via socket {args}"), size)
+    }
+
+    #[track_caller]
+    fn runs(lab: &'a Lab, args: &str, (cols, rows): (u16, u16)) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let label = format!(
             "terminal-{}-{}",
@@ -31,7 +36,7 @@ impl<'a> Terminal<'a> {
         let conf = lab.path("terminal.conf");
         fs::write(&conf, "set -g status off\nset -g prefix None\n").expect("a file");
         let script = format!(
-            "stty -g > before; env -u TMUX {LLMUX} session attach --via socket {args}; echo \"exit $?\"; \
+            "stty -g > before; env -u TMUX {LLMUX} {args}; echo \"exit $?\"; \
              stty -g > after; cmp before after && echo same; exec cat"
         );
         let (conf, cols, rows) = (conf.to_string_lossy(), cols.to_string(), rows.to_string());
@@ -169,7 +174,7 @@ fn the_terminal_is_restored_however_it_ends() {
     terminal.shows("mess");
     terminal.presses("Enter");
     terminal.is_restored(0);
-    terminal.shows("[session ended: pty exited code=3 signal=none]");
+    terminal.shows("[session ended with exit status 3]");
     lab.is("one", "exited");
     for (args, words) in [("one", "not running"), ("none", "none")] {
         let terminal = Terminal::attaches(&lab, args, (90, 30));
@@ -179,6 +184,18 @@ fn the_terminal_is_restored_however_it_ends() {
     }
     let no_terminal = lab.llmux(["session", "attach", "--via", "socket", "one"]);
     assert_ne!(no_terminal.code, 0);
+}
+
+#[test]
+fn a_terminal_that_only_watched_is_restored_too() {
+    let lab = Lab::new();
+    let messy = "printf '\\033[?1049h\\033[?1000h\\033[?25l\\033[?2004hmess'; exec cat";
+    lab.script("one", messy);
+    let terminal = Terminal::runs(&lab, "session watch one", (120, 40));
+    terminal.shows("mess");
+    signal(terminal.process(), "INT");
+    terminal.is_restored(130);
+    lab.is("one", "running");
 }
 
 #[test]

@@ -291,6 +291,52 @@ fn a_state_directory_that_can_not_be_used_is_an_error() {
     assert!(lab.tmux_sessions().is_empty(), "no tmux server was started");
 }
 
+#[test]
+fn a_failure_among_several_keeps_its_hint() {
+    let mut lab = Lab::new();
+    lab.set("PATH", "/usr/bin:/bin");
+    for (args, failed) in [
+        (
+            ["session", "start", "nosuch,demo"],
+            "start nosuch failed: unknown agent",
+        ),
+        (
+            ["session", "restart", "demo nosuch"],
+            "respawn nosuch failed: no session",
+        ),
+        (
+            ["session", "stop", "demo nosuch"],
+            "kill nosuch failed: no session",
+        ),
+    ] {
+        let words = args.iter().flat_map(|arg| arg.split(' '));
+        let run = lab.llmux(words);
+        let (code, said) = (run.code, run.stderr);
+        assert_eq!(code, 1, "{said}");
+        let (complaint, hint) = said
+            .split_once("\nhint: ")
+            .unwrap_or_else(|| panic!("no hint: {said}"));
+        assert!(complaint.starts_with(&format!("llmux: {failed}")), "{said}");
+        assert!(hint.contains("llmux: 1 of 2 "), "{said}");
+    }
+}
+
+#[test]
+fn all_agents_are_none_where_only_the_built_in_ones_are() {
+    let mut lab = Lab::new();
+    lab.set("PATH", "/usr/bin:/bin");
+    let run = lab.llmux(["session", "start", "all"]);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "no sessions spawned\n"),
+        "{run}"
+    );
+    assert!(
+        run.stderr.contains("no agent is installed") && run.stderr.contains("\nhint: "),
+        "{run}"
+    );
+}
+
 /// A file system of its own for the state directory; none where that is not permitted.
 struct Mounted<'a>(&'a Lab);
 
@@ -344,7 +390,18 @@ fn a_full_disk_refuses_a_change_and_loses_nothing() {
             .fails(1),
         &["turns.db", "full", "nothing was typed"],
     );
+    // What is another program by now is not called unchanged.
+    for (verb, words, state) in [
+        ("restart", "was started again, but its record", "running"),
+        ("stop", "has ended, but its record could not be removed", "exited"),
+    ] {
+        let said = lab.llmux(["session", verb, "x"]).fails(1);
+        is_clear(&said, &[words, "sessions.json", "No space left"]);
+        assert!(!said.contains("nothing was changed"), "{said}");
+        lab.is("x", state);
+    }
     fs::remove_file(lab.path("state/filler")).unwrap();
+    lab.llmux(["session", "restart", "x"]).ok();
     lab.prompt("x", "echo it works $((1+1))");
     lab.shows("x", "^it works 2$");
     lab.start("shell", "y", "");

@@ -76,6 +76,20 @@ fn a_fresh_home_has_no_fault_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_configuration_that_another_comes_before_is_to_be_moved_away() {
+    let lab = Lab::new();
+    lab.config("{}\n");
+    fs::write(lab.path(".config/llmux/config.toml"), "").unwrap();
+    finds(
+        &report(&lab, 0),
+        "warning",
+        "config",
+        "config.toml is not read",
+        "move it away",
+    );
+}
+
+#[test]
 fn broken_files_and_modes_are_each_found_with_a_fix_and_left_alone() {
     let lab = Lab::new();
     let state = lab.path("state/llmuxd");

@@ -18,6 +18,7 @@ mod daemon;
 mod demo;
 mod demo_sessions;
 mod doctor;
+mod following;
 mod helper;
 mod hooks;
 mod hostile;

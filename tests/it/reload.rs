@@ -272,7 +272,9 @@ fn there_are_no_more_sessions_viewers_and_turns_than_the_limits_let() {
     lab.start("demo", "a", "");
     let said = lab.llmux(["session", "start", "demo", "--name", "b"]).fails(1);
     assert!(
-        said.contains("limits.sessions") && said.contains("hint: "),
+        said.contains("limits.sessions")
+            && said.contains("hint: ")
+            && said.contains("forgets how it was set up"),
         "{said}"
     );
     // One that runs already may be started again.

@@ -90,7 +90,7 @@ fn configuration(context: &Context, dotenv: Result<(), ConfigError>, findings: &
                 findings.warn(
                     AREA,
                     warning,
-                    "correct the file; `llmux config check` looks again",
+                    "correct the file, or move it away; `llmux config check` looks again",
                 );
             }
             config

@@ -1,7 +1,6 @@
 //! `session attach`: the user's own tmux client here, a viewer over the network.
 
 mod detach;
-mod terminal;
 mod viewer;
 
 use clap::{Args, ValueEnum};

@@ -14,6 +14,7 @@ mod screen;
 mod start;
 mod stop;
 mod target;
+mod terminal;
 mod text;
 mod transcript;
 mod turns;

@@ -1,4 +1,4 @@
-use clap::Args;
+use clap::{ArgGroup, Args};
 use llmux_protocol::api::{ResumeRequest, SessionReply};
 
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 #[command(
+    group = ArgGroup::new("which").args(["conversation", "latest"]).required(true),
     after_help = "Example:\n  llmux session resume main --latest\n\nThe program is started anew. If it does not show that it is in that conversation, the session is as it was before."
 )]
 pub(crate) struct Resume {
@@ -15,10 +16,10 @@ pub(crate) struct Resume {
     #[arg(value_name = "NAME")]
     name: String,
     /// The conversation's id, or the beginning of just one
-    #[arg(long, value_name = "ID", required_unless_present = "latest")]
+    #[arg(long, value_name = "ID")]
     conversation: Option<String>,
     /// The newest conversation
-    #[arg(long, conflicts_with = "conversation")]
+    #[arg(long)]
     latest: bool,
 }
 

@@ -28,10 +28,27 @@ pub(super) async fn run(args: &Screen, context: &Context) -> Result<(), Failure>
     if args.json {
         out.json(&screen)?;
     } else {
-        screen
-            .lines
+        written(&screen.lines)
             .iter()
             .try_for_each(|line| out.text(&(plain(line) + "\n")))?;
     }
     out.finish()
+}
+
+/// The rows down to the last that shows something.
+fn written(rows: &[String]) -> &[String] {
+    let blank = rows.iter().rev().take_while(|row| row.trim().is_empty());
+    &rows[..rows.len() - blank.count()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_rows_below_the_text_are_cut() {
+        let rows = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(written(&rows("|a||b||  |")), rows("|a||b"));
+        assert_eq!(written(&rows("|")), Vec::<String>::new().as_slice());
+    }
 }

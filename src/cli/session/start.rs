@@ -4,19 +4,18 @@ use std::{
 };
 
 use clap::Args;
-use llmux_protocol::api::{
-    AgentView, SessionReply, SessionView, StartRequest, Until, WaitOutcome, WaitRequest,
-};
+use llmux_protocol::api::{AgentView, SessionReply, SessionView, StartRequest, Until};
 
+use super::wait::wait;
 use crate::{
     cli::{
         context::Context,
-        failure::{Failure, say},
+        failure::{Failure, say, tell},
         out::Out,
         table::plain,
         turn::outcome,
     },
-    client::{Client, session_path},
+    client::Client,
     config::Environment,
 };
 
@@ -78,6 +77,8 @@ pub(super) async fn run(args: &Start, context: &Context) -> Result<(), Failure> 
     }
     let mut out = Out::new();
     if agents.is_empty() {
+        say("no agent is installed on the daemon host; `all` does not mean the built-in ones");
+        tell("hint: `llmux agent list --all` shows all; `llmux agent show KEY` says how to install one");
         return out.line("no sessions spawned");
     }
     let (mut started, mut failures) = (Vec::new(), Vec::new());
@@ -105,10 +106,11 @@ fn summary(mut failures: Vec<(&String, Failure)>, total: usize) -> Result<(), Fa
     if total == 1 {
         return failures.pop().map_or(Ok(()), |(_, failure)| Err(failure));
     }
-    for (agent, failure) in &failures {
-        say(&format!("start {agent} failed: {}", failure.message()));
+    let failed = failures.len();
+    for (agent, failure) in failures {
+        failure.about(&format!("start {agent} failed")).report();
     }
-    match failures.len() {
+    match failed {
         0 => Ok(()),
         failed => Err(Failure::failed(format!("{failed} of {total} start calls failed"))),
     }
@@ -116,12 +118,7 @@ fn summary(mut failures: Vec<(&String, Failure)>, total: usize) -> Result<(), Fa
 
 /// Waits until an agent takes prompts and has its init prompts behind it.
 async fn ready(name: &str, client: &mut Client) -> Result<(), Failure> {
-    let request = WaitRequest {
-        until: Until::Ready,
-        timeout_ms: None,
-    };
-    let outcome: WaitOutcome = client.post(&session_path(name, "wait"), &request).await?;
-    let Some(turn) = outcome.failed_init else {
+    let Some(turn) = wait(client, name, &Until::Ready, None).await?.failed_init else {
         return Ok(());
     };
     outcome::check(&turn).map_err(|failure| {

@@ -7,12 +7,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::start::report;
 use crate::{
-    cli::{
-        context::Context,
-        failure::{Failure, say},
-        out::Out,
-        table::plain,
-    },
+    cli::{context::Context, failure::Failure, out::Out, table::plain},
     client::{Client, session_path},
 };
 
@@ -105,7 +100,7 @@ async fn each<T: DeserializeOwned + Send + 'static>(
             Ok(()) => {}
             Err(failure) if count == 1 || failure.is_pipe() => return Err(failure),
             Err(failure) => {
-                say(&plain(&format!("{verb} {name} failed: {}", failure.message())));
+                failure.about(&format!("{verb} {name} failed")).report();
                 failed += 1;
             }
         }

@@ -4,7 +4,7 @@ use llmux_protocol::api::{ErrorCode, SessionView};
 
 use crate::{
     cli::failure::Failure,
-    client::{Client, ClientError},
+    client::{Client, ClientError, Feed, session_path},
 };
 
 /// Carries `request` out on the session that `target` names and returns its answer.
@@ -27,6 +27,17 @@ pub(super) async fn on<T>(
         }
         answer => Ok(answer?),
     }
+}
+
+/// Follows what the session that `target` names says at `end` of its path.
+pub(super) async fn follow(mut client: Client, target: &str, end: &str) -> Result<Feed, Failure> {
+    let opened = on(&mut client, target, async |client, name| {
+        let path = session_path(name, end);
+        let stream = client.stream_lasting(&path).await?;
+        Ok((path, stream))
+    });
+    let (path, stream) = opened.await?;
+    Ok(Feed::new(client, path, stream))
 }
 
 #[derive(Debug, PartialEq, Eq)]

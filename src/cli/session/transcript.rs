@@ -1,4 +1,8 @@
-use std::fmt::Write;
+use std::{
+    collections::HashSet,
+    fmt::Write,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use clap::Args;
 use llmux_protocol::api::{TranscriptPart, TranscriptTurn, TranscriptView};
@@ -8,10 +12,10 @@ use crate::{
     cli::{
         context::Context,
         failure::{Failure, say},
-        out::Out,
+        out::{self, Out},
         table::plain,
     },
-    client::{Stream, session_path},
+    client::{Feed, session_path},
 };
 
 #[derive(Debug, Args)]
@@ -29,14 +33,12 @@ pub(crate) struct Transcript {
 }
 
 pub(super) async fn run(args: &Transcript, context: &Context) -> Result<(), Failure> {
-    let mut client = context.client().await?;
+    let client = context.client().await?;
     if args.follow {
-        let stream = target::on(&mut client, &args.target, async |client, name| {
-            client.stream(&session_path(name, "transcript/stream")).await
-        })
-        .await?;
-        return follow(stream, args.json).await;
+        let feed = target::follow(client, &args.target, "transcript/stream").await?;
+        return out::while_read(follow(feed, args.json)).await;
     }
+    let mut client = client;
     let found: TranscriptView = target::on(&mut client, &args.target, async |client, name| {
         client.get(&session_path(name, "transcript")).await
     })
@@ -57,21 +59,28 @@ pub(super) async fn run(args: &Transcript, context: &Context) -> Result<(), Fail
     out.finish()
 }
 
-/// Prints each turn as it comes. The stream is one of server-sent events.
-async fn follow(mut stream: Stream, json: bool) -> Result<(), Failure> {
+/// Prints each turn as it comes. The feed is one of server-sent events.
+async fn follow(mut feed: Feed, json: bool) -> Result<(), Failure> {
     let mut event = String::new();
-    while let Some(line) = stream.line().await? {
+    let mut told = Told::default();
+    while let Some(line) = feed.line().await? {
         let line = String::from_utf8_lossy(&line);
         if line.is_empty() {
             event.clear();
         } else if let Some(name) = line.strip_prefix("event: ") {
             name.clone_into(&mut event);
             match name {
-                "reset" => say("another conversation"),
+                "reset" => {
+                    told = Told::default();
+                    say("another conversation");
+                }
                 "unsupported" => say("the agent keeps no conversations that llmux can read"),
                 _ => {}
             }
-        } else if let Some(data) = line.strip_prefix("data: ").filter(|_| event.is_empty()) {
+        } else if let Some(data) = line
+            .strip_prefix("data: ")
+            .filter(|data| event.is_empty() && told.is_new(data))
+        {
             let mut out = Out::new();
             if json {
                 out.line(data)?;
@@ -82,6 +91,19 @@ async fn follow(mut stream: Stream, json: bool) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The turns that were told of a conversation: the next daemon tells the last ones again. An agent may write a turn again,
+/// when it knows more of it, so the whole of each counts, by its hash.
+#[derive(Default)]
+struct Told(HashSet<u64>);
+
+impl Told {
+    fn is_new(&mut self, turn: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        turn.hash(&mut hasher);
+        self.0.insert(hasher.finish())
+    }
 }
 
 /// A turn for a person.

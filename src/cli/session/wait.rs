@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use llmux_protocol::api::{Until, WaitOutcome, WaitRequest};
@@ -6,7 +6,7 @@ use llmux_protocol::api::{Until, WaitOutcome, WaitRequest};
 use super::target;
 use crate::{
     cli::{context::Context, duration, failure::Failure, out::Out, table::plain},
-    client::session_path,
+    client::{Client, ClientError, session_path},
 };
 
 /// How long nothing is printed until a session counts as quiet, where the length is not said.
@@ -32,13 +32,10 @@ pub(crate) struct Wait {
 }
 
 pub(super) async fn run(args: &Wait, context: &Context) -> Result<(), Failure> {
-    let request = WaitRequest {
-        until: args.until.clone(),
-        timeout_ms: args.timeout.map(duration::millis),
-    };
+    let limit = args.timeout.map(duration::millis);
     let mut client = context.client().await?;
-    let outcome: WaitOutcome = target::on(&mut client, &args.target, async |client, name| {
-        client.post(&session_path(name, "wait"), &request).await
+    let outcome = target::on(&mut client, &args.target, async |client, name| {
+        wait(client, name, &args.until, limit).await
     })
     .await?;
     let mut out = Out::new();
@@ -48,6 +45,21 @@ pub(super) async fn run(args: &Wait, context: &Context) -> Result<(), Failure> {
         out.line(&plain(&outcome.evidence))?;
     }
     out.finish()
+}
+
+/// Waits for something of a session, through daemons that leave.
+pub(super) async fn wait(
+    client: &mut Client,
+    name: &str,
+    until: &Until,
+    limit_ms: Option<u64>,
+) -> Result<WaitOutcome, ClientError> {
+    let began = Instant::now();
+    let rest = || WaitRequest {
+        until: until.clone(),
+        timeout_ms: duration::rest(limit_ms, began.elapsed()),
+    };
+    client.post_lasting(&session_path(name, "wait"), rest).await
 }
 
 fn until(text: &str) -> Result<Until, String> {

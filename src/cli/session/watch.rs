@@ -1,9 +1,14 @@
 use clap::Args;
 
-use super::target;
+use super::{target, terminal::Shown};
 use crate::{
-    cli::{context::Context, failure::Failure, out::Out},
-    client::session_path,
+    cli::{
+        context::Context,
+        failure::Failure,
+        out::{self, Out},
+        signal::Signals,
+    },
+    client::Feed,
 };
 
 #[derive(Debug, Args)]
@@ -16,13 +21,24 @@ pub(crate) struct Watch {
 
 /// Prints the terminal's own bytes: the screen first, then what comes, until the pane closes or Ctrl-C.
 pub(super) async fn run(args: &Watch, context: &Context) -> Result<(), Failure> {
-    let mut client = context.client().await?;
-    let mut stream = target::on(&mut client, &args.target, async |client, name| {
-        client.stream(&session_path(name, "output")).await
-    })
-    .await?;
+    let feed = target::follow(context.client().await?, &args.target, "output").await?;
+    let pour = out::while_read(pour(feed));
+    let Some(shown) = Shown::begin() else {
+        return pour.await;
+    };
+    let mut signals = Signals::listen()?;
+    let done = tokio::select! {
+        done = pour => done,
+        exit = signals.next() => Err(Failure::new(exit, "the session goes on")),
+    };
+    drop(shown);
+    done
+}
+
+/// The next daemon, after an upgrade, begins with the screen too.
+async fn pour(mut feed: Feed) -> Result<(), Failure> {
     let mut out = Out::new();
-    while let Some(piece) = stream.next().await? {
+    while let Some(piece) = feed.next().await? {
         out.bytes(&piece)?;
     }
     out.finish()

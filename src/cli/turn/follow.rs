@@ -1,20 +1,19 @@
 //! Waiting for a turn's end, through Ctrl-C and through a daemon that hands over to the next.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use llmux_protocol::api::{ErrorCode, Turn, TurnCancel, TurnState, TurnWait};
+use llmux_protocol::api::{Turn, TurnCancel, TurnState, TurnWait};
 
 use super::stream;
 use crate::{
     cli::{
+        duration,
         failure::{Exit, Failure},
+        out,
         signal::Signals,
     },
     client::{Client, ClientError, Target, turn_path},
 };
-
-/// How many daemons in a row may leave before the wait is given up.
-const MANY_DAEMONS: usize = 8;
 
 /// A turn that is followed.
 pub(crate) struct Follow {
@@ -41,6 +40,7 @@ impl Follow {
         let seen = tokio::select! {
             seen = stream::events(&mut self.client, &self.id, &mut printer) => seen?,
             exit = self.signals.next() => return Err(self.leave(exit).await),
+            unread = out::unread() => return Err(unread),
         };
         let turn = if let Some(turn) = seen {
             turn
@@ -65,7 +65,7 @@ impl Follow {
 
     /// A failure of the waiting, with the way to go on where the turn does.
     fn lost(&self, error: ClientError) -> Failure {
-        let goes_on = matches!(error, ClientError::NoDaemon { .. }) || has_left(&error);
+        let goes_on = matches!(error, ClientError::Left) || error.has_left();
         let failure = Failure::from(error);
         if goes_on {
             failure.hint(format!("the turn goes on: llmux turn wait {}", self.id))
@@ -105,31 +105,14 @@ pub(super) fn is_over(turn: &Turn) -> bool {
     turn.state.is_final() || turn.state == TurnState::Blocked
 }
 
-/// Whether a daemon left in the middle of a request; the next one can be asked the same again.
-pub(super) fn has_left(error: &ClientError) -> bool {
-    matches!(error, ClientError::Broken(_)) || error.code() == Some(ErrorCode::Tmux)
-}
-
 /// Waits for a turn's end, or a question of the agent, through daemons that leave.
 pub(crate) async fn end(client: &mut Client, id: &str, wait: &TurnWait) -> Result<Turn, ClientError> {
     let began = Instant::now();
-    let path = turn_path(id, "wait");
-    for _ in 1..MANY_DAEMONS {
-        match client.post(&path, &rest(wait, began.elapsed())).await {
-            Err(error) if has_left(&error) => *client = Client::open(client.target()).await?,
-            answer => return answer,
-        }
-    }
-    client.post(&path, &rest(wait, began.elapsed())).await
-}
-
-/// What is left of a wait.
-fn rest(wait: &TurnWait, waited: Duration) -> TurnWait {
-    let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-    TurnWait {
-        timeout_ms: wait.timeout_ms.map(|ms| ms.saturating_sub(waited)),
+    let rest = || TurnWait {
+        timeout_ms: duration::rest(wait.timeout_ms, began.elapsed()),
         ..wait.clone()
-    }
+    };
+    client.post_lasting(&turn_path(id, "wait"), rest).await
 }
 
 /// Cancels over a connection of its own: the other one is in the middle of a request.
@@ -180,18 +163,6 @@ mod tests {
         let error = end(&mut client, "t1", &TurnWait::default()).await.unwrap_err();
         assert_eq!(Failure::from(error).kind(), Exit::TimedOut);
         assert_eq!(server.await.unwrap().len(), 1);
-    }
-
-    #[test]
-    fn what_was_waited_is_taken_off_the_wait() {
-        let wait = |ms| TurnWait {
-            timeout_ms: ms,
-            through_dialogs: true,
-        };
-        let waited = Duration::from_millis(30);
-        assert_eq!(rest(&wait(Some(100)), waited), wait(Some(70)));
-        assert_eq!(rest(&wait(Some(10)), waited), wait(Some(0)));
-        assert_eq!(rest(&wait(None), waited), wait(None));
     }
 
     #[tokio::test]

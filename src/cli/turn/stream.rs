@@ -4,10 +4,7 @@ use std::io::{StdoutLock, Write};
 
 use llmux_protocol::api::{Turn, TurnEvent};
 
-use super::{
-    follow::{has_left, is_over},
-    outcome,
-};
+use super::{follow::is_over, outcome};
 use crate::{
     cli::{
         failure::{Failure, say},
@@ -101,13 +98,13 @@ pub(super) async fn events(
     printer: &mut Printer<impl Write>,
 ) -> Result<Option<Turn>, Failure> {
     let mut events = match client.stream(&turn_path(id, "events")).await {
-        Err(error) if has_left(&error) => return Ok(None),
+        Err(error) if error.has_left() => return Ok(None),
         events => events?,
     };
     loop {
         let line = match events.line().await {
             Ok(Some(line)) => line,
-            Err(error) if !has_left(&error) => return Err(error.into()),
+            Err(error) if !error.has_left() => return Err(error.into()),
             Ok(None) | Err(_) => return Ok(None),
         };
         if line.is_empty() {

@@ -16,12 +16,12 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{
-    detach::DetachKey,
-    terminal::{self, Raw, show},
-};
+use super::detach::DetachKey;
 use crate::{
-    cli::failure::{Exit, Failure, tell},
+    cli::{
+        failure::{Exit, Failure, tell},
+        session::terminal::{self, Raw, show},
+    },
     client::{self, ClientError, Heard, Mouth, Place, Target},
     tty,
 };
@@ -117,7 +117,7 @@ impl Viewer {
         drop(raw);
         match over? {
             Over::Detached => tell(&format!("[detached from {session}]")),
-            Over::Ended(why) => tell(&format!("[session ended: {why}]")),
+            Over::Ended(why) => tell(&format!("[session ended{}]", in_words(&why))),
             Over::HungUp => {}
             Over::Told(exit) => return Err(Failure::new(exit, "told to end")),
         }
@@ -351,6 +351,20 @@ fn closed(code: Option<u16>, reason: String) -> Result<Lost, Failure> {
     }
 }
 
+/// How a program ended, for a person. The reason is the one that `protocol/websocket.md` fixes for all clients.
+fn in_words(reason: &str) -> String {
+    let code = reason
+        .strip_prefix("pty exited code=")
+        .and_then(|rest| rest.split(' ').next())
+        .and_then(|code| code.parse::<i32>().ok());
+    match code {
+        None | Some(0) => String::new(),
+        // As a shell reports it.
+        Some(code @ 129..=192) => format!(" by signal {}", code - 128),
+        Some(code) => format!(" with exit status {code}"),
+    }
+}
+
 /// Whether there is no use in trying again.
 fn is_final(error: &ClientError) -> bool {
     matches!(error, ClientError::Protocol(_))
@@ -404,6 +418,24 @@ impl Signals {
             _ = self.interrupt.recv() => Some(Exit::Interrupted),
             _ = self.quit.recv() => Some(Exit::Interrupted),
             _ = self.window.recv() => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_program_is_told_in_words() {
+        for (reason, words) in [
+            ("pty exited code=0 signal=none", ""),
+            ("pty exited code=unknown signal=none", ""),
+            ("pty exited code=3 signal=none", " with exit status 3"),
+            ("pty exited code=129 signal=none", " by signal 1"),
+            ("something else", ""),
+        ] {
+            assert_eq!(in_words(reason), words, "{reason}");
         }
     }
 }

@@ -10,8 +10,30 @@ use crate::tty;
 const CALM: &[u8] =
     b"\x18\x1b[?1049l\x1b[!p\x1b[?1000;1002;1003;1004;1006;2004l\x1b[<99u\x1b>\x1b[0m\x1b[?25h";
 
-/// The terminal, in raw mode until this is dropped. A panic drops it too.
-pub(super) struct Raw(Option<tty::Raw>);
+/// This terminal, which shows what a program writes to its own; calmed when this is dropped.
+pub(super) struct Shown(());
+
+impl Shown {
+    /// None if standard output is no terminal.
+    pub(super) fn begin() -> Option<Self> {
+        io::stdout().is_terminal().then_some(Self(()))
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        // The terminal may have hung up; then there is nothing to calm.
+        let _ = show(CALM);
+        let _ = show(b"\r\n");
+    }
+}
+
+/// The same in raw mode. A panic drops it too.
+pub(super) struct Raw {
+    // Dropped in this order: it is calmed while it is still raw.
+    _shown: Shown,
+    _raw: tty::Raw,
+}
 
 impl Raw {
     /// # Errors
@@ -22,16 +44,10 @@ impl Raw {
         }
         let raw = tty::Raw::enter(OptionalActions::Flush)
             .map_err(|_| io::Error::other("standard input is no terminal"))?;
-        Ok(Self(Some(raw)))
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        // The terminal may have hung up; then there is nothing to calm.
-        let _ = show(CALM);
-        self.0.take();
-        let _ = show(b"\r\n");
+        Ok(Self {
+            _shown: Shown(()),
+            _raw: raw,
+        })
     }
 }
 
