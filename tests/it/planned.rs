@@ -54,6 +54,10 @@ fn a_planned_session_comes_up_with_the_daemon_and_again_after_a_failure() {
     let lab = with_plan("on-failure", 3);
     lab.llmux(["session", "list"]).ok();
     until("it is up", || starts(&lab, "a") == 1);
+    assert_eq!(lab.session("a").unwrap()["restart"], "on-failure");
+    lab.start("shell", "unplanned", "");
+    assert_eq!(lab.session("unplanned").unwrap()["restart"], "never");
+    lab.llmux(["session", "stop", "unplanned"]).ok();
     end(&lab);
     until("it is up again", || starts(&lab, "a") == 2);
     // What somebody stops stays stopped: nothing is left that could be started again.
