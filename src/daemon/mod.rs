@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     error::DaemonError,
     network::{Network, Tls, address},
+    reload::mistakes,
 };
 use self::{
     network::Plan,

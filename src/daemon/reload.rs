@@ -14,9 +14,9 @@ use tokio::{
     task::{block_in_place, spawn_blocking},
 };
 
-use super::{DaemonError, policy};
+use super::{DaemonError, network, policy};
 use crate::{
-    agent::{Catalog, Overrides},
+    agent::{Catalog, CatalogError, Overrides},
     auth::Auth,
     config::{Config, Environment, Overlay, Settings, Turnq},
     push::Push,
@@ -75,10 +75,18 @@ pub(super) struct Read {
 
 impl Read {
     fn of(config: Config, environment: &Environment) -> Result<Self, DaemonError> {
-        let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
+        let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents);
+        let catalog = catalog.map_err(|error| match &error {
+            CatalogError::Rule { key, source } => {
+                let said = format!("{error}: {source}");
+                DaemonError::Setting(config.at(&["agents", key, "readyPrompt"], &said))
+            }
+            CatalogError::Data(_) => error.into(),
+        })?;
         let turnq = policy::turnq(&config)?;
         let mut mistakes = config.mistakes(|key| catalog.find(key).is_some());
         mistakes.extend(policy::untypable(&config));
+        mistakes.extend(policy::unsplittable(&config, &catalog));
         Ok(Self {
             config,
             catalog,
@@ -92,6 +100,17 @@ impl Read {
         let warnings = self.config.warnings.iter().chain(of_catalog);
         warnings.chain(&self.mistakes).cloned().collect()
     }
+}
+
+/// Says what a daemon could not do as a configuration says it, one sentence each.
+///
+/// # Errors
+/// No daemon would go by it at all.
+pub fn mistakes(config: Config, environment: &Environment) -> Result<Vec<String>, DaemonError> {
+    network::address(None, environment, &config)?;
+    let read = Read::of(config, environment)?;
+    let of_catalog = read.catalog.warnings().iter();
+    Ok(of_catalog.chain(&read.mistakes).cloned().collect())
 }
 
 /// What is in effect, and what is wrong with what is not.
