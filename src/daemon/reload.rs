@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use llmux_protocol::api::{ApiError, ErrorCode};
+use llmux_protocol::api::{ApiError, ErrorCode, ReloadReply};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::{block_in_place, spawn_blocking},
@@ -150,8 +150,8 @@ pub(super) struct Parts {
 
 /// What somebody wants of the configuration.
 pub(super) enum Wish {
-    /// That the files are read again.
-    Reload,
+    /// That the files are read again; whoever waits is told what became of it.
+    Reload(Option<oneshot::Sender<Result<ReloadReply, ApiError>>>),
     /// That a setting is changed as the Settings page does.
     Set(Setting, oneshot::Sender<Result<(), ApiError>>),
 }
@@ -198,9 +198,14 @@ impl Reloader {
     async fn run(self, mut files: mpsc::Receiver<()>, mut wishes: mpsc::Receiver<Wish>) {
         loop {
             tokio::select! {
-                Some(()) = files.recv() => self.reload(false).await,
+                Some(()) = files.recv() => drop(self.reload(false).await),
                 wish = wishes.recv() => match wish {
-                    Some(Wish::Reload) => self.reload(true).await,
+                    Some(Wish::Reload(done)) => {
+                        let outcome = self.reload(true).await;
+                        if let Some(done) = done {
+                            let _ = done.send(outcome);
+                        }
+                    }
                     Some(Wish::Set(setting, done)) => {
                         // Whoever asked may be gone.
                         let _ = done.send(self.change(setting).await);
@@ -213,7 +218,7 @@ impl Reloader {
 
     /// Reads the files again and puts them into effect; where they can't be used, what was before stays. `asked`: a person
     /// did, and hears that nothing has changed.
-    async fn reload(&self, asked: bool) {
+    async fn reload(&self, asked: bool) -> Result<ReloadReply, ApiError> {
         let (files, before) = (self.files.clone(), self.now.borrow().config.clone());
         let read = spawn_blocking(move || files.read_again(&before)).await;
         match read
@@ -221,7 +226,14 @@ impl Reloader {
             .map_err(DaemonError::from)
             .flatten()
         {
-            Ok(read) => self.adopt(read, asked).await,
+            Ok(read) => {
+                let changed = self.adopt(read, asked).await;
+                Ok(ReloadReply {
+                    ok: true,
+                    changed: changed.into_iter().map(str::to_owned).collect(),
+                    warnings: self.now.borrow().notices(),
+                })
+            }
             Err(error) => {
                 let (why, hint) = (with_causes(&error), error.hint().unwrap_or_default());
                 let is_news = self.now.send_if_modified(|now| {
@@ -235,6 +247,7 @@ impl Reloader {
                         "the configuration can't be used; what was before stays in effect"
                     );
                 }
+                Err(refusal(ErrorCode::State, &error))
             }
         }
     }
@@ -282,7 +295,8 @@ impl Reloader {
         Ok(read)
     }
 
-    async fn adopt(&self, read: Read, asked: bool) {
+    /// Puts it into effect, and says which keys have changed.
+    async fn adopt(&self, read: Read, asked: bool) -> Vec<&'static str> {
         let warnings = read.warnings();
         let Read {
             config,
@@ -335,6 +349,7 @@ impl Reloader {
             fault: None,
             later,
         });
+        changed
     }
 
     /// What the daemon reads only when it starts, and has another value now.
