@@ -19,6 +19,17 @@ fn exit_code(lab: &Lab, name: &str) -> serde_json::Value {
 }
 
 #[test]
+fn a_program_that_was_started_is_known_to_run() {
+    let lab = Lab::new();
+    lab.start("demo", "one", "");
+    until("it is told that it runs", || {
+        lab.llmux(["session", "explain", "one"])
+            .ok()
+            .contains("the program runs")
+    });
+}
+
+#[test]
 fn an_agents_exit_status_is_kept() {
     let lab = Lab::new();
     for code in [0, 3, 255] {

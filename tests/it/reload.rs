@@ -200,6 +200,11 @@ fn the_settings_page_writes_an_overlay_and_never_the_operators_file() {
         done["turnq"],
         json!({ "enabled": true, "url": null, "mode": "local", "maxHoldMs": 30_000 })
     );
+    let endless = json!({ "enabled": true, "maxHoldMs": u64::MAX });
+    assert_eq!(
+        api.send("PUT", "/api/settings/turnq", &endless).fails(400),
+        "bad_request"
+    );
     let off = api.send("PUT", "/api/settings/turnq", &json!({ "enabled": false }));
     assert_eq!(
         off.is(200)["turnq"],

@@ -1,8 +1,18 @@
 // Leaving.
-import { call } from './api.js';
+import { call, setLeaving } from './api.js';
 import { tried } from './ui/toast.js';
 
-export async function signOut() {
-  const done = await tried(() => call('POST', '/api/auth/logout', {}));
-  if (done !== undefined) location.assign('/login');
+/**
+ * Runs what ends this sign-in, then goes to the sign-in page. The daemon also cuts the streams of this page, which are not
+ * to ask for a sign-in that leads back here.
+ * @param {() => Promise<unknown>} run
+ */
+export async function leaveBy(run) {
+  setLeaving(true);
+  const done = await tried(run);
+  if (done === undefined) setLeaving(false);
+  else location.assign('/login');
+  return done !== undefined;
 }
+
+export const signOut = () => leaveBy(() => call('POST', '/api/auth/logout', {}));

@@ -19,8 +19,13 @@ export class Unreachable extends Refused {
   }
 }
 
+/** Whether this page is about to end its own sign-in. */
+let leaving = false;
+/** @param {boolean} is */
+export const setLeaving = (is) => { leaving = is; };
+
 export function toLogin() {
-  if (/^\/(login|setup)$/.test(location.pathname)) return;
+  if (leaving || /^\/(login|setup)$/.test(location.pathname)) return;
   location.assign(`/login?returnTo=${encodeURIComponent(ownPath(location.pathname + location.search))}`);
 }
 

@@ -88,7 +88,7 @@ async function lost() {
 
 /** At once after a quiet time, else a few times a second: a busy house is read no faster than that. */
 function soon() {
-  const wait = Math.max(0, drained + (document.hidden ? 500 : 160) - performance.now());
+  const wait = Math.max(0, drained + (document.hidden ? 500 : 250) - performance.now());
   if (wait > 0 || document.hidden) setTimeout(drain, wait);
   else requestAnimationFrame(drain);
 }

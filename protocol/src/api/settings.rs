@@ -113,7 +113,7 @@ fn truth<'de, D: serde::Deserializer<'de>>(field: D) -> Result<bool, D::Error> {
     })
 }
 
-/// A number above 0 without its fraction; none for anything else.
+/// A number above 0 without its fraction; none for anything else, but what is longer than any time is an error.
 fn whole<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<u64>, D::Error> {
     let number = serde_json::Value::deserialize(field)?;
     let fraction = || {
@@ -121,10 +121,13 @@ fn whole<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<u64>, D::E
             .as_f64()
             .map(|number| number.floor().to_string().parse().ok())
     };
-    Ok(number
-        .as_u64()
-        .or_else(|| fraction().flatten())
-        .filter(|ms| *ms > 0))
+    let ms = number.as_u64().or_else(|| fraction().flatten());
+    match ms.map(i64::try_from) {
+        Some(Err(_)) => Err(serde::de::Error::custom(format!(
+            "maxHoldMs is {number}; it must be a number of milliseconds"
+        ))),
+        _ => Ok(ms.filter(|ms| *ms > 0)),
+    }
 }
 
 /// Strict turn order, as it is set.

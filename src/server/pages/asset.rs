@@ -73,7 +73,8 @@ impl Assets {
         Some(Arc::new(Asset::new(Bytes::from(text), template.kind)))
     }
 
-    /// The modules of the frame: those directly in `app/` and in `app/ui/`, and the view library.
+    /// The modules of the frame: those directly in `app/` and in `app/ui/`, and the view library; and those of the picker,
+    /// where most begin.
     fn preload(&self) -> String {
         let mut paths: Vec<_> = self.files.keys().filter(|path| is_frame(path)).collect();
         paths.sort_unstable();
@@ -83,6 +84,15 @@ impl Assets {
 }
 
 fn is_frame(path: &str) -> bool {
+    const PICKER: [&str; 4] = [
+        "app/pages/sessions.js",
+        "app/session/actions.js",
+        "app/session/answer.js",
+        "app/session/row.js",
+    ];
+    if PICKER.contains(&path) {
+        return true;
+    }
     let Some(name) = path.strip_prefix("app/") else {
         return path == "vendor/preact.js";
     };

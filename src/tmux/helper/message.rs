@@ -48,9 +48,14 @@ pub(super) fn sign_with(key: &str) {
     let _ = KEY.set(key.to_owned());
 }
 
+/// The key that all messages of this process are signed with.
+pub(super) fn key() -> Option<&'static str> {
+    KEY.get().map(String::as_str)
+}
+
 /// A private OSC: tmux passes it on to its control clients and shows nothing.
 fn osc(text: &str) -> String {
-    let key = KEY.get().map(|key| format!(";key={key}")).unwrap_or_default();
+    let key = key().map(|key| format!(";key={key}")).unwrap_or_default();
     format!("\x1b]7777;llmux;{text}{key}\x07")
 }
 

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 ///
 /// ```text
 /// llmux run [--key KEY] [--cwd DIR] -- PROG [ARGS..]
-/// llmux stage -- PROG [ARGS..]
+/// llmux stage [--key KEY] -- PROG [ARGS..]
 /// llmux return-tty GROUP MODES
 /// llmux hub-guard ALIVE-FILE
 /// llmux tmux-client PARENT-PID TMUX [ARGS..]
@@ -33,9 +33,9 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     let (verb, rest) = args.split_first()?;
     match (verb.to_str()?, rest) {
         ("run", [dashes, program @ ..]) if dashes == "--" => Some(wrapper::run(program, None)),
-        ("run", [flag, key, rest @ ..]) if flag == "--key" => {
+        ("run" | "stage", [flag, key, rest @ ..]) if flag == "--key" => {
             message::sign_with(key.to_str()?);
-            dispatch(&[&["run".into()], rest].concat())
+            dispatch(&[&[verb.clone()], rest].concat())
         }
         ("run", [flag, cwd, dashes, program @ ..]) if flag == "--cwd" && dashes == "--" => {
             Some(wrapper::run(program, Some(Path::new(cwd))))

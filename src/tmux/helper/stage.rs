@@ -16,7 +16,8 @@ use super::message;
 use super::refusal::{Refusal, refuse};
 use super::terminal::{Terminal, own_program, say};
 
-/// Becomes the program `argv`, once the parent has continued it: hidden `llmux stage -- PROG ARGS..`.
+/// Becomes the program `argv`, once the parent has continued it: hidden `llmux stage [--key KEY] -- PROG
+/// ARGS..`.
 ///
 /// Says `started` (see [`super::wrapper`]) just before, so that it precedes all the program's output. Returns
 /// only if the program cannot be executed.
@@ -38,7 +39,12 @@ pub fn run(argv: &[OsString]) -> ExitCode {
 /// Starts `argv` in a process group of its own, stopped if there is a terminal.
 pub(super) fn start(argv: &[OsString], cwd: Option<&Path>) -> io::Result<Pid> {
     let mut command = Command::new(own_program()?);
-    command.arg("stage").arg("--").args(argv).process_group(0);
+    command.arg("stage");
+    // It speaks before the program does, and is believed by the same key; the program itself never sees that.
+    if let Some(key) = message::key() {
+        command.args(["--key", key]);
+    }
+    command.arg("--").args(argv).process_group(0);
     if let Some(cwd) = cwd {
         command.current_dir(cwd);
     }

@@ -3,7 +3,7 @@ import { html, useState } from '../../vendor/preact.js';
 import { post } from '../api.js';
 import { me } from '../store.js';
 import { Bar } from '../shell.js';
-import { signOut } from '../account.js';
+import { leaveBy, signOut } from '../account.js';
 import { Icon } from '../ui/icon.js';
 import { Field } from '../ui/parts.js';
 import { say, tried } from '../ui/toast.js';
@@ -38,9 +38,7 @@ function Passphrase() {
   const [form, setForm] = useState(none);
   const differs = form.again !== '' && form.again !== form.newPassphrase;
   const change = async () => {
-    const done = await tried(() => post('/api/account/passphrase', { oldPassphrase: form.oldPassphrase, newPassphrase: form.newPassphrase }, { stay: true }));
-    if (done) location.assign('/login');
-    else setForm({ ...form, oldPassphrase: '' });
+    if (!(await leaveBy(() => post('/api/account/passphrase', { oldPassphrase: form.oldPassphrase, newPassphrase: form.newPassphrase }, { stay: true })))) setForm({ ...form, oldPassphrase: '' });
   };
   /** @param {keyof typeof none} key */
   const bind = (key) => ({ value: form[key], onInput: (/** @type {any} */ event) => setForm({ ...form, [key]: event.target.value }) });

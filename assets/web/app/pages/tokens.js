@@ -1,6 +1,7 @@
 // Devices: the tokens that browsers, phones and scripts sign in with.
 import { html, useEffect, useState } from '../../vendor/preact.js';
 import { call, get, post, Refused } from '../api.js';
+import { leaveBy } from '../account.js';
 import { Bar } from '../shell.js';
 import { age, ago, date, ms, now } from '../time.js';
 import { Icon } from '../ui/icon.js';
@@ -25,7 +26,7 @@ export default function Devices() {
   };
   const revokeAll = async () => {
     if (!(await sure({ title: 'Sign out everything?', text: all?.me.admin ? 'All devices and scripts of all users are signed out, this browser too.' : 'All of your devices are signed out, this one too.', yes: 'Sign out everything', danger: true }))) return;
-    if (await tried(() => call('DELETE', '/api/tokens', {}))) location.assign('/login');
+    await leaveBy(() => call('DELETE', '/api/tokens', {}));
   };
   /** @param {Token} token */
   const rename = async (token) => { if (await show((close) => html`<${Rename} token=${token} close=${close} />`)) load(); };
