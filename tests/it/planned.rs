@@ -175,9 +175,11 @@ fn a_mistake_in_the_configuration_is_named_with_its_line() {
          turnq: {apiKey: s3cret, enabled: true}\n",
     )
     .unwrap();
-    let checked = lab.llmux(["config", "check"]);
-    assert!(checked.stderr.contains("unknown agent \"cta\""), "{checked}");
-    assert!(checked.ok().contains("can be used"));
+    let said = lab.llmux(["config", "check"]).fails(1);
+    assert!(
+        said.contains(".llmux.yaml:3:1: ") && said.contains("unknown agent \"cta\""),
+        "{said}"
+    );
     let shown = lab.llmux(["config", "show"]).ok();
     assert!(
         shown.contains("enabled: true") && !shown.contains("s3cret"),
