@@ -29,8 +29,13 @@ pub(crate) enum AuthError {
     BadSetupToken,
     #[error("setup already complete")]
     SetupDone,
+    /// What an admin may, or whose it is.
     #[error("{0}")]
     Forbidden(&'static str),
+    #[error("this token is limited to sessions")]
+    Limited,
+    #[error("only through the daemon's Unix socket")]
+    OwnerOnly,
     /// A field that is missing or wrong.
     #[error("{0}")]
     Invalid(String),
@@ -90,7 +95,7 @@ impl AuthError {
             | Self::BadCredentials
             | Self::BadPassphrase
             | Self::BadCode => ErrorCode::Unauthorized,
-            Self::Forbidden(_) => ErrorCode::Forbidden,
+            Self::Forbidden(_) | Self::Limited | Self::OwnerOnly => ErrorCode::Forbidden,
             Self::BadSetupToken | Self::SetupDone | Self::Invalid(_) | Self::UserExists(_) => {
                 ErrorCode::BadRequest
             }
@@ -109,6 +114,18 @@ impl AuthError {
                     .to_owned()
             }
             Self::Expired => "sign in again, or make another token".to_owned(),
+            Self::NeedsUser => "this needs a user's token: llmux token create, on the daemon's host".to_owned(),
+            Self::BadCredentials => {
+                "is the user name right? an admin can set another passphrase: llmux user reset-passphrase".to_owned()
+            }
+            Self::Forbidden(_) => {
+                "ask an admin, or do it on the daemon's host; `llmux auth whoami --server URL` says who you are there"
+                    .to_owned()
+            }
+            Self::Limited => "use a token that was made without --scope".to_owned(),
+            Self::OwnerOnly => "do it on the daemon's host, as the user it runs as".to_owned(),
+            Self::UserNotFound(_) | Self::UserExists(_) => "see who there is: llmux user list".to_owned(),
+            Self::TokenNotFound(_) => "see which there are: llmux token list".to_owned(),
             Self::BadCode => "a code is good once, for a few minutes; ask for another".to_owned(),
             Self::BadSetupToken => "use the link that `llmux server start` printed last".to_owned(),
             Self::SetupDone => "sign in at /login".to_owned(),

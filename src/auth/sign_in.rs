@@ -191,7 +191,7 @@ impl Auth {
             .await
     }
 
-    /// Whom something is made for: the one who asks, or whom an admin names.
+    /// Whom something is made for: the one who asks, or whom an admin names. Others may name themselves.
     pub(super) fn beneficiary(&self, who: &Identity, asked: Option<&str>) -> Result<String, AuthError> {
         if who.is_admin() {
             let own = who.bearer().map(|bearer| bearer.username.as_str());
@@ -201,7 +201,11 @@ impl Auth {
             self.0.users.find(username)?.ok_or_else(|| unknown(username))?;
             return Ok(username.to_owned());
         }
-        Ok(who.bearer()?.username.clone())
+        let own = &who.bearer()?.username;
+        if asked.is_some_and(|asked| asked != own) {
+            return Err(AuthError::Forbidden("only an admin makes tokens for others"));
+        }
+        Ok(own.clone())
     }
 
     pub(super) async fn new_user(

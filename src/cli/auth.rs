@@ -1,18 +1,18 @@
 //! `llmux auth`: signing in to a daemon elsewhere, and the sign-ins that are saved.
 
 use clap::{Args, Subcommand};
-use llmux_protocol::api::{LoginReply, LoginRequest};
+use llmux_protocol::api::{self, ErrorCode, LoginReply, LoginRequest, Role};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     context::Context,
-    failure::{Exit, Failure, say},
+    failure::{Exit, Failure},
     out::Out,
-    passphrase,
+    passphrase, token,
 };
 use crate::{
-    client::{Credentials, Destination, Profile, profile_name},
+    client::{ClientError, Credentials, Destination, Profile, api_path, profile_name},
     store::time,
 };
 
@@ -22,7 +22,7 @@ pub(super) enum Verb {
     Login(Login),
     /// Revoke a profile's token and forget it
     Logout(Logout),
-    /// Say who is signed in
+    /// Say who is signed in, or with --server or LLMUX_SERVER who the token is there
     Whoami(Whoami),
     /// List the saved profiles
     List(List),
@@ -51,7 +51,7 @@ pub(super) struct Login {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  llmux auth logout --profile box-3001")]
 pub(super) struct Logout {
-    /// Only forget it: the token stays good
+    /// Only forget the profile: the token stays good
     #[arg(long)]
     no_revoke: bool,
     /// Print JSON
@@ -60,7 +60,7 @@ pub(super) struct Logout {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  llmux auth whoami --json")]
+#[command(after_help = "Example:\n  llmux auth whoami --json\n  llmux auth whoami --server https://box:3001")]
 pub(super) struct Whoami {
     /// Print JSON
     #[arg(long)]
@@ -109,7 +109,10 @@ pub(super) async fn run(verb: Verb, context: Context) -> Result<(), Failure> {
     match verb {
         Verb::Login(args) => login(args, &context).await,
         Verb::Logout(args) => logout(&args, &context).await,
-        Verb::Whoami(args) => whoami(&args, &context),
+        Verb::Whoami(args) => match context.addressed()? {
+            Some(remote) => ask(&args, &remote, &context).await,
+            None => whoami(&args, &context),
+        },
         Verb::List(args) => list(&args, &context),
         Verb::Use(args) => choose(args, &context),
     }
@@ -139,6 +142,17 @@ async fn sign_in(args: Login, context: &Context) -> Result<(String, LoginReply),
             .hint("llmux auth login alice --server http://HOST:3001")
             .hint("on the daemon's own host no sign-in is needed"));
     };
+    let trust = context.trust(&remote);
+    let ca_file = trust.ca_file.map(|file| {
+        let text = file.into_os_string().into_string();
+        text.map_err(|file| {
+            Failure::usage(format!(
+                "the path {} can't be saved: it is no UTF-8",
+                file.display()
+            ))
+        })
+    });
+    let ca_file = ca_file.transpose()?;
     let passphrase = args.passphrase.read(context, false)?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let request = LoginRequest {
@@ -164,6 +178,8 @@ async fn sign_in(args: Login, context: &Context) -> Result<(String, LoginReply),
         username: reply.username.clone(),
         token: reply.token.clone(),
         saved_at: time::now(),
+        pin: trust.pin,
+        ca_file,
         extra: serde_json::Map::new(),
     };
     Credentials::update(&context.env, |saved| {
@@ -180,14 +196,13 @@ async fn logout(args: &Logout, context: &Context) -> Result<(), Failure> {
         return Err(nobody());
     };
     if !args.no_revoke {
-        let remote = Destination {
-            server: profile.server_url.clone(),
-            token: Some(profile.token.clone()),
-        };
-        // It is forgotten here whether or not the daemon can be told.
-        if let Err(failure) = revoke(context, &remote).await {
-            say(&format!("the token could not be revoked: {}", failure.message()));
-        }
+        revoke(context, profile).await.map_err(|failure| {
+            failure
+                .about(&format!("the profile {name} is kept: its token could not be revoked"))
+                .hint(format!(
+                    "to forget it all the same, while the token stays good: llmux auth logout --no-revoke --profile {name}"
+                ))
+        })?;
     }
     Credentials::update(&context.env, |saved| {
         saved.remove(name);
@@ -201,10 +216,79 @@ async fn logout(args: &Logout, context: &Context) -> Result<(), Failure> {
     }
 }
 
-async fn revoke(context: &Context, remote: &Destination) -> Result<(), Failure> {
-    let mut client = context.client_of(remote).await?;
-    let _: Value = client.post("/api/auth/logout", &json!({})).await?;
-    Ok(())
+/// Ends a profile's token. One that the daemon does not know, or that is over, has ended.
+async fn revoke(context: &Context, profile: &Profile) -> Result<(), Failure> {
+    let remote = profile.destination();
+    let mut client = context.client_of(&remote).await?;
+    let done: Result<Value, ClientError> = match profile.token_id() {
+        // Who comes through the socket comes without a token.
+        Some(id) if remote.is_socket() => client.delete(&api_path("tokens", id, "")).await,
+        _ => client.post("/api/auth/logout", &json!({})).await,
+    };
+    match done {
+        Ok(_) => Ok(()),
+        Err(error) => match error.code() {
+            Some(ErrorCode::TokenNotFound) => Ok(()),
+            // A token of version 1 is refused as no user's, and is still good.
+            Some(ErrorCode::Unauthorized) if profile.token_id().is_some() && !remote.is_socket() => Ok(()),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Who the token is at a server, in that server's own words.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct There<'a> {
+    server_url: &'a str,
+    #[serde(flatten)]
+    who: api::Whoami,
+}
+
+async fn ask(args: &Whoami, remote: &Destination, context: &Context) -> Result<(), Failure> {
+    let who = context.client_of(remote).await?.get("/api/auth/whoami").await?;
+    let there = There {
+        server_url: &remote.server,
+        who,
+    };
+    let mut out = Out::new();
+    if args.json {
+        out.json(&there)?;
+    }
+    for (key, value) in there.rows().into_iter().filter(|_| !args.json) {
+        out.line(&format!("{key:<7}: {value}"))?;
+    }
+    out.finish()
+}
+
+impl There<'_> {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let who = &self.who;
+        let user = who.username.clone().unwrap_or_else(|| "-".to_owned());
+        let may: Vec<_> = who.actions.iter().map(|action| action.as_str()).collect();
+        let mut rows = vec![
+            ("server", self.server_url.to_owned()),
+            ("user", user),
+            ("role", role(who.role).to_owned()),
+        ];
+        rows.extend(who.token_id.clone().map(|id| ("token", id)));
+        rows.push(("may", may.join(", ")));
+        rows.extend(
+            who.scopes
+                .as_deref()
+                .map(|scopes| ("scopes", token::scopes(scopes))),
+        );
+        rows
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Admin => "admin",
+        Role::User => "user",
+        Role::Legacy => "token of version 1",
+    }
 }
 
 fn whoami(args: &Whoami, context: &Context) -> Result<(), Failure> {

@@ -39,6 +39,14 @@ impl Context {
         Ok(resolve(&self.env, asked)?)
     }
 
+    /// The daemon that was named by its address, if one was, not by a profile alone.
+    pub(crate) fn addressed(&self) -> Result<Option<Destination>, Failure> {
+        match (&self.global.server, &self.global.profile) {
+            (None, Some(_)) => Ok(None),
+            _ => self.remote(),
+        }
+    }
+
     /// The daemon to sign in to: a profile that is named beside a server is one to be saved.
     pub(crate) fn to_sign_in(&self) -> Result<Option<Destination>, Failure> {
         let asked = Asked {
@@ -58,9 +66,7 @@ impl Context {
 
     /// The server that was named, if it is on another host as far as its name tells.
     pub(crate) fn far(&self) -> Result<Option<Destination>, Failure> {
-        Ok(self
-            .remote()?
-            .filter(|remote| !remote.server.starts_with("unix:")))
+        Ok(self.remote()?.filter(|remote| !remote.is_socket()))
     }
 
     /// Refuses to do here what was meant for another host.
@@ -76,21 +82,26 @@ impl Context {
 
     /// Connects to a daemon that was named; starts none.
     pub(crate) async fn client_of(&self, remote: &Destination) -> Result<Client, Failure> {
+        let token = remote.token.as_ref().map(Secret::expose);
+        let target = Target::read(&remote.server, token, &self.trust(remote))?;
+        Ok(Client::open(&target).await?)
+    }
+
+    /// Whom to trust at a daemon: what the command line or the environment says, else what was saved.
+    pub(crate) fn trust(&self, remote: &Destination) -> Trust {
         let global = &self.global;
         let ca_file = global
             .ca_file
             .clone()
             .or_else(|| self.env.os("LLMUX_CA_FILE").map(PathBuf::from));
-        let trust = Trust {
+        let pin = global.pin.as_deref().or_else(|| self.env.text("LLMUX_PIN"));
+        if ca_file.is_none() && pin.is_none() {
+            return remote.trust.clone();
+        }
+        Trust {
             ca_file: ca_file.map(|file| self.env.resolve(&file)),
-            pin: global
-                .pin
-                .clone()
-                .or_else(|| self.env.text("LLMUX_PIN").map(str::to_owned)),
-        };
-        let token = remote.token.as_ref().map(Secret::expose);
-        let target = Target::read(&remote.server, token, &trust)?;
-        Ok(Client::open(&target).await?)
+            pin: pin.map(str::to_owned),
+        }
     }
 
     /// The state directory.

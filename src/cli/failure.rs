@@ -199,14 +199,28 @@ pub(crate) fn tell(text: &str) {
     }
 }
 
+/// A refusal in words of this command's, where the daemon's own are fixed by what old clients know.
+pub(crate) fn reworded(error: ClientError, code: ErrorCode, message: String) -> Failure {
+    let is_meant = error.code() == Some(code);
+    let mut failure = Failure::from(error);
+    if is_meant {
+        failure.error = anyhow::Error::msg(message);
+    }
+    failure
+}
+
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
             ClientError::NoDaemon { .. }
             | ClientError::Broken(_)
+            | ClientError::NotHttp { .. }
             | ClientError::Unreachable { .. }
             | ClientError::Tls { .. } => Exit::Unavailable,
-            ClientError::BadServer { .. } | ClientError::BadToken | ClientError::BadTrust(_) => Exit::Usage,
+            ClientError::BadServer { .. }
+            | ClientError::NeedsTls { .. }
+            | ClientError::BadToken
+            | ClientError::BadTrust(_) => Exit::Usage,
             ClientError::Launch(LaunchError::Refused { status, .. }) => match status.code() {
                 Some(1) => Exit::Failed,
                 Some(70) => Exit::Internal,

@@ -23,6 +23,7 @@ pub(super) fn run(args: &Man) -> Result<(), Failure> {
         let made = fs::create_dir_all(dir).and_then(|()| generate_to(command, dir));
         return made.map_err(|error| {
             Failure::failed(format!("cannot write the pages to {}: {error}", dir.display()))
+                .hint("name a directory that can be written to, such as ~/.local/share/man/man1")
         });
     }
     let mut page = Vec::new();

@@ -1,17 +1,27 @@
 //! `llmux token`: what programs and devices sign in with.
 
+use std::time::SystemTime;
+
 use clap::{Args, Subcommand};
 use llmux_protocol::api::{
-    Action, DaemonStatus, Endpoint, NameRequest, Revoked, TokenList, TokenMade, TokenReply, TokenRequest,
-    TokenScope, TokenView,
+    Action, DaemonStatus, Endpoint, ErrorCode, NameRequest, Revoked, TokenList, TokenMade, TokenReply,
+    TokenRequest, TokenScope, TokenView,
 };
 
-use super::{context::Context, failure::Failure, out::Out, pairing, table::table, user::confirm};
+use super::{
+    context::Context,
+    failure::{Failure, reworded},
+    out::Out,
+    pairing,
+    table::table,
+    user::confirm,
+};
 use crate::{
     client::{Client, api_path},
     config::Config,
     daemon,
     reach::{self, Tailscale},
+    store::time,
 };
 
 #[derive(Debug, Subcommand)]
@@ -32,14 +42,14 @@ pub(super) enum Verb {
     after_help = "Example:\n  llmux token create --username alice --name phone\n  llmux token create --username alice --qr\n  llmux token create --username ci --scope 'build-*:watch,prompt' --expiry 2030-01-01"
 )]
 pub(super) struct Create {
-    /// Whose it will be
+    /// Whose it will be; over the network by default the own user's
     #[arg(long)]
     username: Option<String>,
     /// Its name (default: the user's with the date)
     #[arg(long)]
     name: Option<String>,
     /// When it ends, such as 2030-01-01 or 2030-01-01T08:00:00Z (default: never)
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = expiry)]
     expiry: Option<String>,
     /// What it is limited to: a pattern of session names, `:`, and some of watch, type, prompt, answer, manage, admin;
     /// more than once for more
@@ -132,7 +142,22 @@ fn scope(text: &str) -> Result<TokenScope, String> {
     })
 }
 
+/// Reads an end that is to come. The daemon takes the text as it is.
+fn expiry(text: &str) -> Result<String, String> {
+    match time::parse(text) {
+        None => Err("write for example 2030-01-01 or 2030-01-01T08:00:00Z".to_owned()),
+        Some(end) if end <= SystemTime::now() => Err("that is past".to_owned()),
+        Some(_) => Ok(text.to_owned()),
+    }
+}
+
 async fn create(args: Create, context: &Context) -> Result<(), Failure> {
+    // The daemon's owner, who comes through the socket, is none of its users.
+    if args.username.is_none() && context.far()?.is_none() {
+        return Err(Failure::usage("--username is missing: whose token will it be?")
+            .hint("for example: llmux token create --username alice")
+            .hint("see who there is: llmux user list"));
+    }
     let mut client = context.client().await?;
     let origin = origin(&args, context, &mut client).await?;
     let request = TokenRequest {
@@ -226,13 +251,7 @@ async fn list(args: &List, context: &Context) -> Result<(), Failure> {
 
 fn row(token: TokenView) -> [String; 6] {
     let dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let scopes = token.scopes.map(|scopes| {
-        let words = scopes.iter().map(|scope| {
-            let actions: Vec<_> = scope.actions.iter().map(|action| action.as_str()).collect();
-            format!("{}:{}", scope.sessions, actions.join(","))
-        });
-        words.collect::<Vec<_>>().join(" ")
-    });
+    let scopes = token.scopes.as_deref().map(scopes);
     [
         token.id,
         token.username,
@@ -241,6 +260,15 @@ fn row(token: TokenView) -> [String; 6] {
         dash(token.expires_at),
         dash(scopes),
     ]
+}
+
+/// Scopes as `--scope` takes them.
+pub(super) fn scopes(scopes: &[TokenScope]) -> String {
+    let words = scopes.iter().map(|scope| {
+        let actions: Vec<_> = scope.actions.iter().map(|action| action.as_str()).collect();
+        format!("{}:{}", scope.sessions, actions.join(","))
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 async fn rename(args: Rename, context: &Context) -> Result<(), Failure> {
@@ -264,7 +292,10 @@ async fn revoke(args: &Revoke, context: &Context) -> Result<(), Failure> {
     if !args.yes && !confirm(&question)? {
         return Out::new().line("cancelled");
     }
-    let done: Revoked = context.client().await?.delete(&path).await?;
+    let done: Revoked = context.client().await?.delete(&path).await.map_err(|error| {
+        let unknown = format!("no token with id {:?}", args.id.as_deref().unwrap_or_default());
+        reworded(error, ErrorCode::TokenNotFound, unknown)
+    })?;
     Out::new().line(&match (&args.id, done.username, done.removed.unwrap_or(0)) {
         (Some(id), Some(owner), _) => format!("revoked {id} (was owned by {owner})"),
         (Some(id), None, _) => format!("revoked {id}"),
@@ -291,5 +322,17 @@ mod tests {
         assert!(scope("build-*").unwrap_err().contains("build-*:watch"));
         assert!(scope("*:fly").unwrap_err().contains("there are watch, type"));
         assert!(scope("*:").is_err());
+    }
+
+    #[test]
+    fn an_end_is_a_moment_to_come() {
+        assert_eq!(expiry("2999-01-01").as_deref(), Ok("2999-01-01"));
+        for (text, why) in [
+            ("yesterday", "for example 2030-01-01"),
+            ("", "for example"),
+            ("2020-01-01", "past"),
+        ] {
+            assert!(expiry(text).unwrap_err().contains(why), "{text}");
+        }
     }
 }

@@ -3,9 +3,15 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::{Args, Subcommand};
-use llmux_protocol::api::{PassphraseRequest, Revoked, UserReply, UserRequest, UserView};
+use llmux_protocol::api::{ErrorCode, PassphraseRequest, Revoked, UserReply, UserRequest, UserView};
 
-use super::{context::Context, failure::Failure, out::Out, passphrase, table::table};
+use super::{
+    context::Context,
+    failure::{Failure, reworded},
+    out::Out,
+    passphrase,
+    table::table,
+};
 use crate::client::api_path;
 
 #[derive(Debug, Subcommand)]
@@ -118,7 +124,10 @@ async fn delete(args: &Delete, context: &Context) -> Result<(), Failure> {
         return Out::new().line("cancelled");
     }
     let path = api_path("admin/users", &args.username, "");
-    let done: Revoked = context.client().await?.delete(&path).await?;
+    let done: Revoked = context.client().await?.delete(&path).await.map_err(|error| {
+        let unknown = format!("user '{}' not found", args.username);
+        reworded(error, ErrorCode::UserNotFound, unknown)
+    })?;
     Out::new().line(&format!("user deleted: {}{}", args.username, revoked(&done)))
 }
 

@@ -6,6 +6,7 @@ use llmux_protocol::api::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Trust;
 use crate::{
     config::Environment,
     store::{FileError, file, make_private},
@@ -25,9 +26,37 @@ pub struct Profile {
     pub token: Secret,
     /// When, RFC 3339.
     pub saved_at: String,
+    /// The fingerprint of the daemon's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+    /// The absolute path of the file with the daemon's authorities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
     /// Fields this version does not know.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+impl Profile {
+    /// The daemon it is for, and what is known of it.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        Destination {
+            server: self.server_url.clone(),
+            token: Some(self.token.clone()),
+            trust: Trust {
+                ca_file: self.ca_file.as_ref().map(PathBuf::from),
+                pin: self.pin.clone(),
+            },
+        }
+    }
+
+    /// The token's id; none for a token of version 1.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        let (id, _) = self.token.expose().strip_prefix("sas_")?.split_once('.')?;
+        Some(id)
+    }
 }
 
 /// All saved sign-ins.
@@ -194,18 +223,28 @@ pub struct Asked<'a> {
 }
 
 /// A daemon that was named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Destination {
     /// Its address: `http(s)://..` or `unix:PATH`.
     pub server: String,
     /// The credential for it.
     pub token: Option<Secret>,
+    /// Whom to trust there, as it was saved with the credential.
+    pub trust: Trust,
+}
+
+impl Destination {
+    /// Whether it is a Unix socket, where the file system is the credential.
+    #[must_use]
+    pub fn is_socket(&self) -> bool {
+        self.server.starts_with("unix:")
+    }
 }
 
 /// Which daemon is meant: `--server`, else `--profile`, else `LLMUX_SERVER`; none is this host's own.
 ///
 /// Its token is `--token`, else the profile's if one was named, else `LLMUX_TOKEN`, else that of a saved profile with the same
-/// address. A saved profile alone changes nothing: without a word about a server a command stays on this host.
+/// address; what was saved of a server's certificate counts with the profile. A saved profile alone changes nothing: without a word about a server a command stays on this host.
 ///
 /// # Errors
 /// The profile is unknown, or the saved ones are needed and can't be read.
@@ -218,25 +257,30 @@ pub fn resolve(env: &Environment, asked: Asked<'_>) -> Result<Option<Destination
         None => None,
     };
     if let (None, Some(profile)) = (asked.server, &named) {
+        let saved = profile.destination();
         return Ok(Some(Destination {
-            server: profile.server_url.clone(),
-            token: Some(given.map_or_else(|| profile.token.clone(), Secret::new)),
+            token: given.map(Secret::new).or(saved.token),
+            ..saved
         }));
     }
     let Some(server) = asked.server.or_else(|| env.text("LLMUX_SERVER")) else {
         return Ok(None);
     };
     let server = server.strip_suffix('/').unwrap_or(server).to_owned();
-    // A token is never sent to another server than the one it was saved for.
-    let saved = |profile: &Profile| (profile.server_url == server).then(|| profile.token.clone());
-    let token = match given.or_else(|| env.text("LLMUX_TOKEN").map(str::to_owned)) {
-        Some(token) => Some(Secret::new(token)),
-        None => match &named {
-            Some(profile) => saved(profile),
-            None => Credentials::load(env)?.profiles.values().find_map(saved),
-        },
+    let given = given.or_else(|| env.text("LLMUX_TOKEN").map(str::to_owned));
+    let saved = match (named, &given) {
+        (Some(profile), _) => vec![profile],
+        (None, None) => Credentials::load(env)?.profiles.into_values().collect(),
+        (None, Some(_)) => Vec::new(),
     };
-    Ok(Some(Destination { server, token }))
+    // A token is never sent to another server than the one it was saved for.
+    let saved = saved.iter().find(|profile| profile.server_url == server);
+    let saved = saved.map(Profile::destination).unwrap_or_default();
+    Ok(Some(Destination {
+        server,
+        token: given.map(Secret::new).or(saved.token),
+        trust: saved.trust,
+    }))
 }
 
 #[cfg(test)]
@@ -320,6 +364,29 @@ mod tests {
         }
         let unknown = resolve(&env(dir.path(), &[]), asked(None, None, Some("x"))).unwrap_err();
         assert_eq!(unknown.to_string(), "no profile \"x\" is saved");
+    }
+
+    #[test]
+    fn what_was_saved_of_a_certificate_counts_for_its_server_only() {
+        let pinned = OLD.replace("\"x\":1", "\"pin\":\"sha256:p\",\"caFile\":\"/ca\"");
+        let dir = home(&pinned);
+        let of = |server, token, profile| {
+            let asked = Asked {
+                server,
+                token,
+                profile,
+            };
+            resolve(&env(dir.path(), &[]), asked).unwrap().unwrap().trust
+        };
+        let saved = Trust {
+            ca_file: Some("/ca".into()),
+            pin: Some("sha256:p".to_owned()),
+        };
+        assert_eq!(of(None, None, Some("far")), saved);
+        assert_eq!(of(None, Some("t"), Some("far")), saved);
+        assert_eq!(of(Some("https://far"), None, None), saved);
+        assert_eq!(of(Some("https://other"), None, Some("far")), Trust::default());
+        assert_eq!(of(None, None, Some("box-3001")), Trust::default());
     }
 
     #[test]

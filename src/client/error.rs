@@ -50,6 +50,14 @@ pub enum ClientError {
         /// Why.
         why: String,
     },
+    /// A certificate is to be checked, and nothing is encrypted there.
+    #[error("{what} needs https://, not {url}")]
+    NeedsTls {
+        /// What names the certificate.
+        what: &'static str,
+        /// The server.
+        url: String,
+    },
     /// The token can't be one.
     #[error("the token holds characters that no token has")]
     BadToken,
@@ -67,6 +75,14 @@ pub enum ClientError {
     /// The connection broke; the request may or may not have been carried out.
     #[error("the daemon closed the connection before it answered")]
     Broken(#[source] hyper::Error),
+    /// What came back over the network is no HTTP.
+    #[error("what answers at {url} speaks no HTTP")]
+    NotHttp {
+        /// The server.
+        url: String,
+        /// Why.
+        source: hyper::Error,
+    },
     /// What came back is not the llmux API.
     #[error("the daemon's answer makes no sense: {0}")]
     Protocol(String),
@@ -92,12 +108,23 @@ impl ClientError {
             Self::Api { error, .. } if error.code == ErrorCode::Unauthorized && error.hint.is_none() => {
                 vec!["log in with: llmux auth login; or give a token by --token or LLMUX_TOKEN".to_owned()]
             }
+            Self::Api { error, .. } if error.code == ErrorCode::NotFound && error.hint.is_none() => {
+                vec!["does the server's address end right, and is its llmux as new as this one?".to_owned()]
+            }
             Self::Api { error, .. } => error.hint.iter().cloned().collect(),
             Self::Unreachable { source, .. } => vec![unreachable_hint(source).to_owned()],
             Self::Tls { source, .. } => vec![tls_hint(source).to_owned()],
             Self::BadServer { .. } => {
                 vec!["for example: --server https://box:3001, or unix:/path/to/socket".to_owned()]
             }
+            Self::NeedsTls { url, .. } => vec![format!(
+                "write https:{}, or leave it out: then everything, the token too, is sent in clear",
+                url.strip_prefix("http:").unwrap_or(url)
+            )],
+            Self::NotHttp { url, .. } if url.starts_with("http:") => {
+                vec!["does it speak https:// rather than http://?".to_owned()]
+            }
+            Self::NotHttp { .. } => vec!["is the port an llmux daemon's?".to_owned()],
             Self::BadToken => vec!["copy it again, without line ends".to_owned()],
             Self::BadTrust(_) => {
                 vec!["--ca-file names a PEM file, --pin the fingerprint that the daemon prints".to_owned()]
@@ -106,7 +133,10 @@ impl ClientError {
             Self::Socket { socket, .. } => vec![format!("check who owns {}", socket.display())],
             Self::Broken(_) => vec!["see what happened with: llmux session list".to_owned()],
             Self::Protocol(_) => {
-                vec!["is another program or another version at that socket? llmux server stop".to_owned()]
+                vec![
+                    "is another program, or another version of llmux, there? on its host: llmux server stop"
+                        .to_owned(),
+                ]
             }
             Self::Launch(error) => error.hints(),
         }
@@ -128,7 +158,8 @@ fn tls_hint(error: &io::Error) -> &'static str {
     match reason {
         Some(rustls::Error::InvalidMessage(_)) => "does it speak http:// rather than https://?",
         Some(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure)) => {
-            "it has another certificate than the one that --pin names; the daemon prints the fingerprint of its own"
+            "it has another certificate than the one that is pinned (--pin, LLMUX_PIN, or the profile); the daemon prints \
+             the fingerprint of its own"
         }
         _ => {
             "name its authority by --ca-file, or pin the fingerprint that the daemon prints by --pin sha256:.."

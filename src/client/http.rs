@@ -144,7 +144,7 @@ impl Client {
         self.sender
             .send_request(request)
             .await
-            .map_err(ClientError::Broken)
+            .map_err(|error| self.target.broken(error))
     }
 }
 
@@ -178,8 +178,14 @@ fn decode<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, Cli
         return serde_json::from_slice(body).map_err(|e| ClientError::Protocol(e.to_string()));
     }
     let error = serde_json::from_slice(body).unwrap_or_else(|_| {
-        let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
-        ApiError::new(ErrorCode::Other, format!("{status}: {}", text.trim()))
+        let text: String = String::from_utf8_lossy(body).trim().chars().take(200).collect();
+        // A page is for a browser's eyes.
+        let said = match text.as_str() {
+            "" => status.to_string(),
+            text if text.starts_with('<') => status.to_string(),
+            text => format!("{status}: {text}"),
+        };
+        ApiError::new(ErrorCode::Other, said).hint("is an llmux daemon at that address?")
     });
     Err(ClientError::Api {
         status: status.as_u16(),

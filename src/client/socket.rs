@@ -94,7 +94,10 @@ pub async fn view(
     let request = request
         .body(Empty::<Bytes>::new())
         .map_err(|error| ClientError::Protocol(format!("{path} is no request path: {error}")))?;
-    let answer = sender.send_request(request).await.map_err(ClientError::Broken)?;
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|error| target.broken(error))?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refusal(answer).await);
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hyper::{Uri, header::HeaderValue};
+use hyper::{Uri, header::HeaderValue, http::uri::Authority};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
@@ -79,6 +79,17 @@ impl Target {
         }
     }
 
+    /// What it means that an exchange failed.
+    pub(super) fn broken(&self, source: hyper::Error) -> ClientError {
+        match self {
+            Self::Remote(remote) if source.is_parse() => ClientError::NotHttp {
+                url: remote.url.clone(),
+                source,
+            },
+            _ => ClientError::Broken(source),
+        }
+    }
+
     /// The value of `Host`, what every path begins with, and the value of `Authorization`.
     pub(super) fn heading(&self) -> (HeaderValue, &str, Option<&HeaderValue>) {
         match self {
@@ -105,9 +116,16 @@ impl Remote {
         if uri.query().is_some() {
             return Err(bad("a query has no place in it"));
         }
+        let port = port(authority).ok_or_else(|| bad("the port must be 1 to 65535"))?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let (tls, port) = match uri.scheme_str() {
-            Some("http") => (None, 80),
+        let (tls, usual) = match uri.scheme_str() {
+            Some("http") => match trust.named_by() {
+                None => (None, 80),
+                Some(what) => {
+                    let url = url.trim().to_owned();
+                    return Err(ClientError::NeedsTls { what, url });
+                }
+            },
             Some("https") => {
                 let name =
                     ServerName::try_from(host.to_owned()).map_err(|_| bad("its host is no host name"))?;
@@ -118,7 +136,7 @@ impl Remote {
         Ok(Self {
             url: url.trim().trim_end_matches('/').to_owned(),
             host: host.to_owned(),
-            port: authority.port_u16().unwrap_or(port),
+            port: port.unwrap_or(usual),
             tls,
             authority: HeaderValue::from_str(authority.as_str())
                 .map_err(|_| bad("its host is no host name"))?,
@@ -154,6 +172,22 @@ impl Remote {
         ClientError::Unreachable {
             url: self.url.clone(),
             source,
+        }
+    }
+}
+
+/// The port, if there is one; `None` for what is none. `Authority` itself takes a port that is too large, or empty, for no port.
+#[expect(clippy::option_option, reason = "to be without one is no fault")]
+fn port(authority: &Authority) -> Option<Option<u16>> {
+    match authority.as_str().strip_prefix(authority.host())? {
+        "" => Some(None),
+        text => {
+            let digits = text.strip_prefix(':')?;
+            let port = digits.parse().ok().filter(|port| *port != 0)?;
+            digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+                .then_some(Some(port))
         }
     }
 }
@@ -204,6 +238,8 @@ mod tests {
             ("http://box:3001/", "box", 3001, "", "box:3001"),
             ("http://[::1]:3001", "::1", 3001, "", "[::1]:3001"),
             ("http://box/llmux/", "box", 80, "/llmux", "box"),
+            ("http://[::1]", "::1", 80, "", "[::1]"),
+            ("http://box:65535", "box", 65535, "", "box:65535"),
         ] {
             let read = remote(url).unwrap();
             assert_eq!(
@@ -227,10 +263,36 @@ mod tests {
             ("http://user:secret@box", "has no place"),
             ("http://box?token=x", "query"),
             ("/path", "names no host"),
+            // None of these is port 80, where somebody else would be told the token.
+            ("http://box:99999", "the port must be 1 to 65535"),
+            ("http://box:", "the port must be 1 to 65535"),
+            ("http://[::1]:/llmux", "the port must be 1 to 65535"),
+            ("http://box:0", "the port must be 1 to 65535"),
         ] {
             let said = remote(url).unwrap_err().to_string();
             assert!(said.contains(why), "{url}: {said}");
         }
+    }
+
+    #[test]
+    fn a_certificate_can_be_named_only_where_there_is_one() {
+        let pin = Trust {
+            pin: Some(format!("sha256:{}", "0f".repeat(32))),
+            ..Trust::default()
+        };
+        let ca_file = Trust {
+            ca_file: Some("/a".into()),
+            ..Trust::default()
+        };
+        for (trust, what) in [
+            (&pin, "--pin (LLMUX_PIN)"),
+            (&ca_file, "--ca-file (LLMUX_CA_FILE)"),
+        ] {
+            let said = Remote::new("http://box:1", None, trust).unwrap_err().to_string();
+            assert_eq!(said, format!("{what} needs https://, not http://box:1"));
+        }
+        assert!(Remote::new("https://box:1", None, &pin).is_ok());
+        assert!(Target::read("unix:/s", None, &pin).is_ok());
     }
 
     #[test]

@@ -16,12 +16,23 @@ use tokio_rustls::rustls::{
 use super::ClientError;
 
 /// Whom a client trusts over TLS.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     /// Authorities in PEM form, in place of the system's.
     pub ca_file: Option<PathBuf>,
     /// The one certificate, as `sha256:` and its hash in hexadecimal, whoever vouches for it.
     pub pin: Option<String>,
+}
+
+impl Trust {
+    /// How one is named on the command line, if one is; the pin counts before the authorities.
+    pub(super) fn named_by(&self) -> Option<&'static str> {
+        match self {
+            Self { pin: Some(_), .. } => Some("--pin (LLMUX_PIN)"),
+            Self { ca_file: Some(_), .. } => Some("--ca-file (LLMUX_CA_FILE)"),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn config(trust: &Trust) -> Result<Arc<ClientConfig>, ClientError> {

@@ -126,6 +126,15 @@ impl Api {
             .unwrap_or_else(|| panic!("{method} {path} was not answered"))
     }
 
+    /// Asks for an upgrade; says the status, and closes the connection.
+    #[track_caller]
+    pub fn upgrade(&self, path: &str, headers: &[&str]) -> u16 {
+        let mut wire = self.connect();
+        wire.write_all(&request_with("GET", path, headers, b"", "upgrade"))
+            .expect("sent");
+        head(&mut BufReader::new(wire)).expect("an answer").0
+    }
+
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {
         self.call("GET", path, &[], b"")

@@ -45,6 +45,7 @@ mod screen;
 mod service;
 mod sessions;
 mod shell;
+mod sign_ins;
 mod sizes;
 mod socket;
 mod traps;

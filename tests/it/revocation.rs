@@ -85,6 +85,38 @@ fn viewers_and_streams_end_with_the_token_or_user_that_they_came_with_and_others
 }
 
 #[test]
+fn a_ticket_is_worth_nothing_once_the_token_that_it_was_made_with_is_revoked() {
+    let lab = with_users();
+    let network = Network::serve(&lab);
+    lab.start("shell", "one", "-c 'exec cat'");
+    let ((phone_id, phone), (_, laptop)) = (token(&lab, "alice"), token(&lab, "alice"));
+    let tickets = [&phone, &laptop].map(|token| {
+        let headers = [
+            "content-type: application/json",
+            &format!("authorization: {}", bearer(token)),
+        ];
+        let body = br#"{"session": "one"}"#;
+        let made = network
+            .api()
+            .call("POST", "/api/ws-ticket", &headers, body)
+            .is(200);
+        made["ticket"].as_str().unwrap().to_owned()
+    });
+    lab.llmux(["token", "revoke", &phone_id, "--yes"]).ok();
+    let [phones, laptops] = tickets.map(|ticket| {
+        let protocols = format!("sec-websocket-protocol: llmux.v1, ticket.{ticket}");
+        let headers = [
+            "upgrade: websocket",
+            "sec-websocket-version: 13",
+            "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+            &protocols,
+        ];
+        network.api().upgrade("/ws/one", &headers)
+    });
+    assert_eq!((phones, laptops), (401, 101));
+}
+
+#[test]
 fn what_is_open_on_a_session_ends_when_its_name_becomes_one_that_may_not_be_watched() {
     let lab = with_users();
     let network = Network::serve(&lab);

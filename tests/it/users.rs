@@ -70,6 +70,16 @@ fn users_are_made_listed_and_removed() {
             .fails(1)
             .contains("cannot delete the last admin")
     );
+    for verb in [
+        &["delete", "nosuch", "--yes"][..],
+        &["reset-passphrase", "nosuch"],
+    ] {
+        let said = lab.llmux([&["user"], verb].concat()).fails(1);
+        assert_eq!(
+            said,
+            "llmux: user 'nosuch' not found\nhint: see who there is: llmux user list\n"
+        );
+    }
     lab.llmux(["token", "create", "--username", "alice"]).ok();
     assert_eq!(
         lab.llmux(["user", "reset-passphrase", "alice"]).ok(),
@@ -173,8 +183,15 @@ fn tokens_are_shown_once_and_revoked_by_ids_of_any_look() {
     );
     assert!(
         lab.llmux(["token", "create"])
-            .fails(1)
-            .contains("username required")
+            .fails(64)
+            .contains("--username is missing")
+    );
+    let said = lab
+        .llmux(["token", "create", "--username", "alice", "--expiry", "yesterday"])
+        .fails(64);
+    assert!(
+        said.contains("'yesterday' for '--expiry <WHEN>': write for example 2030-01-01"),
+        "{said}"
     );
     assert!(
         lab.llmux(["token", "create", "--username", "nobody"])
@@ -184,7 +201,7 @@ fn tokens_are_shown_once_and_revoked_by_ids_of_any_look() {
     assert!(
         lab.llmux(["token", "revoke", "-x", "--yes"])
             .fails(1)
-            .contains("token not found")
+            .contains("no token with id \"-x\"\nhint: see which there are: llmux token list")
     );
     assert_eq!(
         lab.llmux(["token", "revoke", &id, "--yes"]).ok(),
@@ -264,6 +281,7 @@ fn a_sign_in_is_saved_named_and_forgotten_and_its_token_never_printed() {
     let said: serde_json::Value = serde_json::from_slice(&wrong.stdout).unwrap();
     assert_eq!(said, json!({"ok": false, "error": "invalid credentials"}));
     assert_eq!(lab.llmux(["auth", "logout"]).ok(), "signed out (profile: here)\n");
+    assert_eq!(lab.llmux(["token", "list"]).ok(), "no tokens\n");
     assert!(
         lab.llmux(["auth", "whoami"])
             .fails(1)
@@ -290,7 +308,7 @@ impl<'a> Network<'a> {
         Api::network(self.lab)
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}:3001", self.lab.host())
     }
 

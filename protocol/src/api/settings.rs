@@ -70,14 +70,16 @@ pub struct InitPromptsReply {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TurnqRequest {
-    /// Whether prompts wait for the turn before to end.
+    /// Whether prompts wait for the turn before to end; other than a truth value, as JavaScript takes it for one.
     #[serde(deserialize_with = "truth")]
+    #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
     pub enabled: bool,
     /// The turnq server; without it turns are kept on the daemon's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// How long one turn may hold the others, in milliseconds.
+    /// How long one turn may hold the others, in milliseconds; what is no number above 0 counts as left out.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<serde_json::Value>))]
     pub max_hold_ms: Option<u64>,
 }
 

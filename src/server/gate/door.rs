@@ -63,12 +63,12 @@ impl Door {
             Need::Known => caller.identity().map(drop),
             Need::Account if caller.identity()?.is_unlimited() => Ok(()),
             Need::Account => Err(match caller.identity()? {
-                Identity::User(_) => (&AuthError::Forbidden("this token is limited to sessions")).into(),
+                Identity::User(_) => (&AuthError::Limited).into(),
                 _ => (&AuthError::NeedsUser).into(),
             }),
             Need::Owner => match caller.identity()? {
                 Identity::Owner => Ok(()),
-                _ => Err((&AuthError::Forbidden("only through the daemon's Unix socket")).into()),
+                _ => Err((&AuthError::OwnerOnly).into()),
             },
             Need::Do(action, reach) => self.admit_to(action, reach, caller.identity()?, named).await,
         }
@@ -169,13 +169,16 @@ impl From<Refused> for Failure {
         let place = refused.session.map_or("everywhere".to_owned(), |session| {
             format!("on session {session:?}")
         });
-        Self(ApiError::new(
+        let action = refused.action.as_str();
+        let hint = match refused.action {
+            Action::Admin => "ask an admin, or do it on the daemon's host".to_owned(),
+            _ => format!("use a user's token that has no --scope, or one whose scopes allow {action} there"),
+        };
+        let error = ApiError::new(
             ErrorCode::Forbidden,
-            format!(
-                "this credential does not allow to {} {place}",
-                refused.action.as_str()
-            ),
-        ))
+            format!("this credential does not allow {action} {place}"),
+        );
+        Self(error.hint(hint))
     }
 }
 

@@ -320,16 +320,29 @@ async fn a_new_passphrase_ends_all_sessions_of_the_user() {
 }
 
 #[tokio::test]
+async fn only_an_admin_makes_tokens_for_others() {
+    let house = House::new().await;
+    let alice = house.token("alice", None).await;
+    for path in ["/api/tokens", "/api/pairing"] {
+        let (status, refused) = house.post(path, &alice, json!({"username": "root"})).await;
+        assert_eq!(
+            (status, error(&refused)),
+            (403, "only an admin makes tokens for others")
+        );
+        assert!(refused["hint"].as_str().unwrap().contains("ask an admin"));
+    }
+}
+
+#[tokio::test]
 async fn tokens_have_the_contracts_shapes_and_belong_to_somebody() {
     let house = House::new().await;
     let (root, alice) = (house.token("root", None).await, house.token("alice", None).await);
-    let wish = json!({"name": "phone", "pairingOrigin": "http://box:3001/", "username": "root"});
+    let wish = json!({"name": "phone", "pairingOrigin": "http://box:3001/", "username": "alice"});
     let (status, made) = house.post("/api/tokens", &alice, wish).await;
     assert_eq!(
         (status, &made["ok"], &made["token"]["name"]),
         (201, &true.into(), &"phone".into())
     );
-    // Only an admin makes tokens for others; another's wish is not heard.
     assert_eq!(made["token"]["username"], "alice");
     let value = made["value"].as_str().unwrap();
     let (id, secret) = value.strip_prefix("sas_").unwrap().split_once('.').unwrap();
