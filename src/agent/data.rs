@@ -12,13 +12,13 @@ use super::{
     Builtin, Rules, history::Store, hooks::Hooks, keys::Keys, rule::Rule, transcript::Format,
     trust::TrustFile,
 };
-use crate::config::{AgentConfig, read_regular};
+use crate::config::{self, AgentConfig, read_regular};
 
 const BUILT_IN: &str = include_str!("../../assets/agents.toml");
 /// The longest file of an operator that is read.
 const MAX_FILE: u64 = 1 << 20;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
@@ -115,23 +115,18 @@ impl Overrides {
             Ok(paths) => paths,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return read,
             Err(error) => {
-                read.warn(dir, &error.to_string());
+                read.warnings
+                    .push(format!("{}: {error}; it is left out", dir.display()));
                 return read;
             }
         };
         for path in paths {
             match read_file(&path) {
                 Ok(rows) => read.rows.extend(rows),
-                Err(why) => read.warn(&path, &why),
+                Err(why) => read.warnings.push(format!("{why}; the file is left out")),
             }
         }
         read
-    }
-
-    fn warn(&mut self, path: &Path, why: &str) {
-        let why = why.trim_end().replace('\n', "\n  ");
-        self.warnings
-            .push(format!("{} is left out: {why}", path.display()));
     }
 }
 
@@ -148,9 +143,10 @@ fn toml_files(dir: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<Row>, String> {
-    let content = read_regular(path, MAX_FILE).map_err(|error| error.to_string())?;
-    let text = String::from_utf8(content).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    let file: File = toml::from_str(&text).map_err(|error| error.to_string())?;
+    let shown = path.display();
+    let content = read_regular(path, MAX_FILE).map_err(|error| format!("{shown}: {error}"))?;
+    let text = String::from_utf8(content).map_err(|_| format!("{shown}: it is not UTF-8 text"))?;
+    let file: File = config::parse(path, &text).map_err(|error| error.to_string())?;
     Ok(file.agent)
 }
 
@@ -179,10 +175,16 @@ mod tests {
         let read = Overrides::read(dir.path());
         let keys: Vec<&str> = read.rows.iter().map(|row| row.key.as_str()).collect();
         assert_eq!(keys, ["mine", "claude"]);
-        let named = ["line 4", "line 3", "line 3", "line 1", "directory"];
+        let named = [
+            "1-pattern.toml:4:",
+            "2-keys.toml:3:13: ",
+            "3-field.toml:3:1: unknown key or value `flag`; did you mean `flags`?",
+            "4-syntax.toml:1:9: ",
+            "5-dir.toml: is a directory",
+        ];
         assert_eq!(read.warnings.len(), named.len(), "{:#?}", read.warnings);
         for (warning, line) in read.warnings.iter().zip(named) {
-            assert!(warning.contains(line), "{warning}");
+            assert!(warning.contains(line) && !warning.contains('\n'), "{warning}");
         }
     }
 

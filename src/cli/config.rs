@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{
-    agent,
     context::Context,
     failure::{Failure, say},
     out::Out,
@@ -13,12 +12,13 @@ use super::{
 };
 use crate::{
     config::{Config, Settings},
+    daemon,
     logs::redact,
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Say whether the configuration can be used, and what is wrong with it
+    /// Say whether the configuration can be used, and what is wrong with it; ends with 1 if something can't work
     Check(Check),
     /// Show the settings in effect; tokens, and the values of all environments, are shown as `***`
     Show(Show),
@@ -51,12 +51,22 @@ pub(super) fn run(verb: Verb, context: &Context) -> Result<(), Failure> {
     match verb {
         Verb::Check(check) => {
             let config = load(check.file.as_deref(), context)?;
-            // A pattern that is none, or an agent's file that is left out, is a mistake in the configuration, too.
-            let catalog = agent::catalog::of(&config, context)?;
-            let mistakes = config.mistakes(|key| catalog.find(key).is_some());
-            let all = catalog.warnings().iter().chain(&mistakes);
-            all.for_each(|warning| say(&plain(warning)));
-            out.line(&format!("{} can be used", source(&config)))?;
+            let source = source(&config);
+            // The overlay's own was said as it was read.
+            let of_overlay = usize::from(config.overlay_fault.is_some());
+            let mistakes = daemon::mistakes(config, &context.env)?;
+            for mistake in &mistakes {
+                say(&plain(mistake));
+            }
+            match mistakes.len() + of_overlay {
+                0 => out.line(&format!("{source} can be used"))?,
+                1 => return Err(Failure::failed("there is a mistake in the configuration")),
+                all => {
+                    return Err(Failure::failed(format!(
+                        "there are {all} mistakes in the configuration"
+                    )));
+                }
+            }
         }
         Verb::Show(show) => {
             let config = load(show.file.as_deref(), context)?;

@@ -41,7 +41,7 @@ pub(super) enum Verb {
     Stop,
     /// Show what the daemon is doing
     Status(Status),
-    /// Have the daemon read its configuration again
+    /// Have the daemon read its configuration again, and say what became of it
     #[command(after_help = "Example:\n  llmux server reload")]
     Reload,
     /// Put this version in the place of the daemon that runs

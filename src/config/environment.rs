@@ -1,12 +1,15 @@
 //! The process's surroundings, looked at once.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
-use super::{ConfigError, dotenv};
+use super::{
+    ConfigError,
+    dotenv::{self, Dotenv},
+};
 
 /// Environment variables, home, working directory and program path, as values.
 ///
@@ -15,7 +18,9 @@ use super::{ConfigError, dotenv};
 pub struct Environment {
     vars: HashMap<OsString, OsString>,
     /// What the `.env` file said when it was read.
-    dotenv: Vec<(String, String)>,
+    dotenv: Dotenv,
+    /// In which of its lines stands what the process's own environment does not say.
+    lines: HashMap<String, usize>,
     home: PathBuf,
     cwd: PathBuf,
     exe: PathBuf,
@@ -27,7 +32,8 @@ impl Environment {
     pub fn capture() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
-            dotenv: Vec::new(),
+            dotenv: Dotenv::default(),
+            lines: HashMap::new(),
             home: etcetera::home_dir().unwrap_or_else(|_| PathBuf::from("/")),
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             exe: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("llmux")),
@@ -38,7 +44,8 @@ impl Environment {
     pub fn new<'a>(home: &Path, cwd: &Path, vars: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self {
             vars: vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
-            dotenv: Vec::new(),
+            dotenv: Dotenv::default(),
+            lines: HashMap::new(),
             home: home.to_owned(),
             cwd: cwd.to_owned(),
             exe: PathBuf::from("llmux"),
@@ -58,10 +65,28 @@ impl Environment {
     /// The file exists and can't be read. A missing file is no error.
     pub fn load_dotenv(&mut self) -> Result<(), ConfigError> {
         self.dotenv = dotenv::read(&self.dotenv_path())?;
-        for (name, value) in &self.dotenv {
-            self.vars.entry(name.into()).or_insert_with(|| value.into());
+        for said in &self.dotenv.assignments {
+            if let Entry::Vacant(place) = self.vars.entry(OsString::from(&said.name)) {
+                place.insert(OsString::from(&said.value));
+                self.lines.insert(said.name.clone(), said.line);
+            }
         }
         Ok(())
+    }
+
+    /// What is odd about that file, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let (path, odd) = (self.dotenv_path(), self.dotenv.odd.iter());
+        odd.map(|(line, said)| format!("{}:{line}: {said}", path.display()))
+            .collect()
+    }
+
+    /// Where a variable is from, `FILE:LINE`, if it is from that file.
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<String> {
+        let line = self.lines.get(name)?;
+        Some(format!("{}:{line}", self.dotenv_path().display()))
     }
 
     /// The file that [`Environment::load_dotenv`] reads.
@@ -200,6 +225,8 @@ mod tests {
         let mut env = Environment::new(home.path(), home.path(), [("A", "process")]);
         env.load_dotenv().unwrap();
         assert_eq!((env.text("A"), env.text("B")), (Some("process"), Some("file")));
+        assert_eq!(env.place("A"), None, "it is the process's own");
+        assert!(env.place("B").unwrap().ends_with("/llmux/.env:2"));
         assert!(!env.has_new_dotenv());
         std::fs::write(env.dotenv_path(), "A=file\n").unwrap();
         assert!(env.has_new_dotenv());

@@ -4,6 +4,7 @@
 
 mod dotenv;
 mod environment;
+mod fault;
 mod file;
 mod mistakes;
 mod overlay;
@@ -16,7 +17,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use self::file::read_regular;
 pub use self::{
     environment::Environment,
     overlay::Overlay,
@@ -25,6 +25,7 @@ pub use self::{
         Turnq, Turns,
     },
 };
+pub(crate) use self::{file::read_regular, text::parse};
 
 /// The longest file that is read: what the Settings page can write, and more.
 const MAX_FILE: u64 = 16 << 20;
@@ -172,6 +173,7 @@ impl Config {
     pub fn load(explicit: Option<&Path>, env: &Environment) -> Result<Self, ConfigError> {
         let mut config = Self::base(explicit, env)?;
         config.warn();
+        config.warnings.extend(env.warnings());
         if let Err(error) = config.put_over(&Self::overlay_path(env)) {
             config.warnings.push(format!("{error}; it is left out"));
             config.overlay_fault = Some(error.to_string());
@@ -269,6 +271,23 @@ impl Config {
             self.warnings.push(format!(
                 "{file}: server.token and server.tokenExpiry have no effect; `llmux token create` makes tokens"
             ));
+        }
+        for (key, limit, what) in [
+            (
+                "sessions",
+                self.settings.limits.sessions,
+                "no session can be started",
+            ),
+            (
+                "viewers",
+                Some(self.settings.limits.viewers),
+                "nobody can look at a session",
+            ),
+        ] {
+            if limit == Some(0) {
+                let said = format!("limits.{key} is 0: {what}");
+                self.warnings.push(self.at(&["limits", key], &said));
+            }
         }
         let toml = source.with_extension("toml");
         if toml != *source && toml.exists() {

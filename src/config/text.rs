@@ -1,75 +1,138 @@
 //! The text of a configuration file: YAML, or TOML where its name ends so. What is wrong is said with line and column.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor},
+};
+use serde_path_to_error::Track;
 
-use super::ConfigError;
-use crate::nearest::nearest;
+use super::{ConfigError, fault::Wrong};
 
 /// Reads a file's text.
-pub(super) fn parse<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, ConfigError> {
-    let parsed = if path.extension().is_some_and(|extension| extension == "toml") {
-        from_toml(text)
+pub(crate) fn parse<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, ConfigError> {
+    let mut track = Track::new();
+    let read = if is_toml(path) {
+        let read = toml::Deserializer::parse(text)
+            .and_then(|toml| T::deserialize(serde_path_to_error::Deserializer::new(toml, &mut track)));
+        read.map_err(|error| Fault::of_toml(&error, text))
     } else {
-        from_yaml(text)
+        let read = serde_saphyr::with_deserializer_from_str(text, |yaml| {
+            // A file of comments only says nothing.
+            Option::<T>::deserialize(serde_path_to_error::Deserializer::new(yaml, &mut track))
+        });
+        read.map(Option::unwrap_or_default)
+            .map_err(|error| Fault::of_yaml(&error))
     };
-    parsed.map_err(|fault| ConfigError::Syntax {
-        path: path.to_owned(),
-        line: fault.line,
-        column: fault.column,
-        message: with_nearest(fault.message),
+    read.map_err(|Fault { line, column, wrong }| {
+        let whole = if is_toml(path) {
+            toml::from_str(text).ok()
+        } else {
+            serde_saphyr::from_str(text).ok()
+        };
+        ConfigError::Syntax {
+            path: path.to_owned(),
+            line,
+            column,
+            message: wrong.told(&track.path(), whole.as_ref()),
+        }
     })
+}
+
+/// Where the value of some keys stands in a file's text, by line and column from 1.
+pub(super) fn place(path: &Path, text: &str, keys: &[&str]) -> Option<(u64, u64)> {
+    let at = At(keys);
+    let fault = if is_toml(path) {
+        let toml = toml::Deserializer::parse(text).ok()?;
+        Fault::of_toml(&at.deserialize(toml).err()?, text)
+    } else {
+        let found = serde_saphyr::with_deserializer_from_str(text, |yaml| at.deserialize(yaml));
+        Fault::of_yaml(&found.err()?)
+    };
+    Some((fault.line, fault.column))
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
 }
 
 /// What is wrong, and where; counted from 1.
 struct Fault {
     line: u64,
     column: u64,
-    message: String,
+    wrong: Wrong,
 }
 
-fn from_yaml<T: DeserializeOwned + Default>(text: &str) -> Result<T, Fault> {
-    // A file of comments only says nothing.
-    let settings: Result<Option<T>, _> = serde_saphyr::from_str(text);
-    settings.map(Option::unwrap_or_default).map_err(|error| {
+impl Fault {
+    fn of_yaml(error: &serde_saphyr::Error) -> Self {
+        use serde_saphyr::Error;
         let at = error.location();
-        let message = error.without_snippet().to_string();
-        let first = message.lines().next().unwrap_or("not valid YAML");
-        let end = first.find(" at line ").unwrap_or(first.len());
-        Fault {
+        let error = error.without_snippet();
+        let wrong = match error {
+            Error::InvalidScalar { ty, .. } => Wrong::Kind((*ty).to_owned()),
+            Error::Unexpected { expected, .. } => Wrong::Kind((*expected).to_owned()),
+            Error::InvalidBooleanStrict { .. } => Wrong::Kind("bool".to_owned()),
+            Error::NullIntoString { .. } => Wrong::Kind("string".to_owned()),
+            Error::DuplicateMappingKey { key: Some(key), .. } => {
+                Wrong::Other(format!("the key `{key}` stands there twice"))
+            }
+            error => {
+                let message = error.to_string();
+                let first = message.lines().next().unwrap_or("not valid YAML");
+                let end = first.find(" at line ").unwrap_or(first.len());
+                Wrong::read(&first[..end])
+            }
+        };
+        Self {
             line: at.map_or(1, |at| at.line()),
             column: at.map_or(1, |at| at.column()),
-            message: first[..end].to_owned(),
+            wrong,
         }
-    })
-}
+    }
 
-fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    toml::from_str(text).map_err(|error| {
+    fn of_toml(error: &toml::de::Error, text: &str) -> Self {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        Fault {
+        Self {
             line: before.matches('\n').count() as u64 + 1,
             column: before[line_start..].chars().count() as u64 + 1,
-            message: error.message().replace('\n', "; "),
+            wrong: Wrong::read(error.message()),
         }
-    })
+    }
 }
 
-/// Adds what was probably meant, where serde says that a word is unknown and which words there are.
-fn with_nearest(message: String) -> String {
-    let words = || message.split(['`', ',', ' ']).filter(|word| !word.is_empty());
-    let mut said = words();
-    let ("unknown", Some("field" | "variant"), Some(word)) =
-        (said.next().unwrap_or(""), said.next(), said.next())
-    else {
-        return message;
-    };
-    let known = said.filter(|word| !["expected", "one", "of", "or"].contains(word));
-    match nearest(word, known) {
-        Some(near) => format!("unknown key or value `{word}`; did you mean `{near}`?"),
-        None => message,
+/// Goes down these keys and fails at the value there: a parser says where it failed.
+#[derive(Clone, Copy)]
+struct At<'a>(&'a [&'a str]);
+
+impl<'de> DeserializeSeed<'de> for At<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for At<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some((first, rest)) = self.0.split_first() else {
+            return Err(A::Error::custom("here"));
+        };
+        while let Some(key) = map.next_key::<String>()? {
+            if key == *first {
+                map.next_value_seed(At(rest))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -179,6 +242,75 @@ mod tests {
         ] {
             let why = why(name, text);
             assert!(why.starts_with(place), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_said_with_its_key_and_what_it_must_be() {
+        for (text, said) in [
+            (
+                "server: {port: 99999}",
+                "1:16: server.port is 99999; it must be a whole number from 0 to 65535",
+            ),
+            (
+                "limits: {sessions: many}",
+                "1:20: limits.sessions is \"many\"; it must be a whole number, 0 or more",
+            ),
+            (
+                "turnq: {enabled: perhaps}",
+                "1:18: turnq.enabled is \"perhaps\"; it must be true or false",
+            ),
+            (
+                "initPrompts: [one, ~]",
+                "1:20: initPrompts[1] is empty; it must be text",
+            ),
+            (
+                "agents: {a: {flags: [-x]}}",
+                "1:21: agents.a.flags is a list; it must be text",
+            ),
+            (
+                "agents: {a: {models: x}}",
+                "1:22: agents.a.models is \"x\"; it must be a list",
+            ),
+            (
+                "sessions: [{name: a, agent: b, initPrompts: x}]",
+                "1:45: sessions[0].initPrompts is \"x\"; it must be a list",
+            ),
+            ("sessions: [{name: a}]", "1:13: sessions[0] has no `agent`"),
+            (
+                "server: {}\nserver: {}",
+                "2:1: the key `server` stands there twice",
+            ),
+            ("- a", "1:1: the file is a list; it must be keys with values"),
+            // A secret may stand in any of these.
+            (
+                "agents: {a: {env: s3cret}}",
+                "1:19: agents.a.env must be keys with values",
+            ),
+            (
+                "agents: {a: {env: {A: [s3cret]}}}",
+                "1:23: agents.a.env.A must be text",
+            ),
+            ("turnq: {apiKey: [s3cret]}", "1:17: turnq.apiKey must be text"),
+        ] {
+            assert_eq!(why("c.yaml", text), format!("c.yaml:{said}"));
+        }
+        for (text, said) in [
+            (
+                "server.port = 99999",
+                "1:15: server.port is 99999; it must be a whole number from 0 to 65535",
+            ),
+            (
+                "limits = {sessions = 'many'}",
+                "1:22: limits.sessions is \"many\"; it must be a whole number, 0 or more",
+            ),
+            (
+                "[agents.a]\nenv = 's3cret'",
+                "2:7: agents.a.env must be keys with values",
+            ),
+            ("[[sessions]]\nname = 'a'", "1:1: sessions[0] has no `agent`"),
+        ] {
+            assert_eq!(why("c.toml", text), format!("c.toml:{said}"));
         }
     }
 

@@ -26,6 +26,9 @@ pub enum DaemonError {
     /// The agents are wrong.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// A setting can't be used; it says which, and where it stands.
+    #[error("{0}")]
+    Setting(String),
     /// tmux can't be used.
     #[error(transparent)]
     Tmux(#[from] Unusable),
@@ -41,13 +44,20 @@ pub enum DaemonError {
         source: io::Error,
     },
     /// `LLMUXD_PORT` is no port.
-    #[error("LLMUXD_PORT is {0:?}, not a port from 1 to 65535")]
-    BadPort(String),
+    #[error("{}LLMUXD_PORT is {port:?}, not a port from 1 to 65535", before(place.as_ref()))]
+    BadPort {
+        /// What it is.
+        port: String,
+        /// Where it stands, if in a file.
+        place: Option<String>,
+    },
     /// `LLMUXD_HOST` is no address.
-    #[error("cannot listen on the host {host:?} of LLMUXD_HOST: {source}")]
+    #[error("{}cannot listen on the host {host:?} of LLMUXD_HOST: {source}", before(place.as_ref()))]
     BadHost {
         /// The host.
         host: String,
+        /// Where it stands, if in a file.
+        place: Option<String>,
         /// Why.
         source: io::Error,
     },
@@ -82,6 +92,10 @@ pub enum DaemonError {
     /// Something the system owes us.
     #[error("cannot start the daemon: {0}")]
     Io(#[from] io::Error),
+}
+
+fn before(place: Option<&String>) -> String {
+    place.map_or_else(String::new, |place| format!("{place}: "))
 }
 
 fn port_trouble(error: &io::Error) -> String {
@@ -139,7 +153,7 @@ impl DaemonError {
             Self::Foreground(_) => {
                 Some("stop it first: llmux server stop; or take its place: llmux server start --replace".into())
             }
-            Self::BadPort(_) => Some("set it to a port, or name one by --port".into()),
+            Self::BadPort { .. } => Some("set it to a port, or name one by --port".into()),
             Self::BadHost { .. } => Some("set LLMUXD_HOST to an address of this host, such as 127.0.0.1".into()),
             Self::Port { address, source } if source.kind() == io::ErrorKind::AddrInUse => Some(format!(
                 "see who has it: ss -ltnp 'sport = :{0}'; or choose another: llmux server start --port {1}",
@@ -161,7 +175,7 @@ impl DaemonError {
             Self::Config(error) => Some(error.hint()),
             Self::Directory(error) => Some(error.hint()),
             Self::File(_) => Some("see whether the state directory can be written to, and whether the disk is full".into()),
-            Self::Catalog(_) => Some("correct the configuration file; nothing was started".into()),
+            Self::Catalog(_) | Self::Setting(_) => Some("correct the configuration file; nothing was started".into()),
             Self::Io(_) => Some("see whether the runtime directory can be written to, and whether the disk is full".into()),
         }
     }

@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     error::DaemonError,
     network::{Network, Tls, address},
+    reload::mistakes,
 };
 use self::{
     network::Plan,
@@ -408,7 +409,7 @@ impl Serving {
             tokio::select! {
                 told = signals.next() => match told {
                     Told::Leave => break false,
-                    Told::Reload => self.pass_on(Wish::Reload),
+                    Told::Reload => self.pass_on(Wish::Reload(None)),
                 },
                 order = self.inbox.recv() => match order {
                     Some(Order::HandOver(to, done)) => {
@@ -418,6 +419,7 @@ impl Serving {
                         let _ = done.send(given);
                         if gave { break true }
                     }
+                    Some(Order::Reload(done)) => self.pass_on(Wish::Reload(Some(done))),
                     Some(Order::Set(setting, done)) => {
                         self.pass_on(Wish::Set(setting, done));
                     }
@@ -439,9 +441,13 @@ impl Serving {
     /// Waits for nobody: whatever the disk does, this daemon can be told to leave.
     fn pass_on(&self, wish: Wish) {
         // Where so many wait, one of them will read what is there by then.
-        if let Err(TrySendError::Full(Wish::Set(_, done))) = self.wishes.try_send(wish) {
-            let busy = ApiError::new(ErrorCode::TooMany, "too many changes of the configuration wait");
-            let _ = done.send(Err(busy.hint("try again")));
+        let busy = || {
+            ApiError::new(ErrorCode::TooMany, "too many changes of the configuration wait").hint("try again")
+        };
+        match self.wishes.try_send(wish) {
+            Err(TrySendError::Full(Wish::Set(_, done))) => drop(done.send(Err(busy()))),
+            Err(TrySendError::Full(Wish::Reload(Some(done)))) => drop(done.send(Err(busy()))),
+            _ => {}
         }
     }
 

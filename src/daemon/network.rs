@@ -115,16 +115,21 @@ pub fn address(
 ) -> Result<SocketAddr, DaemonError> {
     let port = match (port, environment.text("LLMUXD_PORT")) {
         (Some(port), _) => port,
-        (None, Some(text)) => text
-            .parse()
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or_else(|| DaemonError::BadPort(text.to_owned()))?,
+        (None, Some(text)) => {
+            text.parse()
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or_else(|| DaemonError::BadPort {
+                    port: text.to_owned(),
+                    place: environment.place("LLMUXD_PORT"),
+                })?
+        }
         (None, None) => config.server.port.unwrap_or(PORT),
     };
     let host = environment.text("LLMUXD_HOST").unwrap_or(HOST);
     listen::address(host, port).map_err(|source| DaemonError::BadHost {
         host: host.to_owned(),
+        place: environment.place("LLMUXD_HOST"),
         source,
     })
 }

@@ -7,7 +7,7 @@ use llmux_protocol::api::NetworkStatus;
 
 use super::DaemonError;
 use crate::{
-    agent::Catalog,
+    agent::{self, Catalog},
     config::Config,
     session,
     turn::{self, turnq::Coordinator},
@@ -68,6 +68,36 @@ pub(super) fn untypable(config: &Config) -> Vec<String> {
         .collect()
 }
 
+/// The command lines that have no words, one sentence each.
+pub(super) fn unsplittable(config: &Config, catalog: &Catalog) -> Vec<String> {
+    let bad = |text: &str| agent::split(text).err();
+    let mut found = Vec::new();
+    for agent in catalog.all() {
+        let own = config.agents.get(&agent.key);
+        let of_config = [
+            own.is_some_and(|own| own.cmd.is_some()),
+            own.is_some_and(|own| own.flags.is_some()),
+        ];
+        let both = [("cmd", &agent.cmd), ("flags", &agent.flags)];
+        for ((field, text), is_of_config) in both.into_iter().zip(of_config) {
+            let Some(error) = bad(text) else { continue };
+            let said = format!("agents.{}.{field}: {error}", agent.key);
+            found.push(if is_of_config {
+                config.at(&["agents", &agent.key, field], &said)
+            } else {
+                said
+            });
+        }
+    }
+    for planned in &config.sessions {
+        if let Some(error) = planned.flags.as_deref().and_then(bad) {
+            let said = format!("sessions: {:?}: flags: {error}", planned.name);
+            found.push(config.at(&["sessions"], &said));
+        }
+    }
+    found
+}
+
 /// Strict turn order, if the configuration wants it.
 pub(super) fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError> {
     if !config.turnq.enabled {
@@ -78,5 +108,11 @@ pub(super) fn turnq(config: &Config) -> Result<Option<Coordinator>, DaemonError>
         api_key: config.turnq.api_key.clone(),
         max_hold: max_hold(config),
     };
-    Ok(Some(Coordinator::new(settings, std::env::temp_dir())?))
+    match Coordinator::new(settings, std::env::temp_dir()) {
+        Ok(coordinator) => Ok(Some(coordinator)),
+        Err(error) => Err(DaemonError::Turns {
+            message: config.at(&["turnq"], &error.to_string()),
+            hint: error.hint(),
+        }),
+    }
 }

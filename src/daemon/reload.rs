@@ -8,15 +8,15 @@ use std::{
     sync::Arc,
 };
 
-use llmux_protocol::api::{ApiError, ErrorCode};
+use llmux_protocol::api::{ApiError, ErrorCode, ReloadReply};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::{block_in_place, spawn_blocking},
 };
 
-use super::{DaemonError, policy};
+use super::{DaemonError, network, policy};
 use crate::{
-    agent::{Catalog, Overrides},
+    agent::{Catalog, CatalogError, Overrides},
     auth::Auth,
     config::{Config, Environment, Overlay, Settings, Turnq},
     push::Push,
@@ -75,10 +75,18 @@ pub(super) struct Read {
 
 impl Read {
     fn of(config: Config, environment: &Environment) -> Result<Self, DaemonError> {
-        let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents)?;
+        let catalog = Catalog::new(Overrides::read(&environment.agents_dir()), &config.agents);
+        let catalog = catalog.map_err(|error| match &error {
+            CatalogError::Rule { key, source } => {
+                let said = format!("{error}: {source}");
+                DaemonError::Setting(config.at(&["agents", key, "readyPrompt"], &said))
+            }
+            CatalogError::Data(_) => error.into(),
+        })?;
         let turnq = policy::turnq(&config)?;
         let mut mistakes = config.mistakes(|key| catalog.find(key).is_some());
         mistakes.extend(policy::untypable(&config));
+        mistakes.extend(policy::unsplittable(&config, &catalog));
         Ok(Self {
             config,
             catalog,
@@ -92,6 +100,17 @@ impl Read {
         let warnings = self.config.warnings.iter().chain(of_catalog);
         warnings.chain(&self.mistakes).cloned().collect()
     }
+}
+
+/// Says what a daemon could not do as a configuration says it, one sentence each.
+///
+/// # Errors
+/// No daemon would go by it at all.
+pub fn mistakes(config: Config, environment: &Environment) -> Result<Vec<String>, DaemonError> {
+    network::address(None, environment, &config)?;
+    let read = Read::of(config, environment)?;
+    let of_catalog = read.catalog.warnings().iter();
+    Ok(of_catalog.chain(&read.mistakes).cloned().collect())
 }
 
 /// What is in effect, and what is wrong with what is not.
@@ -131,8 +150,8 @@ pub(super) struct Parts {
 
 /// What somebody wants of the configuration.
 pub(super) enum Wish {
-    /// That the files are read again.
-    Reload,
+    /// That the files are read again; whoever waits is told what became of it.
+    Reload(Option<oneshot::Sender<Result<ReloadReply, ApiError>>>),
     /// That a setting is changed as the Settings page does.
     Set(Setting, oneshot::Sender<Result<(), ApiError>>),
 }
@@ -179,9 +198,14 @@ impl Reloader {
     async fn run(self, mut files: mpsc::Receiver<()>, mut wishes: mpsc::Receiver<Wish>) {
         loop {
             tokio::select! {
-                Some(()) = files.recv() => self.reload(false).await,
+                Some(()) = files.recv() => drop(self.reload(false).await),
                 wish = wishes.recv() => match wish {
-                    Some(Wish::Reload) => self.reload(true).await,
+                    Some(Wish::Reload(done)) => {
+                        let outcome = self.reload(true).await;
+                        if let Some(done) = done {
+                            let _ = done.send(outcome);
+                        }
+                    }
                     Some(Wish::Set(setting, done)) => {
                         // Whoever asked may be gone.
                         let _ = done.send(self.change(setting).await);
@@ -194,7 +218,7 @@ impl Reloader {
 
     /// Reads the files again and puts them into effect; where they can't be used, what was before stays. `asked`: a person
     /// did, and hears that nothing has changed.
-    async fn reload(&self, asked: bool) {
+    async fn reload(&self, asked: bool) -> Result<ReloadReply, ApiError> {
         let (files, before) = (self.files.clone(), self.now.borrow().config.clone());
         let read = spawn_blocking(move || files.read_again(&before)).await;
         match read
@@ -202,7 +226,14 @@ impl Reloader {
             .map_err(DaemonError::from)
             .flatten()
         {
-            Ok(read) => self.adopt(read, asked).await,
+            Ok(read) => {
+                let changed = self.adopt(read, asked).await;
+                Ok(ReloadReply {
+                    ok: true,
+                    changed: changed.into_iter().map(str::to_owned).collect(),
+                    warnings: self.now.borrow().notices(),
+                })
+            }
             Err(error) => {
                 let (why, hint) = (with_causes(&error), error.hint().unwrap_or_default());
                 let is_news = self.now.send_if_modified(|now| {
@@ -216,6 +247,7 @@ impl Reloader {
                         "the configuration can't be used; what was before stays in effect"
                     );
                 }
+                Err(refusal(ErrorCode::State, &error))
             }
         }
     }
@@ -263,7 +295,8 @@ impl Reloader {
         Ok(read)
     }
 
-    async fn adopt(&self, read: Read, asked: bool) {
+    /// Puts it into effect, and says which keys have changed.
+    async fn adopt(&self, read: Read, asked: bool) -> Vec<&'static str> {
         let warnings = read.warnings();
         let Read {
             config,
@@ -316,6 +349,7 @@ impl Reloader {
             fault: None,
             later,
         });
+        changed
     }
 
     /// What the daemon reads only when it starts, and has another value now.

@@ -1,9 +1,6 @@
 //! What the daemon says of itself.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::PathBuf, time::Instant};
 
 use llmux_protocol::api::{DaemonStatus, NetworkStatus, TmuxStatus};
 
@@ -51,9 +48,8 @@ impl Face {
     fn warnings(&self) -> Vec<String> {
         let aside = self.state.set_aside();
         let aside = aside.iter().map(|path| store::corrupt_registry_notice(path));
-        let keys = self.state.push_keys_set_aside();
-        let keys = keys.iter().map(|path| corrupt_key_notice(path));
-        aside.chain(keys).chain(self.now.borrow().notices()).collect()
+        let push = self.state.push_notices().into_iter().map(|(_, notice)| notice);
+        aside.chain(push).chain(self.now.borrow().notices()).collect()
     }
 
     fn tmux_status(&self) -> TmuxStatus {
@@ -79,12 +75,4 @@ impl Face {
             warnings,
         }
     }
-}
-
-fn corrupt_key_notice(aside: &Path) -> String {
-    format!(
-        "the key for notifications was corrupt; it is kept as {} and a new one was made: devices must subscribe again \
-         (delete it when you have seen this)",
-        aside.display()
-    )
 }

@@ -67,17 +67,22 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    /// Reads the file. One that can't be understood is said, and begun anew at the next change. Blocks on the disk.
+    /// Reads the file. One that can't be understood is set aside, and a new one begun. Blocks on the disk.
     pub(super) fn open(path: PathBuf) -> Result<Self, FileError> {
         let text = file::read(&path)?;
-        let all = text.map(|text| serde_json::from_slice(&text)).transpose();
-        let all = all.unwrap_or_else(|error| {
-            tracing::error!(%error, path = %path.display(), "the devices that are told can't be read; they must subscribe again");
-            None
-        });
+        let all = match text.map(|text| serde_json::from_slice(&text)).transpose() {
+            Ok(all) => all.unwrap_or_default(),
+            Err(error) => {
+                let aside = file::set_aside(&path)?;
+                // The parser's own words may quote an address, which is a secret.
+                let (line, column, aside) = (error.line(), error.column(), aside.display());
+                tracing::error!(line, column, %aside, "the devices that are told can't be read; they must subscribe again");
+                Vec::new()
+            }
+        };
         Ok(Self {
             path,
-            all: Mutex::new(all.unwrap_or_default()),
+            all: Mutex::new(all),
         })
     }
 
@@ -163,5 +168,17 @@ mod tests {
         let left: Vec<String> = devices.all().into_iter().map(|device| device.token_id).collect();
         assert_eq!(left, ["bob-0", "bob-1"]);
         assert_eq!(Devices::open(path).unwrap().all().len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_list_of_devices_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("push.json");
+        std::fs::write(&path, "x\n").unwrap();
+        let devices = Devices::open(path.clone()).unwrap();
+        assert!(devices.keep(device("alice", 0), |_| false).unwrap());
+        let aside = file::kept_aside(&path);
+        assert_eq!(std::fs::read(&aside[0]).unwrap(), b"x\n");
+        assert_eq!(Devices::open(path).unwrap().all().len(), 1);
     }
 }

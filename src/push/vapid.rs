@@ -120,8 +120,8 @@ mod tests {
         std::fs::write(&path, "none").unwrap();
         let (made, is_new) = Signer::open(&path).unwrap();
         assert!(is_new);
-        let aside = state.push_keys_set_aside();
-        assert_eq!(std::fs::read(&aside[0]).unwrap(), b"none");
+        let aside = state.push_notices();
+        assert_eq!(std::fs::read(&aside[0].0).unwrap(), b"none");
         assert_eq!(Signer::open(&path).unwrap().0.public(), made.public());
     }
 }

@@ -1,7 +1,7 @@
 //! `/health`, `/api/version` and `/api/daemon`.
 
 use axum::{Json, extract::State, http::StatusCode};
-use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Handover};
+use llmux_protocol::api::{ApiError, DaemonStatus, ErrorCode, Handover, ReloadReply};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -42,6 +42,14 @@ pub(super) async fn status(State(shared): State<Shared>) -> Json<DaemonStatus> {
 pub(super) async fn stop(State(shared): State<Shared>) -> Result<Json<Value>, Failure> {
     shared.orders.send(Order::Stop).await.map_err(|_| leaving())?;
     Ok(Json(json!({ "ok": true })))
+}
+
+/// Answers when what the files say is in effect, or why it is not.
+pub(super) async fn reload(State(shared): State<Shared>) -> Result<Json<ReloadReply>, Failure> {
+    let (done, answer) = oneshot::channel();
+    let order = Order::Reload(done);
+    shared.orders.send(order).await.map_err(|_| leaving())?;
+    answer.await.map_err(|_| leaving())?.map(Json).map_err(Failure)
 }
 
 /// Answers when the successor holds the socket.

@@ -34,7 +34,7 @@ use axum::{
     middleware::from_fn_with_state,
 };
 use llmux_protocol::api::{
-    Action, ApiError, DaemonStatus, ErrorCode, Event, LogEntry, SettingsView, TurnqRequest,
+    Action, ApiError, DaemonStatus, ErrorCode, Event, LogEntry, ReloadReply, SettingsView, TurnqRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,8 @@ pub(crate) enum Order {
     Stop,
     /// Send the listening socket to a successor who waits on this socket, then leave.
     HandOver(String, oneshot::Sender<std::io::Result<()>>),
+    /// Read the configuration again.
+    Reload(oneshot::Sender<Result<ReloadReply, ApiError>>),
     /// Change a setting.
     Set(Setting, oneshot::Sender<Result<(), ApiError>>),
 }
@@ -135,6 +137,7 @@ fn daemons() -> Routes<Shared> {
         .route("/api/events", get(some(Watch), events::events).endless())
         .route("/api/daemon", get(every(Admin), daemon::status))
         .route("/api/daemon/stop", post(Need::Owner, daemon::stop))
+        .route("/api/daemon/reload", post(Need::Owner, daemon::reload))
         .route("/api/daemon/handover", post(Need::Owner, daemon::hand_over))
         .route("/api/agents", get(some(Watch), agents::installed))
         .route("/api/agents/all", get(some(Watch), agents::all))

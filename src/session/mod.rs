@@ -54,7 +54,7 @@ use self::{plan::Ended, records::Records, size::Audience, stored::Stored, tree::
 use crate::{
     agent::{Agent, Catalog, ProgramSearch, Rules, Sight, history::History, parse_keys, transcript::Watch},
     bus::Bus,
-    config::{Environment, Limits, Planned},
+    config::{Environment, Limits, Planned, Restart},
     nearest::near,
     pane::{Condition, Life, Pane, Seen, Subscription, exit_evidence},
     store::SessionRecord,
@@ -104,6 +104,14 @@ pub(crate) struct Policy {
     pub(crate) planned: Vec<Planned>,
     /// The most that may run, and the most viewers of one.
     pub(crate) limits: Limits,
+}
+
+impl Policy {
+    /// What happens when a session's program ends by itself; nothing, if it is not planned.
+    fn restart_of(&self, name: &str) -> Restart {
+        let planned = self.planned.iter().find(|planned| planned.name == name);
+        planned.map_or(Restart::Never, |planned| planned.restart)
+    }
 }
 
 /// A handle on all sessions. Cheap to clone.

@@ -41,7 +41,7 @@ impl Sessions {
             init_prompts: record.init_prompts.clone(),
             created_at: record.created_at.clone(),
             parent: record.parent.clone(),
-            restart: record.restart.clone(),
+            restart: Some(policy.restart_of(&record.name).word().to_owned()),
             status: state,
             state,
             exit: if running.is_some() {

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::file;
 use crate::config::Environment;
 
 /// The longest socket path, in bytes; `sun_path` holds 104 on some systems, with its NUL.
@@ -107,26 +108,43 @@ impl StateDir {
         (self.path.join("tls-cert.pem"), self.path.join("tls-key.pem"))
     }
 
+    /// The devices that are told of news.
+    #[must_use]
+    pub fn devices(&self) -> PathBuf {
+        self.path.join("push.json")
+    }
+
     /// Session registries that could not be read and were set aside, oldest first. The user decides about them.
     #[must_use]
     pub fn set_aside(&self) -> Vec<PathBuf> {
-        self.corrupt("sessions.json.corrupt-")
+        file::kept_aside(&self.sessions())
     }
 
-    /// Keys for Web Push that were none and were set aside, oldest first.
-    pub(crate) fn push_keys_set_aside(&self) -> Vec<PathBuf> {
-        self.corrupt("push.key.corrupt-")
+    /// Journals of turns that were corrupt and were set aside, oldest first.
+    #[must_use]
+    pub fn turns_set_aside(&self) -> Vec<PathBuf> {
+        file::kept_aside(&self.turns())
     }
 
-    fn corrupt(&self, prefix: &str) -> Vec<PathBuf> {
-        let is_aside = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with(prefix))
-        };
-        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_aside).collect();
-        paths.sort();
-        paths
+    /// What a person is told of notifications that were set aside, devices and keys, for as long as the files are there.
+    #[must_use]
+    pub fn push_notices(&self) -> Vec<(PathBuf, String)> {
+        let keys = file::kept_aside(&self.path.join("push.key"));
+        let keys = keys.into_iter().map(|path| ("the key for notifications", path));
+        let devices = file::kept_aside(&self.devices());
+        let devices = devices
+            .into_iter()
+            .map(|path| ("the list of devices that are notified", path));
+        keys.chain(devices)
+            .map(|(what, path)| {
+                let notice = format!(
+                    "{what} was corrupt; it is kept as {} and a new one was begun: devices must subscribe again \
+                     (delete it when you have seen this)",
+                    path.display()
+                );
+                (path, notice)
+            })
+            .collect()
     }
 
     /// The hooks that are set up in agents.

@@ -149,6 +149,26 @@ pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, FileError> {
     }
 }
 
+/// What [`set_aside`] has made of a file and its user has not removed yet, oldest first.
+#[must_use]
+pub(crate) fn kept_aside(path: &Path) -> Vec<PathBuf> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let prefix = format!("{name}.corrupt-");
+    let is_aside = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        // A database has files beside it, which belong to it.
+        name.is_some_and(|name| {
+            name.starts_with(&prefix) && !name.ends_with("-wal") && !name.ends_with("-shm")
+        })
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_aside).collect();
+    paths.sort();
+    paths
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

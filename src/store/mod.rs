@@ -12,5 +12,6 @@ pub mod time;
 pub(crate) use dir::make_private;
 pub use dir::{DirError, StateDir, check_runtime_dir, runtime_dir};
 pub use file::FileError;
+pub use journal::corrupt_journal_notice;
 pub(crate) use journal::{Entry, Journal, JournalError, Retention};
 pub use sessions::{ExitRecord, Loaded, Registry, RegistryError, SessionRecord, corrupt_registry_notice};

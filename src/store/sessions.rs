@@ -68,7 +68,7 @@ pub struct SessionRecord {
     /// The session that started this one.
     #[serde(default)]
     pub parent: Option<String>,
-    /// Kept for the Node program, which always writes `on-failure` and never acts on it.
+    /// Kept for the Node program, which always writes `on-failure` and never acts on it. The configuration's plan counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<String>,
     /// Whether the agent's hooks are set up, if it was said.

@@ -1,6 +1,11 @@
 //! The installed tmux: its version, and what is known to be wrong with that version.
 
-use std::{fmt, process::Stdio};
+use std::{fmt, process::Stdio, time::Duration};
+
+use tokio::time::timeout;
+
+/// How long `tmux -V` may take: it asks no server.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The oldest tmux with flow control, `-e` and `%extended-output`.
 pub(super) const OLDEST: Version = Version { major: 3, minor: 2 };
@@ -21,6 +26,9 @@ pub enum Unusable {
     /// It could not be started.
     #[error("cannot run `tmux -V`: {0}")]
     Io(#[source] std::io::Error),
+    /// It does not answer.
+    #[error("`tmux -V` does not answer within {} s", ANSWERS_WITHIN.as_secs())]
+    Silent,
     /// It is too old.
     #[error("{0} is too old; llmux needs tmux {OLDEST} or newer")]
     TooOld(String),
@@ -37,6 +45,7 @@ impl Unusable {
             Self::Missing => "install it: `apt install tmux`, `brew install tmux`",
             Self::TooOld(_) => "install a newer tmux; Debian 12 has 3.3a, Homebrew the newest",
             Self::Io(_) | Self::Unreadable(_) => "see what `tmux -V` prints",
+            Self::Silent => "see which program `command -v tmux` names, and what `tmux -V` waits for",
         }
     }
 }
@@ -126,13 +135,16 @@ impl fmt::Display for Version {
 /// Asks the installed tmux for its version.
 ///
 /// # Errors
-/// When there is none, when it is older than 3.2, or when its answer can't be read.
+/// When there is none, when it does not answer in time, when it is older than 3.2, or when its answer can't be read.
 pub(crate) async fn installed() -> Result<Version, Unusable> {
-    let output = tokio::process::Command::new("tmux")
+    let asked = tokio::process::Command::new("tmux")
         .arg("-V")
         .stdin(Stdio::null())
-        .output()
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(ANSWERS_WITHIN, asked)
         .await
+        .map_err(|_| Unusable::Silent)?
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Unusable::Missing,
             _ => Unusable::Io(error),

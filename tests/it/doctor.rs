@@ -100,6 +100,10 @@ fn broken_files_and_modes_are_each_found_with_a_fix_and_left_alone() {
         (state.join("sessions.json"), "{\"version\": 1, \"sess"),
         (state.join("turns.db"), "this was a database"),
         (state.join("sessions.json.corrupt-20300101T000000Z"), ""),
+        (state.join("turns.db.corrupt-20300101T000000Z"), ""),
+        (state.join("turns.db.corrupt-20300101T000000Z-wal"), ""),
+        (state.join("push.json.corrupt-20300101T000000Z"), ""),
+        (state.join("push.json"), "x\n"),
         (users.join("users.json"), "[]"),
         (users.join("tokens.json"), "[{\"secretHash\": \"s3cret\""),
     ] {
@@ -107,6 +111,7 @@ fn broken_files_and_modes_are_each_found_with_a_fix_and_left_alone() {
         mode(&path, 0o600);
     }
     mode(&users.join("users.json"), 0o644);
+    fs::create_dir(state.join("daemon.log")).unwrap();
     mode(&state, 0o777);
     lab.config("server: {prot: 3001}\n");
     let report = report(&lab, 1);
@@ -120,7 +125,30 @@ fn broken_files_and_modes_are_each_found_with_a_fix_and_left_alone() {
     finds(&report, "error", "files", "turns.db", ".corrupt-");
     finds(&report, "error", "files", "tokens.json: it is not JSON", "backup");
     finds(&report, "warning", "files", "users.json (mode 644)", "chmod 600");
-    finds(&report, "warning", "files", "was corrupt", "rm ");
+    for (what, file) in [
+        ("session registry", "sessions.json"),
+        ("journal of turns", "turns.db"),
+        ("devices", "push.json"),
+    ] {
+        let words = format!("{what} was corrupt; it is kept as {}", state.join(file).display());
+        let words = words.replace("devices", "list of devices that are notified");
+        finds(&report, "warning", "files", &words, ".corrupt-20300101T000000Z");
+    }
+    finds(
+        &report,
+        "error",
+        "files",
+        "push.json: it is not JSON",
+        ".corrupt-",
+    );
+    finds(
+        &report,
+        "error",
+        "files",
+        "daemon.log is a directory",
+        "move it away",
+    );
+    assert!(!report.to_string().contains("-wal"));
     finds(&report, "error", "state", "others can write", "chmod 700");
     finds(&report, "error", "config", "config.yaml:1:", "line 1");
     assert!(!report.to_string().contains("s3cret"));
@@ -189,6 +217,18 @@ fn without_tmux_or_a_readable_env_file_it_still_looks_at_the_rest() {
         "agent list --all",
     );
     assert_eq!(found(&report, "network", "is free").0, "ok");
+}
+
+#[test]
+fn a_tmux_that_does_not_answer_is_not_waited_for() {
+    let mut lab = Lab::new();
+    // Whoever cleans up behind this test asks it other things.
+    program(&mut lab, "tmux", "[ \"$1\" != -V ] || exec sleep 1000");
+    let report = report(&lab, 1);
+    finds(&report, "error", "tmux", "`tmux -V` does not answer", "tmux -V");
+    let said = lab.llmux(["session", "start", "shell"]).fails(69);
+    assert!(said.contains("`tmux -V` does not answer"), "{said}");
+    assert!(lab.daemon().is_none());
 }
 
 #[test]

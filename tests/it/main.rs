@@ -12,6 +12,7 @@ mod banner;
 mod bench;
 mod binding;
 mod compat;
+mod config;
 mod contract;
 mod conversations;
 mod daemon;

@@ -54,6 +54,10 @@ fn a_planned_session_comes_up_with_the_daemon_and_again_after_a_failure() {
     let lab = with_plan("on-failure", 3);
     lab.llmux(["session", "list"]).ok();
     until("it is up", || starts(&lab, "a") == 1);
+    assert_eq!(lab.session("a").unwrap()["restart"], "on-failure");
+    lab.start("shell", "unplanned", "");
+    assert_eq!(lab.session("unplanned").unwrap()["restart"], "never");
+    lab.llmux(["session", "stop", "unplanned"]).ok();
     end(&lab);
     until("it is up again", || starts(&lab, "a") == 2);
     // What somebody stops stays stopped: nothing is left that could be started again.
@@ -171,9 +175,11 @@ fn a_mistake_in_the_configuration_is_named_with_its_line() {
          turnq: {apiKey: s3cret, enabled: true}\n",
     )
     .unwrap();
-    let checked = lab.llmux(["config", "check"]);
-    assert!(checked.stderr.contains("unknown agent \"cta\""), "{checked}");
-    assert!(checked.ok().contains("can be used"));
+    let said = lab.llmux(["config", "check"]).fails(1);
+    assert!(
+        said.contains(".llmux.yaml:3:1: ") && said.contains("unknown agent \"cta\""),
+        "{said}"
+    );
     let shown = lab.llmux(["config", "show"]).ok();
     assert!(
         shown.contains("enabled: true") && !shown.contains("s3cret"),

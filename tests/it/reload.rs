@@ -140,6 +140,28 @@ fn a_file_that_is_away_or_a_pipe_changes_nothing_and_holds_nobody_up() {
 }
 
 #[test]
+fn a_reload_says_what_became_of_it() {
+    let lab = Lab::new();
+    lab.config("initPrompts: [good]\n");
+    lab.llmux(["session", "list"]).ok();
+    assert!(
+        lab.llmux(["server", "reload"])
+            .ok()
+            .contains("nothing has changed")
+    );
+    lab.config("initPrompts: [good]\nserver: {port: many}\n");
+    let said = lab.llmux(["server", "reload"]).fails(1);
+    assert!(
+        said.contains("config.yaml:2:16: server.port is \"many\"") && said.contains("still in effect"),
+        "{said}"
+    );
+    lab.config("initPrompts: [good]\nagents: {none: {flags: x}}\n");
+    let run = lab.llmux(["server", "reload"]);
+    assert!(run.code == 0 && run.stdout.starts_with("in effect"), "{run}");
+    assert!(run.stderr.contains("agents.none is no known agent"), "{run}");
+}
+
+#[test]
 fn sighup_reads_again_what_no_watcher_sees() {
     let lab = Lab::new();
     lab.llmux(["session", "list"]).ok();

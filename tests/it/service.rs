@@ -164,10 +164,15 @@ fn a_service_is_installed_with_its_socket_and_removed() {
     let said = lab.llmux(["server", "install", "--", "--prot", "1"]).fails(64);
     assert!(said.contains("--prot"), "{said}");
     systemctl(&mut lab, "echo 'no bus' >&2; exit 1");
+    let daemon = lab.daemon().unwrap();
     let run = lab.llmux(["server", "install"]);
     assert!(
         run.code == 1 && run.stderr.contains("no bus") && run.stderr.contains("hint: "),
         "{run}"
+    );
+    assert!(
+        lives(daemon) && !units.join("llmux.service").exists(),
+        "nothing was changed"
     );
 }
 

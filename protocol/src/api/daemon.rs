@@ -93,3 +93,16 @@ pub struct Handover {
     /// A Unix socket on which the successor waits for the descriptor.
     pub socket: String,
 }
+
+/// What became of a reload: the configuration's files are in effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ReloadReply {
+    /// Always true.
+    pub ok: bool,
+    /// The keys of the configuration that have changed.
+    pub changed: Vec<String>,
+    /// What a person should know, one sentence each.
+    pub warnings: Vec<String>,
+}

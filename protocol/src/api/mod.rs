@@ -31,7 +31,7 @@ pub use conversation::{
     BoundBy, ConversationView, FoundView, NewChatReply, PendingPrompt, ResumeRequest, TranscriptPart,
     TranscriptTurn, TranscriptView,
 };
-pub use daemon::{DaemonStatus, Endpoint, Handover, NetworkStatus, TmuxStatus};
+pub use daemon::{DaemonStatus, Endpoint, Handover, NetworkStatus, ReloadReply, TmuxStatus};
 pub use error::{ApiError, ErrorCode};
 pub use event::{Event, LogEntry, LogsView};
 pub use push::{PushKeys, PushRequest, PushView, PushWish};

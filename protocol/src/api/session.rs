@@ -94,7 +94,7 @@ pub struct SessionView {
     pub created_at: String,
     /// The session that started this one.
     pub parent: Option<String>,
-    /// Kept from the record; the old program wrote `on-failure`.
+    /// What happens when its program ends by itself: `always`, `on-failure` or `never`, as it is planned; `never` if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<String>,
     /// Whether its agent runs.

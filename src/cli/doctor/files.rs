@@ -10,7 +10,7 @@ use super::{because, finding::Findings};
 use crate::{
     cli::context::Context,
     client::Credentials,
-    store::{Registry, StateDir, corrupt_registry_notice, examine},
+    store::{Registry, StateDir, corrupt_journal_notice, corrupt_registry_notice, examine},
 };
 
 const AREA: &str = "files";
@@ -21,14 +21,21 @@ pub(super) fn look(context: &Context, state: Option<&StateDir>, findings: &mut F
     let mut secret = ["users.json", "tokens.json", "setup-token"]
         .map(|name| users.join(name))
         .to_vec();
-    secret.extend(["credentials.json", ".env"].map(|name| own.join(name)));
+    secret.extend([own.join("credentials.json"), context.env.dotenv_path()]);
     if let Some(state) = state {
         sessions(state, findings);
         turns(state, findings);
         list(&state.path().join("auth.json"), findings);
+        devices(state, findings);
         let (_, key) = state.certificate();
-        secret.extend([state.sessions(), state.turns(), state.daemon_log(), key]);
-        secret.extend(["auth.json", "audit.jsonl"].map(|name| state.path().join(name)));
+        secret.extend([
+            state.sessions(),
+            state.turns(),
+            state.daemon_log(),
+            state.devices(),
+            key,
+        ]);
+        secret.extend(["auth.json", "audit.jsonl", "push.key"].map(|name| state.path().join(name)));
     }
     for name in ["users.json", "tokens.json"] {
         list(&users.join(name), findings);
@@ -80,6 +87,24 @@ fn turns(state: &StateDir, findings: &mut Findings) {
             "restart the daemon: it keeps the file as .corrupt-<time> and begins a new one",
         ),
     }
+    for aside in state.turns_set_aside() {
+        let fix = format!("rm {}", aside.display());
+        findings.warn(AREA, corrupt_journal_notice(&aside), fix);
+    }
+}
+
+fn devices(state: &StateDir, findings: &mut Findings) {
+    let path = state.devices();
+    if let Err(why) = examine::json(&path) {
+        findings.error(
+            AREA,
+            format!("{}: {why}; no device is told anything", path.display()),
+            "restart the daemon: it keeps the file as .corrupt-<time>, and devices subscribe again",
+        );
+    }
+    for (aside, notice) in state.push_notices() {
+        findings.warn(AREA, notice, format!("rm {}", aside.display()));
+    }
 }
 
 fn list(path: &Path, findings: &mut Findings) {
@@ -100,7 +125,10 @@ fn modes(files: &[PathBuf], findings: &mut Findings) {
     for path in files {
         let Ok(found) = fs::metadata(path) else { continue };
         let shown = path.display();
-        if found.uid() != uid {
+        if found.is_dir() {
+            let said = format!("{shown} is a directory, where llmux has a file");
+            findings.error(AREA, said, format!("move it away: mv {shown} {shown}.away"));
+        } else if found.uid() != uid {
             let said = format!("{shown} belongs to user {}", found.uid());
             findings.warn(
                 AREA,

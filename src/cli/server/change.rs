@@ -1,30 +1,34 @@
 //! `llmux server reload` and `llmux server upgrade`: a running daemon that changes.
 
-use llmux_protocol::api::DaemonStatus;
-use rustix::process::{Pid, Signal, kill_process};
+use llmux_protocol::api::{DaemonStatus, ReloadReply};
+use serde_json::json;
 
 use super::install;
 use crate::cli::{
     context::Context,
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, say},
     out::Out,
+    table::plain,
 };
 
-/// Tells the daemon to read its configuration again.
+/// Has the daemon read its configuration again, and says what became of it.
 pub(super) async fn reload(context: &Context) -> Result<(), Failure> {
     context.only_here("server reload")?;
-    let status: DaemonStatus = context.running().await?.get("/api/daemon").await?;
-    let pid = i32::try_from(status.pid).ok().and_then(Pid::from_raw);
-    let told = pid.map(|pid| kill_process(pid, Signal::HUP));
-    match told {
-        Some(Ok(())) => Out::new()
-            .line("told the daemon to read its configuration again; `llmux logs list` shows what changed"),
-        Some(Err(error)) => Err(Failure::failed(format!(
-            "cannot signal the daemon, pid {}: {error}",
-            status.pid
-        ))),
-        None => Err(Failure::failed("the daemon's pid is none")),
+    let asked = context
+        .running()
+        .await?
+        .post("/api/daemon/reload", &json!({}))
+        .await;
+    let reply: ReloadReply = asked
+        .map_err(|error| Failure::from(error).about("the configuration as it was is still in effect"))?;
+    for warning in &reply.warnings {
+        say(&plain(warning));
     }
+    let mut out = Out::new();
+    if reply.changed.is_empty() {
+        return out.line("in effect; nothing has changed since it was read last");
+    }
+    out.line(&format!("in effect; changed: {}", reply.changed.join(", ")))
 }
 
 /// Puts this program in the place of the daemon that runs: no session, turn or queued prompt is lost, and clients wait.

@@ -76,6 +76,19 @@ impl Manager {
         }
     }
 
+    /// Asks whether it can be told anything, before anything is changed.
+    fn check(self) -> Result<(), Failure> {
+        match self {
+            Self::Systemd => carry_out(&words("systemctl --user show-environment")).map_err(|failure| {
+                failure
+                    .about("there is no systemd session of this user here; nothing was changed")
+                    .hint("log in as the user itself (no su, no sudo); in a container, run `llmux server start`")
+                    .hint("`llmux server install --dry-run` prints the files")
+            }),
+            Self::Launchd => Ok(()),
+        }
+    }
+
     /// The commands that make it serve, now and after each start of the system.
     fn enable(self, context: &Context) -> Vec<Vec<String>> {
         match self {
@@ -130,6 +143,7 @@ pub(super) async fn install(args: &Install, context: &Context) -> Result<(), Fai
         }
         return out.finish();
     }
+    manager.check()?;
     for (path, text) in &files {
         write(path, text)
             .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;

@@ -8,9 +8,10 @@ use llmux_protocol::api::{
     AgentView, AnswerRequest, Answered, BroadcastReply, BroadcastRequest, ConversationView, DaemonStatus,
     Directories, Done, EditRequest, Event, Explanation, FoundView, Handover, HookRequest, InitPromptsReply,
     InitPromptsRequest, KeyRequest, LogEntry, LogsView, ModelsView, NewChatReply, PushRequest, PushView,
-    RestartRequest, ResumeRequest, ScreenView, SendRequest, Sent, SessionReply, SessionView, SettingsView,
-    StartRequest, StopRequest, Stopped, TranscriptTurn, TranscriptView, Turn, TurnCancel, TurnEvent,
-    TurnRequest, TurnWait, TurnqReply, TurnqRequest, UploadRequest, Uploaded, WaitOutcome, WaitRequest,
+    ReloadReply, RestartRequest, ResumeRequest, ScreenView, SendRequest, Sent, SessionReply, SessionView,
+    SettingsView, StartRequest, StopRequest, Stopped, TranscriptTurn, TranscriptView, Turn, TurnCancel,
+    TurnEvent, TurnRequest, TurnWait, TurnqReply, TurnqRequest, UploadRequest, Uploaded, WaitOutcome,
+    WaitRequest,
 };
 use utoipa::openapi::{HttpMethod, OpenApi, schema::Type};
 
@@ -39,6 +40,11 @@ pub(crate) fn document() -> OpenApi {
         .answers::<DaemonStatus>();
     api.post("/api/daemon/stop", "Ends the daemon; agents run on")
         .answers_something();
+    api.post(
+        "/api/daemon/reload",
+        "Reads the configuration again, and answers when it is in effect",
+    )
+    .answers::<ReloadReply>();
     api.post(
         "/api/daemon/handover",
         "Gives the listening sockets to another daemon",

@@ -14,7 +14,7 @@ use super::{
     row::{ENTRY, EntryRow, TURN, TurnRow},
     worker::Write,
 };
-use crate::store::time;
+use crate::store::{file::kept_aside, time};
 
 /// The database and the connection to it.
 pub(super) struct Database {
@@ -127,6 +127,11 @@ impl Database {
         })
     }
 
+    /// Those that were corrupt and are still kept.
+    pub(super) fn kept_aside(&self) -> Vec<PathBuf> {
+        kept_aside(&self.path)
+    }
+
     /// Does something with the connection. If that finds the database corrupt, it is done again with a new database.
     pub(super) fn with<R>(
         &mut self,
@@ -139,7 +144,8 @@ impl Database {
                 self.open = None;
                 let aside = file::set_aside(&self.path)?;
                 self.notices.add(format!(
-                    "the journal of turns was corrupt ({error}); it was set aside as {} and a new one begun",
+                    "the journal of turns was corrupt ({}); it was set aside as {} and a new one begun",
+                    error.reason(),
                     aside.display()
                 ));
                 self.attempt(&work)

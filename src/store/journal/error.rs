@@ -86,6 +86,14 @@ impl JournalError {
         }
     }
 
+    /// Why, without the file, in `SQLite`'s words where it said it.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Database { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether the file is no `SQLite` database, or a broken one.
     pub(super) fn is_corrupt(&self) -> bool {
         self.is_one_of(&[ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase])

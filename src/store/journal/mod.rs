@@ -198,13 +198,24 @@ impl Journal {
     /// What the user should know of: that the database was corrupt, deleted or replaced, or can't be used now.
     pub(crate) async fn notices(&self) -> Vec<String> {
         // It may have happened since it was used last.
-        let looked = timeout(ANSWER, self.read(|database| database.with(|_| Ok(())))).await;
-        let mut notices = self.inner.notices.lock().clone();
-        notices.extend(match looked {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("{error}; {}", error.hint())),
-            Err(_) => Some("the journal of turns does not answer: its disk may be stuck".to_owned()),
+        let looked = self.read(|database| {
+            database.with(|_| Ok(()))?;
+            Ok(database.kept_aside())
         });
+        let looked = timeout(ANSWER, looked).await;
+        let mut notices = self.inner.notices.lock().clone();
+        match looked {
+            Ok(Ok(aside)) => {
+                // Those that this journal has not told of were found by another daemon.
+                let told = notices.concat();
+                let earlier = aside
+                    .iter()
+                    .filter(|path| !told.contains(&*path.to_string_lossy()));
+                notices.extend(earlier.map(|path| corrupt_journal_notice(path)));
+            }
+            Ok(Err(error)) => notices.push(format!("{error}; {}", error.hint())),
+            Err(_) => notices.push("the journal of turns does not answer: its disk may be stuck".to_owned()),
+        }
         notices
     }
 
@@ -239,6 +250,15 @@ impl Journal {
     async fn send(&self, job: Job) -> Result<(), JournalError> {
         self.inner.jobs.send(job).await.map_err(|_| JournalError::Gone)
     }
+}
+
+/// What a person is told of a journal that was set aside, for as long as it is there.
+#[must_use]
+pub fn corrupt_journal_notice(aside: &Path) -> String {
+    format!(
+        "the journal of turns was corrupt; it is kept as {} and a new one was begun (delete it when you have what you need)",
+        aside.display()
+    )
 }
 
 /// What can be read of some rows: one that can't be does not hide the others.

@@ -57,9 +57,18 @@ async fn a_file_that_is_no_database_is_set_aside() {
         fs::read_to_string(place.0.path().join(&aside[0])).unwrap(),
         garbage
     );
+    let told = journal.notices().await;
+    assert!(
+        told.len() == 1 && told[0].contains("file is not a database") && told[0].contains(&aside[0]),
+        "{told:?}"
+    );
     drop(journal);
-    assert_eq!(place.open().unfinished().await.unwrap().len(), 1);
+    let next = place.open();
+    assert_eq!(next.unfinished().await.unwrap().len(), 1);
     assert_eq!(place.aside(), aside);
+    // The next daemon tells of it, too, for as long as it is there.
+    let told = next.notices().await;
+    assert!(told.len() == 1 && told[0].contains(&aside[0]), "{told:?}");
 }
 
 #[tokio::test]
