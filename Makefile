@@ -15,6 +15,7 @@ help:
 	@echo "make test-api   the HTTP API against its own document (schemathesis, from PyPI)"
 	@echo "make bench      all benchmarks, each beside its baseline"
 	@echo "make dist       a release: tarball and checksum, and a Debian package where cargo-deb is installed"
+	@echo "make check-macos  whether it compiles for macOS"
 	@echo "make man        the manual pages, in target/dist/share/man/man1"
 	@echo "make fuzz       each fuzz target for 30 s (needs cargo-fuzz)"
 
@@ -68,6 +69,13 @@ test-api: setup
 bench: setup
 	cargo bench --workspace --locked
 
+# Whether the Rust of it compiles for macOS. The C of its libraries, for which this system has no compiler, is left out.
+APPLE := aarch64_apple_darwin
+check-macos:
+	rustup target add aarch64-apple-darwin
+	CC_$(APPLE)=true CXX_$(APPLE)=true AR_$(APPLE)=true RANLIB_$(APPLE)=true SDKROOT=/ \
+	  cargo check --locked --workspace --lib --bins --target aarch64-apple-darwin
+
 # What a package installs beside the program. The scripts call it by name.
 SHARE := target/dist/share
 RELEASE := PATH="$(CURDIR)/target/release:$$PATH" llmux
@@ -92,4 +100,4 @@ fuzz:
 zoo: setup
 	LLMUX_ZOO_TURNS=$${LLMUX_ZOO_TURNS:-10000} cargo test --locked --test zoo -- --nocapture
 
-.PHONY: help setup run test test-web test-tmux zoo test-agents test-api bench man dist fuzz
+.PHONY: help setup run test test-web test-tmux zoo test-agents test-api bench check-macos man dist fuzz

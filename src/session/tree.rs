@@ -6,7 +6,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
     path::PathBuf,
     time::Duration,
 };
@@ -38,6 +37,10 @@ struct Stat {
 
 /// Which pane a process was started in, as tmux tells each in its environment.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only Linux shows a process's environment")
+)]
 pub(super) struct Birthplace {
     pub(super) server: ServerId,
     pub(super) pane: PaneId,
@@ -95,17 +98,17 @@ pub(super) fn written_files(_: Process) -> HashSet<PathBuf> {
 #[cfg(target_os = "linux")]
 fn written_by(pid: i32) -> Vec<PathBuf> {
     let is_written = |fd: &str| {
-        let about = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
+        let about = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
         let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
         // The last digit of the octal number: read, write, or both.
         flags.is_some_and(|flags| flags.trim().ends_with(['1', '2']))
     };
-    let fds = fs::read_dir(format!("/proc/{pid}/fd"))
+    let fds = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
         .flatten()
         .flatten();
     fds.filter(|fd| fd.file_name().to_str().is_some_and(is_written))
-        .filter_map(|fd| fs::read_link(fd.path()).ok())
+        .filter_map(|fd| std::fs::read_link(fd.path()).ok())
         .filter(|path| path.is_absolute())
         .collect()
 }
@@ -142,7 +145,7 @@ impl Birthplace {
     #[cfg(target_os = "linux")]
     fn is_of(self, pid: i32) -> bool {
         // Of another user's process it can't be read, and such a one is not ours to end.
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         self.is_in(&environment)
     }
 
@@ -185,7 +188,7 @@ impl Process {
 
 #[cfg(target_os = "linux")]
 fn all_processes() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
     entries
@@ -197,7 +200,7 @@ fn all_processes() -> Vec<Stat> {
 /// Reads `/proc/PID/stat`, `proc_pid_stat(5)`. The program's name stands in parentheses and may hold some itself.
 #[cfg(target_os = "linux")]
 fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     let text = String::from_utf8_lossy(&text);
     let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
     let number = |field: usize| fields.get(field)?.parse().ok();

@@ -47,6 +47,12 @@ pub(crate) fn give(sockets: &Sockets, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// No child inherits what is received; where the kernel can't see to that itself, it is marked a moment later.
+#[cfg(target_os = "linux")]
+const UNINHERITED: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(not(target_os = "linux"))]
+const UNINHERITED: RecvFlags = RecvFlags::empty();
+
 /// Receives listening sockets from the one connection to `from`: the Unix socket first. Blocks.
 pub(crate) fn take(from: &UnixListener) -> io::Result<Sockets> {
     let (stream, _) = from.accept()?;
@@ -57,15 +63,20 @@ pub(crate) fn take(from: &UnixListener) -> io::Result<Sockets> {
         &stream,
         &mut [IoSliceMut::new(&mut byte)],
         &mut message,
-        RecvFlags::CMSG_CLOEXEC,
+        UNINHERITED,
     )?;
-    let mut descriptors = message
+    let descriptors: Vec<OwnedFd> = message
         .drain()
         .filter_map(|part| match part {
-            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors.collect::<Vec<OwnedFd>>()),
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
             _ => None,
         })
-        .flatten();
+        .flatten()
+        .collect();
+    for descriptor in &descriptors {
+        rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    let mut descriptors = descriptors.into_iter();
     let unix = descriptors
         .next()
         .ok_or_else(|| io::Error::other("no socket came"))?;

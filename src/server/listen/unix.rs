@@ -11,7 +11,7 @@ use std::{
 
 use rustix::{
     io::Errno,
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
+    net::{AddressFamily, SocketAddrUnix, SocketType},
 };
 use tokio::net::{UnixListener, UnixStream};
 
@@ -91,8 +91,9 @@ pub(crate) fn bind(path: &Path) -> io::Result<std_unix::UnixListener> {
 
 /// Whether nobody listens at a socket. Never waits: one whose backlog is full is listened at.
 fn is_deserted(path: &Path) -> io::Result<bool> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let probe = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&probe, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&probe, true)?;
     let outcome = rustix::net::connect(&probe, &SocketAddrUnix::new(path)?);
     Ok(outcome == Err(Errno::CONNREFUSED))
 }

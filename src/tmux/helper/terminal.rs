@@ -98,12 +98,13 @@ fn encode(modes: &Termios) -> String {
 }
 
 fn apply(termios: &mut Termios, modes: &str) -> Option<()> {
-    let mut words = modes.split(':').map(|word| u32::from_str_radix(word, 16));
+    // How wide they are differs between systems.
+    let mut words = modes.split(':').map(|word| u64::from_str_radix(word, 16));
     let mut next = || words.next().and_then(Result::ok);
-    termios.input_modes = InputModes::from_bits_retain(next()?);
-    termios.output_modes = OutputModes::from_bits_retain(next()?);
-    termios.control_modes = ControlModes::from_bits_retain(next()?);
-    termios.local_modes = LocalModes::from_bits_retain(next()?);
+    termios.input_modes = InputModes::from_bits_retain(next()?.try_into().ok()?);
+    termios.output_modes = OutputModes::from_bits_retain(next()?.try_into().ok()?);
+    termios.control_modes = ControlModes::from_bits_retain(next()?.try_into().ok()?);
+    termios.local_modes = LocalModes::from_bits_retain(next()?.try_into().ok()?);
     Some(())
 }
 
