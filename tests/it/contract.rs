@@ -97,7 +97,8 @@ fn the_table_and_the_json_have_the_contracts_shape() {
         ("cwdDisplay", json!("~/work")),
         ("flags", json!("")),
         ("parent", json!(null)),
-        ("restart", json!("on-failure")),
+        // What is in effect: only plans restart.
+        ("restart", json!("never")),
         ("status", json!("exited")),
         ("state", json!("exited")),
         ("attached", json!(0)),
@@ -111,6 +112,8 @@ fn the_table_and_the_json_have_the_contracts_shape() {
         (&file["version"], &file["sessions"]["b"]["name"]),
         (&json!(1), &json!("b"))
     );
+    // In the file it is what the Node program writes, always.
+    assert_eq!(file["sessions"]["b"]["restart"], "on-failure");
 }
 
 #[test]
