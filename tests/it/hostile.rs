@@ -56,8 +56,8 @@ fn ten_thousand_half_open_connections_cost_a_bounded_sum_and_the_owner_nothing()
     lab.prompt("x", "echo still $((1+1))");
     lab.shows("x", "^still 2$");
     let grown = rss_kib(daemon.id()).saturating_sub(before);
-    // 32 KiB for each of the 4,096 who are in.
-    assert!(grown < 128 << 10, "{strangers} strangers cost {grown} KiB");
+    // 48 KiB for each of the 4,096 who are in; a release needs less, for its futures are smaller.
+    assert!(grown < 192 << 10, "{strangers} strangers cost {grown} KiB");
     drop(held);
     Api::network(&lab).get("/health").is(200);
     ends(daemon);
