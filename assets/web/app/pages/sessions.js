@@ -61,7 +61,7 @@ function useCalm(source) {
   const [shown, setShown] = useState({ source, value: source.peek() });
   useEffect(() => {
     /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
-    let last = 0;
+    let last = -Infinity;
     const end = effect(() => {
       source.value;
       const take = () => {
