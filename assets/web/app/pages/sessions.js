@@ -22,9 +22,6 @@ const groups = { state: 'By state', agent: 'By agent', folder: 'By folder', none
 const sorts = { recent: 'Latest change first', name: 'By name', age: 'Newest first' };
 const stateGroups = [['Needs you', ['blocked']], ['Working', ['busy', 'starting']], ['Ready', ['ready', 'unknown']], ['Ended', ['failed', 'exited']]];
 
-/** So many rows fill any screen; they are drawn first, so that a long list can be used at once. */
-const FIRST = 40;
-
 /** @param {Box} a @param {Box} b */
 function compare(a, b) {
   const [left, right] = [a.value, b.value];
@@ -61,7 +58,7 @@ function useCalm(source) {
   const [shown, setShown] = useState({ source, value: source.peek() });
   useEffect(() => {
     /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
-    let last = -Infinity;
+    let last = 0;
     const end = effect(() => {
       source.value;
       const take = () => {
@@ -107,16 +104,6 @@ export default function Sessions() {
     return next;
   }), []);
 
-  const [isWhole, setWhole] = useState(false);
-  useEffect(() => { if (loaded.value) setWhole(true); }, [loaded.value]);
-  let room = isWhole ? Infinity : FIRST;
-  /** @param {Box[]} boxes */
-  const fitting = (boxes) => {
-    const some = boxes.slice(0, room);
-    room -= some.length;
-    return some;
-  };
-
   const all = list.value;
   const names = [...picked].filter((name) => all.some((box) => box.peek().name === name));
 
@@ -137,7 +124,7 @@ export default function Sessions() {
         : blocks.length === 0 ? html`<${Empty} icon="search" title="Nothing matches" action=${html`<button class="btn" onClick=${() => setFilter('')}>Show all</button>`} />`
         : blocks.map(([title, boxes]) => html`<section key=${title} class="block ${title === 'Needs you' ? 'wants' : ''}" aria-label=${title || 'Sessions'}>
           ${title && html`<h2 class="block-title">${title} <span class="nums">${boxes.length}</span></h2>`}
-          <ul class="sessions">${fitting(boxes).map((box) => html`<${Row} key=${box.peek().name} box=${box} picked=${picked.has(box.peek().name)} picking=${names.length > 0} onPick=${onPick} agentName=${agentName} />`)}</ul>
+          <ul class="sessions">${boxes.map((box) => html`<${Row} key=${box.peek().name} box=${box} picked=${picked.has(box.peek().name)} picking=${names.length > 0} onPick=${onPick} agentName=${agentName} />`)}</ul>
         </section>`)}
     </div></main>`;
 }
