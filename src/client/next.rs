@@ -64,13 +64,20 @@ pub struct Feed {
     client: Client,
     path: String,
     stream: Stream,
+    /// How many daemons in a row have left without a word.
+    gone: usize,
 }
 
 impl Feed {
     /// Goes on with a stream that `client` was answered when it asked for `path`.
     #[must_use]
     pub fn new(client: Client, path: String, stream: Stream) -> Self {
-        Self { client, path, stream }
+        Self {
+            client,
+            path,
+            stream,
+            gone: 0,
+        }
     }
 
     /// As [`Stream::next`], but not cancel safe.
@@ -78,7 +85,10 @@ impl Feed {
         loop {
             match self.stream.next().await {
                 Err(error) => self.again(error).await?,
-                piece => return piece,
+                Ok(piece) => {
+                    self.gone = 0;
+                    return Ok(piece);
+                }
             }
         }
     }
@@ -88,13 +98,16 @@ impl Feed {
         loop {
             match self.stream.line().await {
                 Err(error) => self.again(error).await?,
-                line => return line,
+                Ok(line) => {
+                    self.gone = 0;
+                    return Ok(line);
+                }
             }
         }
     }
 
     async fn again(&mut self, error: ClientError) -> Result<(), ClientError> {
-        self.client.next_after(error, &mut 0).await?;
+        self.client.next_after(error, &mut self.gone).await?;
         self.stream = self.client.stream_lasting(&self.path).await?;
         Ok(())
     }
@@ -127,5 +140,16 @@ mod tests {
             assert!(request.starts_with("GET /lines "), "{request}");
         }
         assert!(matches!(feed.line().await, Err(ClientError::Left)));
+    }
+
+    #[tokio::test]
+    async fn daemons_that_leave_without_a_word_are_not_followed_for_ever() {
+        let answers = vec![broken_off(""); MANY_DAEMONS];
+        let (_dir, socket, server) = fake::daemon(&answers);
+        let mut client = Client::connect(&socket).await.unwrap();
+        let stream = client.stream("/lines").await.unwrap();
+        let mut feed = Feed::new(client, "/lines".to_owned(), stream);
+        assert!(matches!(feed.line().await, Err(ClientError::Broken(_))));
+        assert_eq!(server.await.unwrap().len(), MANY_DAEMONS);
     }
 }

@@ -155,6 +155,7 @@ mod tests {
         }
         assert!(Config::default().mistakes(|_| false).is_empty());
     }
+
     #[test]
     fn a_mistake_is_said_with_its_place() {
         let text = "# mine\nserver:\n  port: 0\nturnq: {maxHoldMs: 0}\n";

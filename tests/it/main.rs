@@ -7,6 +7,7 @@
 
 mod architecture;
 mod attach;
+mod bad_disk;
 mod bad_input;
 mod banner;
 mod bench;

@@ -11,6 +11,10 @@ import { ms } from './time.js';
 export const sessions = signal(new Map());
 /** The newest turn of each session. @type {import('../vendor/preact.js').Signal<Map<string, import('../vendor/preact.js').Signal<Turn>>>} */
 export const turns = signal(new Map());
+/** What the agents are called, by their keys. @type {import('../vendor/preact.js').Signal<Map<string, string>>} */
+export const agentNames = signal(new Map());
+/** @param {string} key */
+export const agentName = (key) => agentNames.value.get(key) ?? key;
 export const loaded = signal(false);
 /** Who this is. @type {import('../vendor/preact.js').Signal<import('./types').Me | null>} */
 export const me = signal(null);

@@ -442,3 +442,4 @@ async fn a_person_without_a_session_is_sent_to_sign_in_and_only_back_to_us() {
 }
 
 mod sign_in;
+mod tokens;

@@ -8,7 +8,7 @@ import { go, place } from '../router.js';
 import { Bar } from '../shell.js';
 import { broadcast, create, each } from '../session/actions.js';
 import { Row } from '../session/row.js';
-import { list, loaded, since, stateOf } from '../store.js';
+import { agentName, agentNames, list, loaded, since, stateOf } from '../store.js';
 import { ms } from '../time.js';
 import { Icon } from '../ui/icon.js';
 import { Menu } from '../ui/menu.js';
@@ -30,8 +30,8 @@ function compare(a, b) {
   return left.name.localeCompare(right.name, undefined, { numeric: true });
 }
 
-/** @param {Box[]} boxes @param {(key: string) => string} agentName @returns {[string, Box[]][]} */
-function grouped(boxes, agentName) {
+/** @param {Box[]} boxes @returns {[string, Box[]][]} */
+function grouped(boxes) {
   const sorted = [...boxes].sort(compare);
   if (group.value === 'none') return [['', sorted]];
   if (group.value === 'state') {
@@ -52,13 +52,14 @@ const matches = (view, text) => text === '' || `${view.name}\n${view.agent}\n${v
 
 /**
  * Rows change at once; their places at most twice a second, and not while a menu is open, so that a click hits what it was meant for.
- * @template T @param {import('../../vendor/preact.js').ReadonlySignal<T>} source @returns {T}
+ * Where nothing is shown yet nothing can be hit: then at once.
+ * @template T @param {import('../../vendor/preact.js').ReadonlySignal<T[]>} source @returns {T[]}
  */
 function useCalm(source) {
   const [shown, setShown] = useState({ source, value: source.peek() });
   useEffect(() => {
     /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
-    let last = 0;
+    let last = -Infinity;
     const end = effect(() => {
       source.value;
       const take = () => {
@@ -67,8 +68,9 @@ function useCalm(source) {
           return;
         }
         timer = undefined;
-        last = performance.now();
-        setShown({ source, value: source.peek() });
+        const value = source.peek();
+        last = value.length > 0 ? performance.now() : -Infinity;
+        setShown({ source, value });
       };
       timer ??= setTimeout(take, Math.max(0, last + 500 - performance.now()));
     });
@@ -80,14 +82,11 @@ function useCalm(source) {
 export default function Sessions() {
   const [filter, setFilter] = useState(place.peek().query.get('q') ?? '');
   const [picked, setPicked] = useState(/** @type {Set<string>} */ (new Set()));
-  const [agents, setAgents] = useState(/** @type {import('../types').Agent[]} */ ([]));
-  const agentName = useMemo(() => {
-    const names = new Map(agents.map((agent) => [agent.key, agent.displayName]));
-    return (/** @type {string} */ key) => names.get(key) ?? key;
-  }, [agents]);
 
   useEffect(() => {
-    get('/api/agents/all').then((all) => setAgents(/** @type {any} */ (all)), () => {});
+    get('/api/agents/all').then((/** @type {import('../types').Agent[]} */ all) => {
+      agentNames.value = new Map(all.map(({ key, displayName }) => [key, displayName]));
+    }, () => {});
     return addKeys({ x: { text: 'Select or clear all that is shown', run: () => setPicked((old) => old.size > 0 ? new Set() : new Set(list.peek().map((box) => box.peek().name))) } });
   }, []);
   const wantsNew = place.value.query.has('new');
@@ -97,7 +96,7 @@ export default function Sessions() {
     create();
   }, [wantsNew]);
 
-  const blocks = useCalm(useMemo(() => computed(() => grouped(list.value.filter((box) => matches(box.value, filter)), agentName)), [filter, agentName]));
+  const blocks = useCalm(useMemo(() => computed(() => grouped(list.value.filter((box) => matches(box.value, filter)))), [filter]));
   const onPick = useMemo(() => (/** @type {string} */ name) => setPicked((old) => {
     const next = new Set(old);
     if (!next.delete(name)) next.add(name);
@@ -124,7 +123,7 @@ export default function Sessions() {
         : blocks.length === 0 ? html`<${Empty} icon="search" title="Nothing matches" action=${html`<button class="btn" onClick=${() => setFilter('')}>Show all</button>`} />`
         : blocks.map(([title, boxes]) => html`<section key=${title} class="block ${title === 'Needs you' ? 'wants' : ''}" aria-label=${title || 'Sessions'}>
           ${title && html`<h2 class="block-title">${title} <span class="nums">${boxes.length}</span></h2>`}
-          <ul class="sessions">${boxes.map((box) => html`<${Row} key=${box.peek().name} box=${box} picked=${picked.has(box.peek().name)} picking=${names.length > 0} onPick=${onPick} agentName=${agentName} />`)}</ul>
+          <ul class="sessions">${boxes.map((box) => html`<${Row} key=${box.peek().name} box=${box} picked=${picked.has(box.peek().name)} picking=${names.length > 0} onPick=${onPick} />`)}</ul>
         </section>`)}
     </div></main>`;
 }

@@ -1,7 +1,7 @@
 // One session in the picker.
 import { html } from '../../vendor/preact.js';
 import { chatOf, terminalOf } from '../router.js';
-import { isFinal, isUnread, since, stateOf, turns, words } from '../store.js';
+import { agentName, isFinal, isUnread, since, stateOf, turns, words } from '../store.js';
 import { Icon } from '../ui/icon.js';
 import { Menu } from '../ui/menu.js';
 import { Age, Dot, evidence } from '../ui/parts.js';
@@ -23,8 +23,11 @@ function Doing({ view }) {
   return html`<span class="clip">${words[state]}</span><${Age} at=${since(view)} />`;
 }
 
-/** @param {{ box: import('../../vendor/preact.js').Signal<import('../types').Session>, picked: boolean, picking: boolean, onPick: (name: string) => void, agentName: (key: string) => string }} props */
-export function Row({ box, picked, picking, onPick, agentName }) {
+/** Its own part of a row: names come later than rows. @param {{ agent: string }} props */
+const AgentName = ({ agent }) => html`<span class="agent">${agentName(agent)}</span>`;
+
+/** @param {{ box: import('../../vendor/preact.js').Signal<import('../types').Session>, picked: boolean, picking: boolean, onPick: (name: string) => void }} props */
+export function Row({ box, picked, picking, onPick }) {
   const view = box.value;
   const state = stateOf(view);
   const dialog = state === 'blocked' ? view.activity?.dialog : undefined;
@@ -37,7 +40,7 @@ export function Row({ box, picked, picking, onPick, agentName }) {
         <span class="session-title"><${Dot} state=${state} title=${evidence(view)} /><span class="session-name clip">${view.name}</span>
           <span class="unseen">${words[state]}</span>${isUnread(view) && html`<span class="new" title="Something happened since you last looked">new</span>`}</span>
         <span class="session-doing" title=${evidence(view)}><${Doing} view=${view} /></span>
-        <span class="session-where"><span class="agent">${agentName(view.agent)}</span><span class="clip mono" title=${view.cwd}>${view.cwdDisplay}</span>
+        <span class="session-where"><${AgentName} agent=${view.agent} /><span class="clip mono" title=${view.cwd}>${view.cwdDisplay}</span>
           ${talk ? html`<span class="clip talk" title=${`Conversation: ${talk}`}>${talk}</span>`
             : bound && html`<span class="clip mono bound" title=${`In the conversation ${bound}${view.boundBy ? `, known by its ${view.boundBy}` : ''}`}>↻ ${bound.slice(0, 8)}</span>`}</span>
       </a>
