@@ -1,6 +1,11 @@
 //! `/api/events`, `/api/logs` and `/api/logs/stream`.
 
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName},
+    response::Response,
+};
 use llmux_protocol::api::{Action, Event, LogEntry, LogsView};
 use serde::Deserialize;
 
@@ -11,10 +16,29 @@ use super::{
     sse::{self, From},
 };
 
+/// What a list of sessions says of itself: the id of the last event that it knows of, to follow from there.
+pub(super) const EVENT: HeaderName = HeaderName::from_static("x-llmux-event");
+
+/// The id of the event behind which to begin.
+#[derive(Deserialize)]
+pub(super) struct After {
+    after: Option<String>,
+}
+
 /// Sends what happens to those sessions, their agents and turns that the caller may watch.
-pub(super) async fn events(State(shared): State<Shared>, caller: Caller, headers: HeaderMap) -> Response {
+///
+/// A reader that comes again says in `Last-Event-ID` where it was: that is later than where it once began.
+pub(super) async fn events(
+    State(shared): State<Shared>,
+    Query(After { after }): Query<After>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Response {
     let bus = shared.events.clone();
-    let from = From::header(&headers, &bus);
+    let from = match From::header(&headers, &bus) {
+        From::Now => From::id(after.as_deref(), &bus),
+        from => from,
+    };
     let say = move |event: &Event, _: &str| {
         caller
             .may(Action::Watch, event.session())

@@ -3,6 +3,7 @@
 use axum::{
     Json as Reply,
     extract::State,
+    http::HeaderName,
     response::{IntoResponse, Response},
 };
 use llmux_protocol::api::{
@@ -15,6 +16,7 @@ use super::{
     Shared,
     body::{Json, PROMPT},
     error::{Failure, Refused},
+    events::EVENT,
     extract::{Path, Query},
     gate::Caller,
 };
@@ -46,13 +48,18 @@ fn activity(shared: &Shared, view: &SessionView) -> Option<Activity> {
         .flatten()
 }
 
-pub(super) async fn list(State(shared): State<Shared>, caller: Caller) -> Answer<Vec<SessionView>> {
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    caller: Caller,
+) -> Result<([(HeaderName, String); 1], Reply<Vec<SessionView>>), Failure> {
+    // Before the list: what happens meanwhile is told again rather than not at all.
+    let event = shared.events.id(shared.events.latest());
     let mut views = shared.sessions.list().await?;
     views.retain(|view| caller.may(Action::Watch, &view.name));
     for view in &mut views {
         view.activity = activity(&shared, view);
     }
-    Ok(Reply(views))
+    Ok(([(EVENT, event)], Reply(views)))
 }
 
 /// What the name of a directory begins with.

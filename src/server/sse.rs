@@ -101,10 +101,15 @@ pub(super) enum From {
 impl From {
     /// Where a reader was that comes again.
     pub(super) fn header<T>(headers: &HeaderMap, bus: &Bus<T>) -> Self {
-        match headers
+        let id = headers
             .get("last-event-id")
-            .map(|id| id.to_str().unwrap_or_default())
-        {
+            .map(|id| id.to_str().unwrap_or_default());
+        Self::id(id, bus)
+    }
+
+    /// Behind the event of that id; with what comes next if there is none.
+    pub(super) fn id<T>(id: Option<&str>, bus: &Bus<T>) -> Self {
+        match id {
             None | Some("") => Self::Now,
             Some(id) => bus.number(id).map_or(Self::Lost, Self::After),
         }

@@ -279,6 +279,38 @@ fn events_tell_of_sessions_agents_and_turns_and_go_on_where_they_were() {
 }
 
 #[test]
+fn a_list_says_where_to_follow_it_from() {
+    let lab = Lab::new();
+    lab.start("shell", "before", "");
+    let api = Api::of(&lab);
+    let list = api.get("/api/sessions");
+    let place = list.header("x-llmux-event").expect("the list names its place").to_owned();
+    lab.start("shell", "between", "");
+    let mut events = api.events(&format!("/api/events?after={place}"), &[]);
+    let is_of = |name: &'static str| {
+        move |sent: &crate::http::Sent| sent.name == "session" && sent.data["session"]["name"] == name
+    };
+    let mut told = Vec::new();
+    let between = events.until(|sent| {
+        told.push(sent.data["session"]["name"].clone());
+        is_of("between")(sent)
+    });
+    assert!(!told.contains(&json!("before")), "{told:?}");
+    // A reader that comes again was further than where it once began.
+    lab.start("shell", "later", "");
+    let last = format!("last-event-id: {}", between.id);
+    let mut again = api.events(&format!("/api/events?after={place}"), &[&last]);
+    let mut told = Vec::new();
+    again.until(|sent| {
+        told.push(sent.id.clone());
+        is_of("later")(sent)
+    });
+    assert!(!told.contains(&between.id), "{told:?}");
+    let mut lost = api.events("/api/events?after=1a2b-7", &[]);
+    assert_eq!(lost.next().name, "reset");
+}
+
+#[test]
 fn a_token_limited_to_sessions_hears_of_these_only() {
     let lab = with_users();
     let made = lab

@@ -138,6 +138,47 @@ test('a question is answered in the picker, and all pages see it without asking'
   await context.close();
 });
 
+test('a row far below is a link with a name, and is drawn whole when a person comes near', async () => {
+  for (let i = 10; i < 40; i += 1) lab.llmux(['session', 'start', 'shell', '--name', `far-${i}`]);
+  const context = await lab.visitor({ height: 300 });
+  const page = await context.newPage();
+  await page.goto('/');
+  await page.waitForFunction(() => document.querySelectorAll('.session').length >= 30);
+  // The one at the very end: nothing of it is near.
+  const name = await page.locator('.session .session-name').last().textContent();
+  const row = page.locator('.session').last();
+  const link = await row.locator('a.session-link').elementHandle();
+  assert.equal(await row.locator('.session-side, .session-where').count(), 0);
+  await link.focus();
+  await row.locator(`[aria-label="Actions for ${name}"]`).waitFor();
+  assert.ok(await link.evaluate((one) => one === document.activeElement), 'it keeps the focus');
+  assert.ok(await page.locator('.session .session-side').count() < 35);
+  for (let i = 10; i < 40; i += 1) lab.llmux(['session', 'stop', `far-${i}`]);
+  calm(context);
+  await context.close();
+});
+
+test('what happens between the list and the stream is not lost, in the first tab nor in the next', async () => {
+  const context = await lab.visitor();
+  // Each tab's list is held back while something happens that it does not know of.
+  const opened = async (page, name) => {
+    await page.route('**/api/sessions', async (route) => {
+      const answer = await route.fetch();
+      lab.llmux(['session', 'start', 'shell', '--name', name]);
+      await route.fulfill({ response: answer });
+    }, { times: 1 });
+    await page.goto('/');
+    await page.waitForSelector(`.session-name:text-is("${name}")`);
+  };
+  await opened(await context.newPage(), 'gap-1');
+  const second = await context.newPage();
+  await opened(second, 'gap-2');
+  for (const name of ['gap-1', 'gap-2']) lab.llmux(['session', 'stop', name]);
+  await second.waitForFunction(() => !document.querySelector('.session-link[href^="/session/gap-"]'));
+  calm(context);
+  await context.close();
+});
+
 test('a session is started, edited, stopped and forgotten from the picker', async () => {
   const context = await lab.visitor();
   const page = await context.newPage();

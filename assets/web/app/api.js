@@ -31,10 +31,11 @@ export function toLogin() {
 
 /**
  * @template T
- * @param {string} method @param {string} path @param {unknown} [body] @param {{ signal?: AbortSignal, stay?: boolean }} [how]
+ * @param {string} method @param {string} path @param {unknown} [body]
+ * @param {{ signal?: AbortSignal, stay?: boolean, head?: (headers: Headers) => void }} [how]
  * @returns {Promise<T>}
  */
-export async function call(method, path, body, { signal, stay = false } = {}) {
+export async function call(method, path, body, { signal, stay = false, head } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -54,13 +55,16 @@ export async function call(method, path, body, { signal, stay = false } = {}) {
   } catch {
     value = { error: text.slice(0, 300) };
   }
-  if (answer.ok) return value;
+  if (answer.ok) {
+    head?.(answer.headers);
+    return value;
+  }
   if (answer.status === 401 && !stay) toLogin();
   if (answer.status === 429 && !value.hint) value.hint = `Try again in ${answer.headers.get('retry-after') ?? 'a few'} seconds.`;
   throw new Refused(answer.status, value);
 }
 
-/** @template T @param {string} path @param {{ signal?: AbortSignal, stay?: boolean }} [how] @returns {Promise<T>} */
+/** @template T @param {string} path @param {{ signal?: AbortSignal, stay?: boolean, head?: (headers: Headers) => void }} [how] @returns {Promise<T>} */
 export const get = (path, how) => call('GET', path, undefined, how);
 /** @template T @param {string} path @param {unknown} [body] @param {{ stay?: boolean }} [how] @returns {Promise<T>} */
 export const post = (path, body = {}, how) => call('POST', path, body, how);

@@ -1,6 +1,6 @@
 // Keeps the store true: one list, then what changes, pushed by `GET /api/events`. Nothing is asked twice.
 import { batch, signal } from '../vendor/preact.js';
-import { get, Refused, toLogin } from './api.js';
+import { get, Refused } from './api.js';
 import { forget, isFinal, me, put, putActivity, putTurn, replaceAll } from './store.js';
 import { told } from './notify.js';
 import { openStream } from './stream.js';
@@ -10,20 +10,22 @@ export const link = signal(/** @type {'late' | 'live' | 'cut'} */ ('late'));
 /** Why the list could not be had. @type {import('../vendor/preact.js').Signal<Refused | null>} */
 export const trouble = signal(null);
 
-/** @type {{ close: () => void } | null} */
+/** @type {import('./stream.js').Stream | null} */
 let source = null;
+/** Whether the list is there that events change. */
+let listed = false;
 let wait = 500;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 /** @type {[string, any][]} */
 let queue = [];
-let drained = 0;
 
-export async function startLive() {
+/** Begins. @returns {Promise<void>} until the first list is there, or can't be had */
+export function startLive() {
   get('/api/auth/whoami').then((who) => { me.value = /** @type {any} */ (who); }, () => {});
-  open();
   addEventListener('online', () => retry());
   document.addEventListener('visibilitychange', () => { if (!document.hidden && link.value !== 'live') retry(); });
+  return open();
 }
 
 export function retry() {
@@ -32,69 +34,71 @@ export function retry() {
   open();
 }
 
+/** @returns {Promise<string>} the id of the last event that the list knows of */
 async function reload() {
+  let id = '';
   try {
-    replaceAll(await get('/api/sessions'));
+    replaceAll(await get('/api/sessions', { head: (headers) => { id = headers.get('x-llmux-event') ?? ''; } }));
     trouble.value = null;
   } catch (error) {
     trouble.value = error instanceof Refused ? error : new Refused(0, { error: String(error) });
     throw error;
   }
+  return id;
 }
 
-/** The stream is opened first and what it says kept until the list is there: nothing falls between the two. */
-function open() {
+/** The list is shown as soon as it is there; the stream goes on where it ends. What comes before it is kept: nothing falls between the two. */
+async function open() {
   source?.close();
-  let listed = false;
   const mine = openStream({
-    event(kind, data) {
+    events(all) {
       if (mine !== source) return;
-      queue.push([kind, JSON.parse(data || '{}')]);
-      if (listed && queue.length === 1) soon();
-    },
-    async open() {
-      if (mine !== source) return;
-      try {
-        await reload();
-        if (mine !== source) return;
-        listed = true;
-        drain();
-        link.value = 'live';
-        wait = 500;
-      } catch {
-        if (mine === source) lost();
+      for (const [kind, data] of all) {
+        if (kind === 'reset') list(mine);
+        else queue.push([kind, JSON.parse(data)]);
       }
+      drain();
+    },
+    open() {
+      if (mine !== source) return;
+      link.value = 'live';
+      wait = 500;
     },
     error() { if (mine === source) lost(); },
   });
   source = mine;
+  const id = await list(mine);
+  if (id !== undefined) mine.from(id);
 }
 
-async function lost() {
+/** @param {import('./stream.js').Stream} mine */
+async function list(mine) {
+  listed = false;
+  queue = [];
+  try {
+    const id = await reload();
+    if (mine !== source) return undefined;
+    listed = true;
+    drain();
+    return id;
+  } catch {
+    if (mine === source) lost();
+    return undefined;
+  }
+}
+
+/** A list is asked for with each stream: where no stream can be had it is all there is, and it says why. */
+function lost() {
   source?.close();
   source = null;
-  queue = [];
   if (link.value === 'live') link.value = 'late';
   timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
   if (wait > 500) link.value = 'cut';
   wait = Math.min(wait * 2, 15_000);
-  // An event stream does not say why it was refused; the list does. It is also all there is where no stream can be had.
-  try {
-    await reload();
-  } catch (error) {
-    if (error instanceof Refused && error.status === 401) toLogin();
-  }
-}
-
-/** At once after a quiet time, else a few times a second: a busy house is read no faster than that. */
-function soon() {
-  const wait = Math.max(0, drained + (document.hidden ? 500 : 250) - performance.now());
-  if (wait > 0 || document.hidden) setTimeout(drain, wait);
-  else requestAnimationFrame(drain);
 }
 
 function drain() {
-  drained = performance.now();
+  if (!listed) return;
   const all = queue;
   queue = [];
   batch(() => { for (const [kind, value] of all) apply(kind, value); });
@@ -105,7 +109,6 @@ function apply(kind, value) {
   if (kind === 'session') put(value.session);
   else if (kind === 'activity') putActivity(value.session, value.activity);
   else if (kind === 'session_gone') forget(value.name);
-  else if (kind === 'reset') reload().catch(() => {});
   else if (kind === 'turn') {
     const { turn } = value;
     putTurn(turn);

@@ -1,6 +1,6 @@
 // Where the pages begin.
 import { effect, html, render } from '../vendor/preact.js';
-import { App } from './shell.js';
+import { App, loadPage } from './shell.js';
 import { acceptLink } from './pairing.js';
 import { startKeys } from './keys.js';
 import { startLive } from './live.js';
@@ -17,9 +17,12 @@ async function begin() {
   startKeys();
   await acceptLink();
   if (!/^\/(login|setup)$/.test(place.peek().path)) {
-    startLive();
+    const listed = startLive();
     startNotify();
+    // A quick list is drawn with the page, in one frame; a slow one is not waited for.
+    if (place.peek().page === 'sessions') await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, 100))]);
   }
+  await loadPage(place.peek().page).catch(() => {});
   const root = /** @type {HTMLElement} */ (document.getElementById('app'));
   root.className = '';
   root.replaceChildren();

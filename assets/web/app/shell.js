@@ -5,6 +5,7 @@ import { setTitle } from './notify.js';
 import { place, terminalOf } from './router.js';
 import { isUnread, list, loaded, me, settled, since, stateOf, words } from './store.js';
 import { Icon, Mark } from './ui/icon.js';
+import { useNear } from './ui/near.js';
 import { Sheets, closeAll } from './ui/sheet.js';
 import { Toasts } from './ui/toast.js';
 import { Age, Dot, Empty, Waiting, Wrong } from './ui/parts.js';
@@ -25,6 +26,16 @@ const pages = {
   settings: () => import('./pages/settings.js'),
   about: () => import('./pages/about.js'),
 };
+/** Those that are loaded. @type {import('../vendor/preact.js').Signal<Map<string, any>>} */
+const views = signal(new Map());
+
+/** Loads what a page needs. @param {string} page */
+export async function loadPage(page) {
+  if (!pages[page] || views.peek().has(page)) return;
+  const { default: view } = await pages[page]();
+  views.value = new Map(views.peek()).set(page, view);
+}
+
 /** Those without a frame. */
 const alone = new Set(['login', 'setup']);
 
@@ -41,24 +52,27 @@ const rank = { blocked: 0, failed: 2, exited: 2, ready: 1, busy: 1, starting: 1,
 /** @type {import('./store.js').Box[]} */
 let ordered = [];
 const order = computed(() => {
-  const next = [...list.value].sort((a, b) => rank[stateOf(a.value)] - rank[stateOf(b.value)] || a.value.name.localeCompare(b.value.name));
-  ordered = settled(ordered, next);
+  const ranked = list.value.map((box) => ({ box, rank: rank[stateOf(box.value)], name: box.peek().name }));
+  ranked.sort((a, b) => a.rank - b.rank || a.name.localeCompare(b.name));
+  ordered = settled(ordered, ranked.map(({ box }) => box));
   return ordered;
 });
 
 function SideList() {
   const all = order.value;
   if (loaded.value && all.length === 0) return html`<div class="side-list"><p class="side-empty">No sessions yet.</p></div>`;
-  return html`<ul class="side-list">${all.map((box) => html`<${SideItem} key=${box.peek().name} box=${box} />`)}</ul>`;
+  const screenful = innerHeight / 32;
+  return html`<ul class="side-list">${all.map((box, n) => html`<${SideItem} key=${box.peek().name} box=${box} first=${n < screenful} />`)}</ul>`;
 }
 
-/** @param {{ box: import('./store.js').Box }} props */
-function SideItem({ box }) {
+/** @param {{ box: import('./store.js').Box, first: boolean }} props */
+function SideItem({ box, first }) {
+  const [near, element] = useNear(first);
   const view = box.value;
   const state = stateOf(view);
-  const note = state === 'blocked' ? 'needs you' : state === 'busy' ? html`<${Age} at=${since(view)} />` : isUnread(view) ? 'new' : '';
-  return html`<li><a class="side-item" href=${terminalOf(view.name)} aria-current=${place.value.name === view.name ? 'page' : undefined}>
-    <${Dot} state=${state} /><span class="name clip grow">${view.name}</span><span class="unseen">${words[state]}</span>
+  const note = !near ? '' : state === 'blocked' ? 'needs you' : state === 'busy' ? html`<${Age} at=${since(view)} />` : isUnread(view) ? 'new' : '';
+  return html`<li ref=${element}><a class="side-item" href=${terminalOf(view.name)} aria-current=${place.value.name === view.name ? 'page' : undefined}>
+    ${near && html`<${Dot} state=${state} />`}<span class="name clip grow">${view.name}</span>${near && html`<span class="unseen">${words[state]}</span>`}
     ${note && html`<span class="side-note">${note}</span>`}</a></li>`;
 }
 
@@ -108,24 +122,24 @@ function Link() {
 
 function Page() {
   const { page, name } = place.value;
-  const [shown, setShown] = useState(/** @type {{ page: string, View?: any, error?: any } | null} */ (null));
+  const [missed, setMissed] = useState('');
   const [error, reset] = useErrorBoundary();
-  useEffect(() => {
-    let here = true;
+  useLayoutEffect(() => {
     closeAll();
     drawerOpen.value = false;
     reset();
-    pages[page]?.().then(
-      (module) => { if (here) setShown({ page, View: module.default }); },
-      () => { if (here) setShown({ page, error: { message: 'This page could not be loaded.', hint: 'Is the daemon reachable?' } }); },
-    );
-    return () => { here = false; };
+    setMissed('');
+    loadPage(page).catch(() => setMissed(page));
   }, [page, name]);
+  const View = views.value.get(page);
   if (!pages[page]) return html`<${Bar} title="Not here" /><main class="page" id="page"><${Empty} icon="help" title="There is no such page" action=${html`<a class="btn primary" href="/">To the sessions</a>`} /></main>`;
   if (error) return html`<${Bar} title="llmux" /><main class="page" id="page"><${Wrong} error=${error} again=${() => location.reload()} /></main>`;
-  if (shown?.page !== page) return html`<main class="page" id="page"><${Waiting} /></main>`;
-  if (shown.error) return html`<${Bar} title="llmux" /><main class="page" id="page"><${Wrong} error=${shown.error} again=${() => location.reload()} /></main>`;
-  return html`<${shown.View} key=${`${page}/${name}`} />`;
+  if (missed === page) {
+    const error = { message: 'This page could not be loaded.', hint: 'Is the daemon reachable?' };
+    return html`<${Bar} title="llmux" /><main class="page" id="page"><${Wrong} error=${error} again=${() => location.reload()} /></main>`;
+  }
+  if (!View) return html`<main class="page" id="page"><${Waiting} /></main>`;
+  return html`<${View} key=${`${page}/${name}`} />`;
 }
 
 export function App() {

@@ -2,25 +2,62 @@
 // would never load. Where there are no shared workers (on some phones), each tab has its own.
 
 /** What `GET /api/events` tells of. */
-export const kinds = ['session', 'session_gone', 'activity', 'turn', 'reset'];
+const kinds = ['session', 'session_gone', 'activity', 'turn', 'reset'];
 
-/** @typedef {{ open: () => void, event: (kind: string, data: string) => void, error: () => void }} Heard */
+/** Milliseconds between two looks at a busy house. */
+const PACE = 333;
 
-/** @param {Heard} heard @returns {{ close: () => void }} */
+/**
+ * @typedef {[kind: string, data: string]} News
+ * @typedef {{ open: () => void, events: (all: News[]) => void, error: () => void }} Heard
+ * @typedef {{ from: (id: string) => void, close: () => void }} Stream `from` asks for what came behind the event of that id.
+ */
+
+/**
+ * Events behind that one: at once after a quiet time, else as many as have come, a few times a second.
+ * @param {string} id @param {(all: News[], last: string) => void} hear and the id of the last of them
+ */
+export function eventsAfter(id, hear) {
+  const source = new EventSource(`/api/events?after=${encodeURIComponent(id)}`);
+  /** @type {News[]} */ let waiting = [];
+  let last = id;
+  let heard = 0;
+  const flush = () => {
+    if (source.readyState === EventSource.CLOSED) return;
+    heard = performance.now();
+    const all = waiting;
+    waiting = [];
+    hear(all, last);
+  };
+  for (const kind of kinds) {
+    source.addEventListener(kind, (event) => {
+      const { data, lastEventId } = /** @type {MessageEvent} */ (event);
+      last = lastEventId || last;
+      if (waiting.push([kind, data]) === 1) setTimeout(flush, Math.max(0, heard + PACE - performance.now()));
+    });
+  }
+  return source;
+}
+
+/** @param {Heard} heard @returns {Stream} */
 export function openStream(heard) {
   return shared(heard) ?? own(heard);
 }
 
-/** @param {Heard} heard */
+/** @param {Heard} heard @returns {Stream} */
 function own(heard) {
-  const source = new EventSource('/api/events');
-  for (const kind of kinds) source.addEventListener(kind, (event) => heard.event(kind, /** @type {MessageEvent} */ (event).data));
-  source.onopen = heard.open;
-  source.onerror = () => { source.close(); heard.error(); };
-  return { close: () => source.close() };
+  /** @type {EventSource | undefined} */ let source;
+  return {
+    from(id) {
+      source = eventsAfter(id, heard.events);
+      source.onopen = heard.open;
+      source.onerror = () => { source?.close(); heard.error(); };
+    },
+    close: () => source?.close(),
+  };
 }
 
-/** @param {Heard} heard */
+/** @param {Heard} heard @returns {Stream | null} */
 function shared(heard) {
   if (!('SharedWorker' in window)) return null;
   let worker;
@@ -30,19 +67,19 @@ function shared(heard) {
     return null;
   }
   const { port } = worker;
-  const leave = () => port.postMessage('leave');
+  const leave = () => port.postMessage(['leave']);
   const close = () => {
     removeEventListener('pagehide', leave);
     port.onmessage = null;
     leave();
     port.close();
   };
-  port.onmessage = ({ data: [kind, data] }) => {
-    if (kind === 'open') heard.open();
-    else if (kind === 'error') { close(); heard.error(); }
-    else heard.event(kind, data);
+  port.onmessage = ({ data: [what, all] }) => {
+    if (what === 'open') heard.open();
+    else if (what === 'error') { close(); heard.error(); }
+    else heard.events(all);
   };
   worker.onerror = () => { close(); heard.error(); };
   addEventListener('pagehide', leave);
-  return { close };
+  return { from: (id) => port.postMessage(['from', id]), close };
 }

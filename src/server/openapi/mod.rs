@@ -97,6 +97,7 @@ pub(crate) fn document() -> OpenApi {
         "/api/events",
         "What happens to the sessions one may watch, their agents and turns; `reset` says that something was missed",
     )
+    .query("after", &Type::String, "The id of the event behind which to begin, as `x-llmux-event` of the list of sessions has it")
     .streams::<Event>();
     api.get("/api/agents", "The agents installed on the daemon's host")
         .lists::<AgentView>();
@@ -110,7 +111,7 @@ pub(crate) fn document() -> OpenApi {
 }
 
 fn sessions(api: &mut Api) {
-    api.get("/api/sessions", "All sessions, the youngest first")
+    api.get("/api/sessions", "All sessions, the youngest first; the header `x-llmux-event` names the last event that the list knows of")
         .lists::<SessionView>();
     api.post("/api/sessions", "Starts an agent in a session of its own")
         .takes::<StartRequest>()

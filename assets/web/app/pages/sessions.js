@@ -22,9 +22,8 @@ const groups = { state: 'By state', agent: 'By agent', folder: 'By folder', none
 const sorts = { recent: 'Latest change first', name: 'By name', age: 'Newest first' };
 const stateGroups = [['Needs you', ['blocked']], ['Working', ['busy', 'starting']], ['Ready', ['ready', 'unknown']], ['Ended', ['failed', 'exited']]];
 
-/** @param {Box} a @param {Box} b */
-function compare(a, b) {
-  const [left, right] = [a.value, b.value];
+/** @param {Session} left @param {Session} right */
+function compare(left, right) {
   if (sort.value === 'recent') return ms(since(right)) - ms(since(left)) || left.name.localeCompare(right.name);
   if (sort.value === 'age') return ms(right.createdAt) - ms(left.createdAt);
   return left.name.localeCompare(right.name, undefined, { numeric: true });
@@ -32,7 +31,7 @@ function compare(a, b) {
 
 /** @param {Box[]} boxes @returns {[string, Box[]][]} */
 function grouped(boxes) {
-  const sorted = [...boxes].sort(compare);
+  const sorted = boxes.map((box) => ({ box, view: box.value })).sort((a, b) => compare(a.view, b.view)).map(({ box }) => box);
   if (group.value === 'none') return [['', sorted]];
   if (group.value === 'state') {
     return stateGroups.map(([title, states]) => /** @type {[string, Box[]]} */ ([title, sorted.filter((box) => states.includes(stateOf(box.value)))]))
@@ -50,6 +49,8 @@ function grouped(boxes) {
 /** @param {Session} view @param {string} text */
 const matches = (view, text) => text === '' || `${view.name}\n${view.agent}\n${view.cwdDisplay}\n${view.boundConversationTitle ?? ''}`.toLowerCase().includes(text.toLowerCase());
 
+const CALM = 500;
+
 /**
  * Rows change at once; their places at most twice a second, and not while a menu is open, so that a click hits what it was meant for.
  * Where nothing is shown yet nothing can be hit: then at once.
@@ -60,23 +61,25 @@ function useCalm(source) {
   useEffect(() => {
     /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
     let last = -Infinity;
+    const take = () => {
+      clearTimeout(timer);
+      timer = undefined;
+      last = performance.now();
+      setShown({ source, value: source.peek() });
+    };
+    const look = () => {
+      if (document.querySelector('.menu')) timer = setTimeout(look, CALM);
+      else take();
+    };
     const end = effect(() => {
       source.value;
-      const take = () => {
-        if (document.querySelector('.menu')) {
-          timer = setTimeout(take, 500);
-          return;
-        }
-        timer = undefined;
-        const value = source.peek();
-        last = value.length > 0 ? performance.now() : -Infinity;
-        setShown({ source, value });
-      };
-      timer ??= setTimeout(take, Math.max(0, last + 500 - performance.now()));
+      // With what made the change, in one frame; else a little later, when the next change has had its chance to take this one along.
+      if (performance.now() - last >= CALM && !document.querySelector('.menu')) take();
+      else timer ??= setTimeout(look, 1.5 * CALM);
     });
     return () => { end(); clearTimeout(timer); };
   }, [source]);
-  return shown.source === source ? shown.value : source.peek();
+  return shown.source === source && shown.value.length > 0 ? shown.value : source.value;
 }
 
 export default function Sessions() {
@@ -104,6 +107,8 @@ export default function Sessions() {
   }), []);
 
   const all = list.value;
+  const screenful = innerHeight / 50;
+  let drawn = 0;
   const names = [...picked].filter((name) => all.some((box) => box.peek().name === name));
 
   return html`<${Bar} title="Sessions">
@@ -121,10 +126,12 @@ export default function Sessions() {
       ${!loaded.value ? (trouble.value && link.value !== 'late' ? html`<${Wrong} error=${trouble.value} again=${retry} />` : html`<${Waiting} />`)
         : all.length === 0 ? html`<${None} />`
         : blocks.length === 0 ? html`<${Empty} icon="search" title="Nothing matches" action=${html`<button class="btn" onClick=${() => setFilter('')}>Show all</button>`} />`
-        : blocks.map(([title, boxes]) => html`<section key=${title} class="block ${title === 'Needs you' ? 'wants' : ''}" aria-label=${title || 'Sessions'}>
-          ${title && html`<h2 class="block-title">${title} <span class="nums">${boxes.length}</span></h2>`}
-          <ul class="sessions">${boxes.map((box) => html`<${Row} key=${box.peek().name} box=${box} picked=${picked.has(box.peek().name)} picking=${names.length > 0} onPick=${onPick} />`)}</ul>
-        </section>`)}
+        : html`<ul class="sessions">${blocks.map(([title, boxes]) => {
+          const wants = title === 'Needs you' ? 'wants' : '';
+          return [title && html`<li key=${`#${title}`} class="group ${wants}"><h2 class="block-title">${title} <span class="nums">${boxes.length}</span></h2></li>`,
+            ...boxes.map((box, n) => html`<${Row} key=${box.peek().name} box=${box} first=${drawn++ < screenful} picked=${picked.has(box.peek().name)} picking=${names.length > 0} onPick=${onPick}
+              edge=${`${wants} ${n === 0 ? 'top' : ''} ${n === boxes.length - 1 ? 'end' : ''}`} />`)];
+        }).flat()}</ul>`}
     </div></main>`;
 }
 

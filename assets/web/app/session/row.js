@@ -4,6 +4,7 @@ import { chatOf, terminalOf } from '../router.js';
 import { agentName, isFinal, isUnread, since, stateOf, turns, words } from '../store.js';
 import { Icon } from '../ui/icon.js';
 import { Menu } from '../ui/menu.js';
+import { useNear } from '../ui/near.js';
 import { Age, Dot, evidence } from '../ui/parts.js';
 import { Answer } from './answer.js';
 import { conversations, items } from './actions.js';
@@ -26,33 +27,47 @@ function Doing({ view }) {
 /** Its own part of a row: names come later than rows. @param {{ agent: string }} props */
 const AgentName = ({ agent }) => html`<span class="agent">${agentName(agent)}</span>`;
 
-/** @param {{ box: import('../../vendor/preact.js').Signal<import('../types').Session>, picked: boolean, picking: boolean, onPick: (name: string) => void }} props */
-export function Row({ box, picked, picking, onPick }) {
+/** What stands in it, far right: what it warns of, who watches, what can be done. @param {{ view: import('../types').Session, picked: boolean, onPick: (name: string) => void }} props */
+function Side({ view, picked, onPick }) {
+  const watching = (view.viewers ?? 0) + view.attached;
+  return html`<div class="session-side">
+    ${(view.warnings?.length ?? 0) > 0 && html`<span class="warned" title=${view.warnings?.join('\n')}><${Icon} name="warn" label=${view.warnings?.join('; ')} /></span>`}
+    ${watching > 0 && html`<span class="watched nums" title=${`${view.viewers ?? 0} in browsers, ${view.attached} in tmux`}><${Icon} name="eye" label="Viewers" />${watching}</span>`}
+    ${(view.conversationCount ?? 0) > 0 && html`<button class="btn quiet stored nums" aria-label=${`${view.conversationCount} stored conversations of ${view.name}`} title="Stored conversations" onClick=${() => conversations(view)}><${Icon} name="clock" />${view.conversationCount}</button>`}
+    <a class="btn quiet icon-only to-chat" href=${chatOf(view.name)} aria-label=${`Chat with ${view.name}`} title="Chat"><${Icon} name="chat" /></a>
+    <${Menu} label=${`Actions for ${view.name}`} items=${[...items(view), null, { icon: 'check', text: picked ? 'Clear the selection of it' : 'Select', run: () => onPick(view.name) }]} />
+  </div>`;
+}
+
+/** Its agent, its folder and its conversation. @param {{ view: import('../types').Session }} props */
+function Where({ view }) {
+  const talk = view.boundConversationTitle || view.resumeFromTitle;
+  const bound = view.boundConversationId ?? view.externalSessionId ?? view.resumeFrom;
+  return html`<span class="session-where"><${AgentName} agent=${view.agent} /><span class="clip mono" title=${view.cwd}>${view.cwdDisplay}</span>
+    ${talk ? html`<span class="clip talk" title=${`Conversation: ${talk}`}>${talk}</span>`
+      : bound && html`<span class="clip mono bound" title=${`In the conversation ${bound}${view.boundBy ? `, known by its ${view.boundBy}` : ''}`}>↻ ${bound.slice(0, 8)}</span>`}</span>`;
+}
+
+/**
+ * Far from the screen it is a link with a name: it can be found, tabbed to and read out, and two hundred of them cost little.
+ * All rows are in one list, whatever their group: one that changes its group is moved, not drawn anew.
+ * @param {{ box: import('../../vendor/preact.js').Signal<import('../types').Session>, first: boolean, edge: string, picked: boolean, picking: boolean, onPick: (name: string) => void }} props
+ */
+export function Row({ box, first, edge, picked, picking, onPick }) {
+  const [near, element] = useNear(first);
   const view = box.value;
   const state = stateOf(view);
   const dialog = state === 'blocked' ? view.activity?.dialog : undefined;
-  const talk = view.boundConversationTitle || view.resumeFromTitle;
-  const bound = view.boundConversationId ?? view.externalSessionId ?? view.resumeFrom;
-  return html`<li class="session ${state} ${picked ? 'picked' : ''}">
+  return html`<li ref=${element} class="session ${edge} ${state} ${picked ? 'picked' : ''}">
     <div class="session-main">
-      <label class="pick"><input type="checkbox" checked=${picked} aria-label=${`Select ${view.name}`} onChange=${() => onPick(view.name)} /></label>
+      ${near && html`<label class="pick"><input type="checkbox" checked=${picked} aria-label=${`Select ${view.name}`} onChange=${() => onPick(view.name)} /></label>`}
       <a class="session-link" href=${terminalOf(view.name)} onClick=${(/** @type {Event} */ event) => { if (picking) { event.preventDefault(); onPick(view.name); } }}>
-        <span class="session-title"><${Dot} state=${state} title=${evidence(view)} /><span class="session-name clip">${view.name}</span>
-          <span class="unseen">${words[state]}</span>${isUnread(view) && html`<span class="new" title="Something happened since you last looked">new</span>`}</span>
-        <span class="session-doing" title=${evidence(view)}><${Doing} view=${view} /></span>
-        <span class="session-where"><${AgentName} agent=${view.agent} /><span class="clip mono" title=${view.cwd}>${view.cwdDisplay}</span>
-          ${talk ? html`<span class="clip talk" title=${`Conversation: ${talk}`}>${talk}</span>`
-            : bound && html`<span class="clip mono bound" title=${`In the conversation ${bound}${view.boundBy ? `, known by its ${view.boundBy}` : ''}`}>↻ ${bound.slice(0, 8)}</span>`}</span>
+        <span class="session-title">${near && html`<${Dot} state=${state} title=${evidence(view)} />`}<span class="session-name clip">${view.name}</span>
+          <span class="unseen">${words[state]}</span>${near && isUnread(view) && html`<span class="new" title="Something happened since you last looked">new</span>`}</span>
+        ${near && html`<span class="session-doing" title=${evidence(view)}><${Doing} view=${view} /></span><${Where} view=${view} />`}
       </a>
-      <div class="session-side">
-        ${(view.warnings?.length ?? 0) > 0 && html`<span class="warned" title=${view.warnings?.join('\n')}><${Icon} name="warn" label=${view.warnings?.join('; ')} /></span>`}
-        ${(view.viewers ?? 0) + view.attached > 0 && html`<span class="watched nums" title=${`${view.viewers ?? 0} in browsers, ${view.attached} in tmux`}><${Icon} name="eye" label="Viewers" />${(view.viewers ?? 0) + view.attached}</span>`}
-        ${(view.conversationCount ?? 0) > 0 && html`<button class="btn quiet stored nums" aria-label=${`${view.conversationCount} stored conversations of ${view.name}`} title="Stored conversations" onClick=${() => conversations(view)}><${Icon} name="clock" />${view.conversationCount}</button>`}
-        <a class="btn quiet icon-only to-chat" href=${chatOf(view.name)} aria-label=${`Chat with ${view.name}`} title="Chat"><${Icon} name="chat" /></a>
-        <${Menu} label=${`Actions for ${view.name}`} items=${[...items(view), null, { icon: 'check', text: picked ? 'Clear the selection of it' : 'Select', run: () => onPick(view.name) }]} />
-      </div>
+      ${near && html`<${Side} view=${view} picked=${picked} onPick=${onPick} />`}
     </div>
-    ${dialog && html`<${Answer} name=${view.name} dialog=${dialog} />`}
+    ${near && dialog && html`<${Answer} name=${view.name} dialog=${dialog} />`}
   </li>`;
 }
-
