@@ -48,7 +48,7 @@ export class Viewer {
   /** @param {string} name @param {HTMLElement} stage @param {HTMLElement} host @param {{ touch: boolean }} how */
   constructor(name, stage, host, { touch }) {
     this.name = name;
-    this.screen = new Screen(stage, host, (keys) => this.#fromXterm(keys), touch, () => passing(stage));
+    // The connection first: it is made while the screen is.
     this.socket = new Socket(name, {
       output: (bytes, end) => this.screen.output(bytes, () => this.socket.drawn(end)),
       snapshot: (bytes, end) => this.screen.snapshot(bytes, () => { this.socket.drawn(end); this.painted.value = true; }),
@@ -56,6 +56,7 @@ export class Viewer {
       link: (state) => { this.link.value = state; },
     }, () => this.#why());
     this.#begin();
+    this.screen = new Screen(stage, host, (keys) => this.#fromXterm(keys), touch, () => passing(stage));
     const { term } = this.screen;
     term.onTitleChange((title) => { this.title.value = title.slice(0, 120); });
     term.onBell(() => { this.rang.value += 1; });
