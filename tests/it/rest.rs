@@ -284,7 +284,10 @@ fn a_list_says_where_to_follow_it_from() {
     lab.start("shell", "before", "");
     let api = Api::of(&lab);
     let list = api.get("/api/sessions");
-    let place = list.header("x-llmux-event").expect("the list names its place").to_owned();
+    let place = list
+        .header("x-llmux-event")
+        .expect("the list names its place")
+        .to_owned();
     lab.start("shell", "between", "");
     let mut events = api.events(&format!("/api/events?after={place}"), &[]);
     let is_of = |name: &'static str| {

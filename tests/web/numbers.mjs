@@ -25,7 +25,7 @@ try {
       let begun = 0;
       const look = () => {
         const rows = document.querySelectorAll('.session').length;
-        if (rows > 0) begun ||= performance.now();
+        if (document.querySelectorAll('.session-side').length > innerHeight / 62) begun ||= performance.now();
         if (rows >= wanted) resolve([begun, performance.now()]);
         else requestAnimationFrame(look);
       };
