@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http::{Answer, Api},
-    lab::Lab,
+    lab::{Lab, eventually},
     users::Network,
 };
 
@@ -254,7 +254,11 @@ fn what_the_pages_and_the_command_line_ask_once() {
             client.get("/api/conversations?agent=nope&cwd=~").is(200),
             json!([])
         );
-        let logs = client.get("/api/logs").is(200);
+        // A daemon answers a moment before it writes its first line.
+        let logs = eventually("a line is there", || {
+            let logs = client.get("/api/logs").is(200);
+            logs["entries"][0].is_object().then_some(logs)
+        });
         has(&logs, &[("capacity", "n"), ("entries", "a")]);
         has(&logs["entries"][0], &[("ts", "s"), ("level", "s"), ("text", "s")]);
         let settings = client.get("/api/settings").is(200);
