@@ -80,7 +80,7 @@ pub(super) struct Link<'a> {
     unwritten: BytesMut,
     pending: VecDeque<Pending>,
     touched: Vec<PaneId>,
-    /// Windows with a pane of ours, at the last look.
+    /// Windows with a pane of ours at the last look, and those in the hub that once had one.
     agents: BTreeSet<WindowId>,
     stash: Vec<(PaneId, Bytes)>,
     stashed_bytes: usize,
@@ -554,20 +554,24 @@ impl<'a> Link<'a> {
     fn tidy_hub(&mut self, model: &Model) {
         let hub = self.hub.session;
         let agents = model.windows_of(|pane| self.routes.contains_key(pane));
-        for window in std::mem::replace(&mut self.agents, agents.clone())
-            .difference(&agents)
-            .copied()
-        {
+        let before = std::mem::replace(&mut self.agents, agents);
+        let left: Vec<_> = before.difference(&self.agents).copied().collect();
+        for window in left {
             let (panes, shown) = model.window(window);
-            if shown {
-                // Paused first, else tmux hoards for us what they print.
-                for pane in panes {
-                    self.send(&Command::PausePane(pane).into(), Sink::Ignored);
-                }
-                self.send(&Command::UnlinkWindow { window, hub }.into(), Sink::Ignored);
-            } else if !panes.is_empty() {
-                self.send(&Command::KillWindow(window).into(), Sink::Ignored);
+            if panes.is_empty() {
+                continue;
             }
+            // Until it is seen to be gone: one whose session is killed meanwhile can't be unlinked, only killed.
+            self.agents.insert(window);
+            if !shown {
+                self.send(&Command::KillWindow(window).into(), Sink::Ignored);
+                continue;
+            }
+            // Paused first, else tmux hoards for us what they print.
+            for pane in panes {
+                self.send(&Command::PausePane(pane).into(), Sink::Ignored);
+            }
+            self.send(&Command::UnlinkWindow { window, hub }.into(), Sink::Ignored);
         }
     }
 }
