@@ -24,6 +24,8 @@ let queue = [];
 export function startLive() {
   get('/api/auth/whoami').then((who) => { me.value = /** @type {any} */ (who); }, () => {});
   addEventListener('online', () => retry());
+  // A page that the browser had put away left the stream, and knows nothing since.
+  addEventListener('pageshow', ({ persisted }) => { if (persisted) retry(); });
   document.addEventListener('visibilitychange', () => { if (!document.hidden && link.value !== 'live') retry(); });
   return open();
 }

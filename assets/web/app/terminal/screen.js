@@ -20,14 +20,17 @@ export class Screen {
   #short = false;
   #cell = { width: 0.6, height: 1.2 };
 
-  /** @param {HTMLElement} stage what it may fill @param {HTMLElement} host where it is drawn @param {(keys: string) => void} type @param {boolean} touch @param {() => number} passing how many pixels of the stage are covered for a while */
-  constructor(stage, host, type, touch, passing) {
+  /**
+   * @param {HTMLElement} stage what it may fill @param {HTMLElement} host where it is drawn @param {[number, number]} size of the pane, as far as it is known
+   * @param {(keys: string) => void} type @param {boolean} touch @param {() => number} passing how many pixels of the stage are covered for a while
+   */
+  constructor(stage, host, [cols, rows], type, touch, passing) {
     allowStyles();
     this.stage = stage;
     this.host = host;
     this.passing = passing;
     this.term = new Terminal({
-      allowProposedApi: true, cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches, fontSize: fontSize.peek(),
+      cols, rows, allowProposedApi: true, cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches, fontSize: fontSize.peek(),
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue('--mono').trim(), lineHeight: 1.1, scrollback: 10_000,
       theme: { background: '#0f1113', foreground: '#e4e6e7', cursor: '#e4e6e7', cursorAccent: '#0f1113', selectionBackground: '#35518c', ...ansi },
       macOptionIsMeta: true, rightClickSelectsWord: true, scrollOnUserInput: true, linkHandler: { activate: (_, text) => follow(text), allowNonHttpProtocols: false },

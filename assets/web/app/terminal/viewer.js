@@ -56,7 +56,9 @@ export class Viewer {
       link: (state) => { this.link.value = state; },
     }, () => this.#why());
     this.#begin();
-    this.screen = new Screen(stage, host, (keys) => this.#fromXterm(keys), touch, () => passing(stage));
+    // In the size that it will have: a change of it is drawn anew.
+    const size = sessions.peek().get(name)?.peek().size ?? [80, 24];
+    this.screen = new Screen(stage, host, size, (keys) => this.#fromXterm(keys), touch, () => passing(stage));
     const { term } = this.screen;
     term.onTitleChange((title) => { this.title.value = title.slice(0, 120); });
     term.onBell(() => { this.rang.value += 1; });
