@@ -1,7 +1,7 @@
-// Keeps the store true: one list, then what changes, pushed by `GET /api/events`. Nothing is asked twice.
+// Keeps the store true: a list, then what changes, pushed by `GET /api/events` from the event that the list names.
 import { batch, signal } from '../vendor/preact.js';
 import { get, Refused } from './api.js';
-import { forget, isFinal, me, put, putActivity, putTurn, replaceAll } from './store.js';
+import { forget, forgetOpenTurns, isFinal, me, put, putActivity, putTurn, replaceAll } from './store.js';
 import { told } from './notify.js';
 import { openStream } from './stream.js';
 
@@ -14,6 +14,8 @@ export const trouble = signal(null);
 let source = null;
 /** Whether the list is there that events change. */
 let listed = false;
+/** How many lists were asked for. */
+let lists = 0;
 let wait = 500;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
@@ -36,27 +38,14 @@ export function retry() {
   open();
 }
 
-/** @returns {Promise<string>} the id of the last event that the list knows of */
-async function reload() {
-  let id = '';
-  try {
-    replaceAll(await get('/api/sessions', { head: (headers) => { id = headers.get('x-llmux-event') ?? ''; } }));
-    trouble.value = null;
-  } catch (error) {
-    trouble.value = error instanceof Refused ? error : new Refused(0, { error: String(error) });
-    throw error;
-  }
-  return id;
-}
-
 /** The list is shown as soon as it is there; the stream goes on where it ends. What comes before it is kept: nothing falls between the two. */
-async function open() {
+function open() {
   source?.close();
   const mine = openStream({
     events(all) {
       if (mine !== source) return;
       for (const [kind, data] of all) {
-        if (kind === 'reset') list(mine);
+        if (kind === 'reset') reset();
         else queue.push([kind, JSON.parse(data)]);
       }
       drain();
@@ -69,23 +58,34 @@ async function open() {
     error() { if (mine === source) lost(); },
   });
   source = mine;
-  const id = await list(mine);
-  if (id !== undefined) mine.from(id);
+  return list();
 }
 
-/** @param {import('./stream.js').Stream} mine */
-async function list(mine) {
+/** Something was missed, perhaps the end of a turn. */
+function reset() {
+  forgetOpenTurns();
+  list();
+}
+
+/** Of several lists that are under way only the newest counts. */
+async function list() {
+  const mine = source;
+  const number = ++lists;
   listed = false;
   queue = [];
   try {
-    const id = await reload();
-    if (mine !== source) return undefined;
+    let id = '';
+    const all = await get('/api/sessions', { head: (headers) => { id = headers.get('x-llmux-event') ?? ''; } });
+    if (number !== lists) return;
+    replaceAll(all);
+    trouble.value = null;
     listed = true;
     drain();
-    return id;
-  } catch {
+    if (mine === source) mine?.from(id);
+  } catch (error) {
+    if (number !== lists) return;
+    trouble.value = error instanceof Refused ? error : new Refused(0, { error: String(error) });
     if (mine === source) lost();
-    return undefined;
   }
 }
 

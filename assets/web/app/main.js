@@ -16,13 +16,15 @@ async function begin() {
   followViewport();
   startKeys();
   await acceptLink();
+  const { page } = place.peek();
+  const wanted = [loadPage(page)];
   if (!/^\/(login|setup)$/.test(place.peek().path)) {
     const listed = startLive();
     startNotify();
-    // A quick list is drawn with the page, in one frame; a slow one is not waited for.
-    if (place.peek().page === 'sessions') await Promise.race([listed, new Promise((resolve) => setTimeout(resolve, 100))]);
+    if (page === 'sessions') wanted.push(listed);
   }
-  await loadPage(place.peek().page).catch(() => {});
+  // What is quickly there is drawn in one frame with the page; the rest is not waited for.
+  await Promise.race([Promise.allSettled(wanted), new Promise((resolve) => setTimeout(resolve, 100))]);
   const root = /** @type {HTMLElement} */ (document.getElementById('app'));
   root.className = '';
   root.replaceChildren();

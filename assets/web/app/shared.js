@@ -1,10 +1,11 @@
 // The worker that holds the one stream of all tabs.
 import { eventsAfter } from './stream.js';
 
-/** Each tab, and the id of the last event that came before it listened. @type {Map<MessagePort, string>} */
+/** Each tab, and the id of the last event that it knows of by its list, or that came before it listened. @type {Map<MessagePort, string>} */
 const ports = new Map();
 /** @type {EventSource | null} */
 let source = null;
+/** The last event that the tabs heard. It outlives a broken stream: the next one begins there. */
 let last = '';
 
 /** @param {'open' | 'events' | 'error'} what @param {import('./stream.js').News[]} [all] */
@@ -29,13 +30,17 @@ function shut() {
   source = null;
 }
 
-/** Ids are counted behind their dash. @param {string} id */
-const count = (id) => Number(id.split('-').pop());
+/** Whether an event came before another, or nobody can tell: ids are counted behind the dash, each daemon for itself. @param {string} one @param {string} other */
+function isBefore(one, other) {
+  const [[epoch, number], [otherEpoch, otherNumber]] = [one.split('-'), other.split('-')];
+  return epoch !== otherEpoch || Number(number) < Number(otherNumber);
+}
 
 /** A tab has a list that knows of all up to that event. @param {MessagePort} port @param {string} id */
 function begin(port, id) {
-  if (!source) open(id);
-  else if (count(id) < count(ports.get(port) ?? '')) port.postMessage(['events', [['reset', '{}']]]);
+  if (!source) open(last || id);
+  else if (isBefore(id, ports.get(port) ?? '')) port.postMessage(['events', [['reset', '{}']]]);
+  ports.set(port, id);
   if (source?.readyState === EventSource.OPEN) port.postMessage(['open']);
 }
 

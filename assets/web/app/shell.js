@@ -72,7 +72,7 @@ function SideItem({ box, first }) {
   const state = stateOf(view);
   const note = !near ? '' : state === 'blocked' ? 'needs you' : state === 'busy' ? html`<${Age} at=${since(view)} />` : isUnread(view) ? 'new' : '';
   return html`<li ref=${element}><a class="side-item" href=${terminalOf(view.name)} aria-current=${place.value.name === view.name ? 'page' : undefined}>
-    ${near && html`<${Dot} state=${state} />`}<span class="name clip grow">${view.name}</span>${near && html`<span class="unseen">${words[state]}</span>`}
+    ${near && html`<${Dot} state=${state} />`}<span class="name clip grow">${view.name}</span><span class="unseen">${words[state]}</span>
     ${note && html`<span class="side-note">${note}</span>`}</a></li>`;
 }
 

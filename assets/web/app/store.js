@@ -74,6 +74,11 @@ export function putTurn(turn) {
   else if (isNews(turn, box.peek())) box.value = turn;
 }
 
+/** Forgets the turns whose end may have been missed; one that still runs is told of again. */
+export function forgetOpenTurns() {
+  turns.value = new Map([...turns.peek()].filter(([, box]) => isFinal(box.peek())));
+}
+
 /** What a session does, in one word. @param {Session} view @returns {'ready' | 'busy' | 'blocked' | 'starting' | 'unknown' | 'exited' | 'failed'} */
 export function stateOf(view) {
   if (view.state === 'exited') return view.exit?.code ? 'failed' : 'exited';

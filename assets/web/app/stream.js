@@ -10,7 +10,8 @@ const PACE = 333;
 /**
  * @typedef {[kind: string, data: string]} News
  * @typedef {{ open: () => void, events: (all: News[]) => void, error: () => void }} Heard
- * @typedef {{ from: (id: string) => void, close: () => void }} Stream `from` asks for what came behind the event of that id.
+ * @typedef {{ from: (id: string) => void, close: () => void }} Stream `from` asks for what came behind the event of that id, or already behind the
+ *   last one that was heard: what a broken stream held back is told again.
  */
 
 /**
@@ -23,7 +24,7 @@ export function eventsAfter(id, hear) {
   let last = id;
   let heard = 0;
   const flush = () => {
-    if (source.readyState === EventSource.CLOSED) return;
+    if (waiting.length === 0 || source.readyState === EventSource.CLOSED) return;
     heard = performance.now();
     const all = waiting;
     waiting = [];
@@ -44,12 +45,19 @@ export function openStream(heard) {
   return shared(heard) ?? own(heard);
 }
 
+/** The last event that this tab heard by itself. */
+let last = '';
+
 /** @param {Heard} heard @returns {Stream} */
 function own(heard) {
   /** @type {EventSource | undefined} */ let source;
   return {
     from(id) {
-      source = eventsAfter(id, heard.events);
+      if (source) return;
+      source = eventsAfter(last || id, (all, latest) => {
+        last = latest;
+        heard.events(all);
+      });
       source.onopen = heard.open;
       source.onerror = () => { source?.close(); heard.error(); };
     },

@@ -97,7 +97,7 @@ pub(crate) fn document() -> OpenApi {
         "/api/events",
         "What happens to the sessions one may watch, their agents and turns; `reset` says that something was missed",
     )
-    .query("after", &Type::String, "The id of the event behind which to begin, as `x-llmux-event` of the list of sessions has it")
+    .query("after", &Type::String, "The id of the event behind which to begin, as `x-llmux-event` of the list of sessions has it; one that is no longer known is answered by `reset`")
     .streams::<Event>();
     api.get("/api/agents", "The agents installed on the daemon's host")
         .lists::<AgentView>();

@@ -64,8 +64,9 @@ function useCalm(source) {
     const take = () => {
       clearTimeout(timer);
       timer = undefined;
-      last = performance.now();
-      setShown({ source, value: source.peek() });
+      const value = source.peek();
+      last = value.length > 0 ? performance.now() : -Infinity;
+      setShown((old) => (old.source === source && old.value === value ? old : { source, value }));
     };
     const look = () => {
       if (document.querySelector('.menu')) timer = setTimeout(look, CALM);
@@ -99,7 +100,7 @@ export default function Sessions() {
     create();
   }, [wantsNew]);
 
-  const blocks = useCalm(useMemo(() => computed(() => grouped(list.value.filter((box) => matches(box.value, filter)))), [filter]));
+  const blocks = useCalm(useMemo(() => computed(() => grouped(list.value.filter((box) => matches(box.value, filter)))), [filter, group.value, sort.value]));
   const onPick = useMemo(() => (/** @type {string} */ name) => setPicked((old) => {
     const next = new Set(old);
     if (!next.delete(name)) next.add(name);

@@ -58,7 +58,13 @@ export class Viewer {
     this.#begin();
     // In the size that it will have: a change of it is drawn anew.
     const size = sessions.peek().get(name)?.peek().size ?? [80, 24];
-    this.screen = new Screen(stage, host, size, (keys) => this.#fromXterm(keys), touch, () => passing(stage));
+    try {
+      this.screen = new Screen(stage, host, size, (keys) => this.#fromXterm(keys), touch, () => passing(stage));
+    } catch (error) {
+      for (const end of this.#ends) end();
+      this.socket.close();
+      throw error;
+    }
     const { term } = this.screen;
     term.onTitleChange((title) => { this.title.value = title.slice(0, 120); });
     term.onBell(() => { this.rang.value += 1; });
