@@ -179,6 +179,30 @@ test('what happens between the list and the stream is not lost, in the first tab
   await context.close();
 });
 
+test('two tabs go on when the daemon is replaced, and ask for few lists', async () => {
+  const context = await lab.visitor();
+  const tabs = [await context.newPage(), await context.newPage()];
+  let lists = 0;
+  for (const tab of tabs) {
+    await tab.goto('/');
+    await tab.waitForSelector('.session');
+    tab.on('request', (request) => { if (new URL(request.url()).pathname === '/api/sessions') lists += 1; });
+  }
+  await lab.stop();
+  await lab.start();
+  lab.llmux(['session', 'start', 'shell', '--name', 'after']);
+  for (const tab of tabs) await tab.waitForSelector('.session-name:text-is("after")');
+  lab.llmux(['session', 'edit', 'after', '--name', 'renamed']);
+  for (const tab of tabs) await tab.waitForSelector('.session-name:text-is("renamed")');
+  const settled = lists;
+  lab.llmux(['session', 'stop', 'renamed']);
+  for (const tab of tabs) await tab.waitForSelector('.session-name:text-is("renamed")', { state: 'detached' });
+  assert.equal(lists, settled, 'what changes is pushed');
+  // Each tab may try while there is no daemon, and again when its stream is told that something was missed.
+  assert.ok(lists <= 12, `${lists} lists`);
+  await context.close();
+});
+
 test('a session is started, edited, stopped and forgotten from the picker', async () => {
   const context = await lab.visitor();
   const page = await context.newPage();
