@@ -1,21 +1,18 @@
 // The worker that holds the one stream of all tabs.
-import { eventsAfter } from './stream.js';
+import { eventsAfter, last } from './stream.js';
 
 /** Each tab, and the id of the last event that it knows of by its list, or that came before it listened. @type {Map<MessagePort, string>} */
 const ports = new Map();
 /** @type {EventSource | null} */
 let source = null;
-/** The last event that the tabs heard. It outlives a broken stream: the next one begins there. */
-let last = '';
 
 /** @param {'open' | 'events' | 'error'} what @param {import('./stream.js').News[]} [all] */
 const tell = (what, all) => { for (const port of ports.keys()) port.postMessage([what, all]); };
 
 /** @param {string} id */
 function open(id) {
-  last = id;
-  for (const port of ports.keys()) ports.set(port, id);
-  source = eventsAfter(id, (all, latest) => { last = latest; tell('events', all); });
+  source = eventsAfter(id, (all) => tell('events', all));
+  for (const port of ports.keys()) ports.set(port, last);
   source.onopen = () => tell('open');
   source.onerror = () => {
     shut();
@@ -38,7 +35,7 @@ function isBefore(one, other) {
 
 /** A tab has a list that knows of all up to that event. @param {MessagePort} port @param {string} id */
 function begin(port, id) {
-  if (!source) open(last || id);
+  if (!source) open(id);
   else if (isBefore(id, ports.get(port) ?? '')) port.postMessage(['events', [['reset', '{}']]]);
   ports.set(port, id);
   if (source?.readyState === EventSource.OPEN) port.postMessage(['open']);

@@ -10,30 +10,34 @@ const PACE = 333;
 /**
  * @typedef {[kind: string, data: string]} News
  * @typedef {{ open: () => void, events: (all: News[]) => void, error: () => void }} Heard
- * @typedef {{ from: (id: string) => void, close: () => void }} Stream `from` asks for what came behind the event of that id, or already behind the
- *   last one that was heard: what a broken stream held back is told again.
+ * @typedef {{ from: (id: string) => void, close: () => void }} Stream `from` asks for what came behind the event of that id.
  */
 
+/** The last event that was heard, in this tab or in the worker of all. It outlives a broken stream: what that held back is told again. */
+export let last = '';
+
 /**
- * Events behind that one: at once after a quiet time, else as many as have come, a few times a second.
- * @param {string} id @param {(all: News[], last: string) => void} hear and the id of the last of them
+ * Events behind the last one that was heard, or else behind that one: at once after a quiet time, else as many as have come, a few times a second.
+ * @param {string} id @param {(all: News[]) => void} hear
  */
 export function eventsAfter(id, hear) {
-  const source = new EventSource(`/api/events?after=${encodeURIComponent(id)}`);
+  last ||= id;
+  const source = new EventSource(`/api/events?after=${encodeURIComponent(last)}`);
   /** @type {News[]} */ let waiting = [];
-  let last = id;
+  let latest = last;
   let heard = 0;
   const flush = () => {
     if (waiting.length === 0 || source.readyState === EventSource.CLOSED) return;
     heard = performance.now();
     const all = waiting;
     waiting = [];
-    hear(all, last);
+    last = latest;
+    hear(all);
   };
   for (const kind of kinds) {
     source.addEventListener(kind, (event) => {
       const { data, lastEventId } = /** @type {MessageEvent} */ (event);
-      last = lastEventId || last;
+      latest = lastEventId || latest;
       if (waiting.push([kind, data]) === 1) setTimeout(flush, Math.max(0, heard + PACE - performance.now()));
     });
   }
@@ -45,19 +49,13 @@ export function openStream(heard) {
   return shared(heard) ?? own(heard);
 }
 
-/** The last event that this tab heard by itself. */
-let last = '';
-
 /** @param {Heard} heard @returns {Stream} */
 function own(heard) {
   /** @type {EventSource | undefined} */ let source;
   return {
     from(id) {
       if (source) return;
-      source = eventsAfter(last || id, (all, latest) => {
-        last = latest;
-        heard.events(all);
-      });
+      source = eventsAfter(id, heard.events);
       source.onopen = heard.open;
       source.onerror = () => { source?.close(); heard.error(); };
     },
